@@ -1,0 +1,1 @@
+"""Transfers that outlive the cell, the kernel and the notebook."""

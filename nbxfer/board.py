@@ -1,0 +1,98 @@
+"""The latest snapshot of every operation, and who wants to hear of news.
+
+One lock, no loop, no thread. The engine posts; a subscriber is called on the engine's thread with what has changed
+since it was last called, at most ``per_second`` times a second, but at once when a phase changed. It must return at
+once and never raise. Everybody may read at any time.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+
+from nbxfer.core.snapshot import Snapshot
+
+log = logging.getLogger("nbxfer")
+
+#: What a subscriber is called with: the newest snapshot of each operation that changed, by id.
+News = Mapping[str, Snapshot]
+
+
+class _Subscriber:
+    __slots__ = ("call", "due", "every", "news")
+
+    def __init__(self, call: Callable[[News], None], every: float) -> None:
+        self.call, self.every, self.due = call, every, 0.0
+        self.news: dict[str, Snapshot] = {}
+
+
+class Board:
+    """The store between the engine and the faces."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._latest: dict[str, Snapshot] = {}
+        self._subscribers: list[_Subscriber] = []
+
+    def __len__(self) -> int:
+        return len(self._latest)
+
+    def get(self, op_id: str) -> Snapshot | None:
+        """Give the latest snapshot of one operation."""
+        return self._latest.get(op_id)
+
+    def all(self) -> list[Snapshot]:
+        """Give the latest snapshot of every operation, in the order of their first appearance."""
+        with self._lock:
+            return list(self._latest.values())
+
+    def post(self, snapshots: Iterable[Snapshot]) -> None:
+        """Take the newest snapshots of a turn and pass them on."""
+        urgent = False
+        with self._lock:
+            for new in snapshots:
+                old = self._latest.get(new.id)
+                urgent = urgent or old is None or old.phase is not new.phase or old.owner != new.owner
+                self._latest[new.id] = new
+                for subscriber in self._subscribers:
+                    subscriber.news[new.id] = new
+        self.flush(urgent=urgent)
+
+    def flush(self, *, urgent: bool = False) -> None:
+        """Call the subscribers whose time has come; the engine calls this on every tick."""
+        if not self._subscribers:
+            return
+        now = self._clock()
+        ready: list[tuple[_Subscriber, dict[str, Snapshot]]] = []
+        with self._lock:
+            for subscriber in self._subscribers:
+                if subscriber.news and (urgent or now >= subscriber.due):
+                    ready.append((subscriber, subscriber.news))
+                    subscriber.news, subscriber.due = {}, now + subscriber.every
+        for subscriber, news in ready:
+            try:
+                subscriber.call(news)
+            except Exception:
+                log.exception("a subscriber of the board failed")
+
+    def subscribe(self, call: Callable[[News], None], *, per_second: float = 10.0) -> Callable[[], None]:
+        """Have ``call`` told of news; give the function that ends it."""
+        subscriber = _Subscriber(call, 1.0 / per_second)
+        with self._lock:
+            self._subscribers.append(subscriber)
+
+        def unsubscribe() -> None:
+            with self._lock:
+                if subscriber in self._subscribers:
+                    self._subscribers.remove(subscriber)
+
+        return unsubscribe
+
+    def forget(self, op_ids: Iterable[str]) -> None:
+        """Drop operations that nobody wants to see any more."""
+        with self._lock:
+            for op_id in op_ids:
+                self._latest.pop(op_id, None)

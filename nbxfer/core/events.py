@@ -1,0 +1,179 @@
+"""What happened (in). Wishes come from people; everything else answers an action, and carries its ``serial``."""
+
+from __future__ import annotations
+
+import msgspec
+
+from nbxfer.core.faults import Fault
+from nbxfer.core.probe import Probe
+from nbxfer.core.ranges import RangeSet
+from nbxfer.core.record import Published, Seal
+
+
+class Event(msgspec.Struct, frozen=True):
+    """Something that happened to one operation."""
+
+
+# -- wishes ---------------------------------------------------------------------------------------------------------
+class StartAsked(Event, frozen=True):
+    """A person lets an operation made with ``start=False`` go."""
+
+
+class PauseAsked(Event, frozen=True):
+    """A person wants it to hold, keeping its part."""
+
+
+class ResumeAsked(Event, frozen=True):
+    """A person wants it to go on. ``url`` (stored form) and ``needs`` replace the spec's when given anew."""
+
+    url: str | None = None
+    needs: tuple[str, ...] | None = None
+
+
+class RetryAsked(ResumeAsked, frozen=True):
+    """A person wants a failed one to be tried again."""
+
+
+class CancelAsked(Event, frozen=True):
+    """A person does not want it any more."""
+
+    delete_partial: bool = True
+
+
+class PriorityAsked(Event, frozen=True):
+    """A person re-orders: 0 default, 1 high, 2 low."""
+
+    priority: int
+
+
+class HandOverAsked(Event, frozen=True):
+    """Another living process of the same person asks to own this; ``to`` is its owner id."""
+
+    to: str
+
+
+# -- the engine's own ----------------------------------------------------------------------------------------------
+class SlotFree(Event, frozen=True):
+    """There is room to run."""
+
+
+class SecretsMissing(Event, frozen=True):
+    """What the spec needs (credentials, a signed URL) is not in this process."""
+
+    what: tuple[str, ...]
+
+
+class ConditionMet(Event, frozen=True):
+    """The answer to Wait and AwaitRoom: the time has come, or there is room."""
+
+    serial: int
+
+
+# -- answers to actions --------------------------------------------------------------------------------------------
+class Probed(Event, frozen=True):
+    """The source answered and its body stands open; ``held`` is what of our part was found good on the disk.
+
+    ``restarted`` says that the body is of another version than was pinned, from its first byte.
+    """
+
+    serial: int
+    probe: Probe
+    held: RangeSet
+    restarted: bool = False
+
+
+class Unchanged(Event, frozen=True):
+    """The source is still what lies at the destination."""
+
+    serial: int
+    published: Published
+
+
+class AllHere(Event, frozen=True):
+    """Every byte was found on the disk; nothing has to be asked for."""
+
+    serial: int
+    held: RangeSet
+
+
+class ProbeLost(Event, frozen=True):
+    """No usable answer."""
+
+    serial: int
+    fault: Fault
+    held: RangeSet | None = None
+
+
+class BlocksLanded(Event, frozen=True):
+    """News on the way, at most ten times a second: all that is held now. Not an answer."""
+
+    serial: int
+    held: RangeSet
+    refetched: int = 0
+
+
+class RangeLanded(Event, frozen=True):
+    """The fetch came to its end: all it was asked for is held (``size`` is told when only the end told it)."""
+
+    serial: int
+    held: RangeSet
+    size: int | None = None
+    length_proven: bool = True
+
+
+class RangeLost(Event, frozen=True):
+    """The fetch broke; what is held is held."""
+
+    serial: int
+    fault: Fault
+    held: RangeSet
+
+
+class CutShort(Event, frozen=True):
+    """The action was stopped on our own wish; what is held is held (None: nothing was looked at)."""
+
+    serial: int
+    held: RangeSet | None = None
+
+
+class Verified(Event, frozen=True):
+    """The part is whole and synced. ``by`` is an integrity word: digest, store checksum, validator, nothing."""
+
+    serial: int
+    seal: Seal
+    by: str
+
+
+class Mismatched(Event, frozen=True):
+    """The part is not what it should be; ``held`` are the blocks that are still good."""
+
+    serial: int
+    fault: Fault
+    held: RangeSet
+
+
+class VerifyLost(Event, frozen=True):
+    """The disk failed while verifying."""
+
+    serial: int
+    fault: Fault
+
+
+class Committed(Event, frozen=True):
+    """The final name is there."""
+
+    serial: int
+    published: Published
+
+
+class CommitLost(Event, frozen=True):
+    """The final name could not be given (something is in the way, the part is gone, the disk failed)."""
+
+    serial: int
+    fault: Fault
+
+
+class Discarded(Event, frozen=True):
+    """Part and block log are gone (or were left, when that was the wish)."""
+
+    serial: int

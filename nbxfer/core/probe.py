@@ -1,0 +1,56 @@
+"""What is wanted of a source, and what it says of itself: the values between the decision and the wire."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Validator(msgspec.Struct, frozen=True):
+    """What tells two versions of a source apart (RFC 9110 §8.8).
+
+    ``kind`` is "etag", "modified" (HTTP) or a store's own word (generation, version id …). Only a ``strong`` one
+    proves that two byte ranges belong together.
+    """
+
+    kind: str
+    value: str
+    strong: bool = True
+
+
+class Want(msgspec.Struct, frozen=True):
+    """One request: the bytes from ``start``, up to ``stop`` (exclusive; None: to the end).
+
+    With ``pinned`` or ``size`` the answer must be of that version. ``overlap`` of the first bytes are here already
+    and are only compared with the disk. With ``unless`` nothing is wanted when the source is still that version.
+    """
+
+    start: int = 0
+    stop: int | None = None
+    pinned: Validator | None = None
+    size: int | None = None
+    overlap: int = 0
+    unless: Validator | None = None
+
+
+class Probe(msgspec.Struct, frozen=True):
+    """What the first answer says: everything that later answers are held against.
+
+    ``size`` is in bytes, None when the server does not say; ``start`` is the offset of the first byte of the open
+    body; ``ranges`` says whether other ranges may be asked for; ``headers`` are an allow-list, lower case.
+    """
+
+    size: int | None = None
+    validator: Validator | None = None
+    ranges: bool = False
+    start: int = 0
+    http_status: int | None = None
+    final_url: str = ""  # safe form only
+    media_type: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+def same_version(old: Validator | None, new: Validator | None) -> bool | None:
+    """Say whether two validators name the same version; None where they cannot tell."""
+    if old is None or new is None or old.kind != new.kind:
+        return None
+    return old == new

@@ -1,0 +1,101 @@
+"""Byte ranges as values: half-open, in bytes from the start of the object."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+#: A block is the unit of landing, checksum and re-fetch (bytes).
+BLOCK = 4 * 1024 * 1024
+
+
+class ByteRange(msgspec.Struct, frozen=True, order=True):
+    """The bytes from ``start`` (inclusive) to ``stop`` (exclusive); never empty, never negative."""
+
+    start: int
+    stop: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start < self.stop:
+            raise ValueError(f"not a byte range: [{self.start}, {self.stop})")
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+    def __contains__(self, offset: int) -> bool:
+        return self.start <= offset < self.stop
+
+
+class RangeSet(msgspec.Struct, frozen=True):
+    """A set of bytes as sorted ranges that neither touch nor overlap."""
+
+    ranges: tuple[ByteRange, ...] = ()
+
+    @classmethod
+    def of(cls, pairs: Iterable[tuple[int, int]]) -> RangeSet:
+        """Coalesce any pairs ``(start, stop)``, stop exclusive; empty pairs vanish."""
+        merged: list[tuple[int, int]] = []
+        for start, stop in sorted((a, b) for a, b in pairs if a < b):
+            if merged and start <= merged[-1][1]:
+                merged[-1] = (merged[-1][0], max(stop, merged[-1][1]))
+            else:
+                merged.append((start, stop))
+        return cls(tuple(ByteRange(a, b) for a, b in merged))
+
+    @property
+    def total(self) -> int:
+        """The number of bytes in the set."""
+        return sum(r.stop - r.start for r in self.ranges)
+
+    def __iter__(self) -> Iterator[ByteRange]:
+        return iter(self.ranges)
+
+    def __bool__(self) -> bool:
+        return bool(self.ranges)
+
+    def add(self, start: int, stop: int) -> RangeSet:
+        """Give this set with ``[start, stop)`` in it; in place terms: O(log n) to find, O(n) to copy."""
+        if start >= stop:
+            return self
+        ranges = self.ranges
+        if not ranges or start > ranges[-1].stop:  # the common case: bytes land in order
+            return RangeSet((*ranges, ByteRange(start, stop)))
+        first = bisect_left(ranges, start, key=lambda r: r.stop)
+        last = first
+        while last < len(ranges) and ranges[last].start <= stop:
+            start, stop = min(start, ranges[last].start), max(stop, ranges[last].stop)
+            last += 1
+        return RangeSet((*ranges[:first], ByteRange(start, stop), *ranges[last:]))
+
+    def union(self, other: RangeSet) -> RangeSet:
+        """Give the bytes that are in either set."""
+        return RangeSet.of((r.start, r.stop) for s in (self, other) for r in s.ranges)
+
+    def subtract(self, start: int, stop: int) -> RangeSet:
+        """Give this set without ``[start, stop)``."""
+        kept: list[tuple[int, int]] = []
+        for r in self.ranges:
+            kept += [(r.start, min(r.stop, start)), (max(r.start, stop), r.stop)]
+        return RangeSet.of(kept) if start < stop else self
+
+    def missing(self, start: int, stop: int) -> RangeSet:
+        """Give the bytes of ``[start, stop)`` that are not in this set."""
+        gaps: list[tuple[int, int]] = []
+        for r in self.ranges:
+            if r.stop <= start:
+                continue
+            if r.start >= stop:
+                break
+            gaps.append((start, r.start))
+            start = r.stop
+        return RangeSet.of([*gaps, (start, stop)])
+
+    def front(self) -> int:
+        """Give the end of the bytes that are there without a hole from 0 (0 if byte 0 is missing)."""
+        return self.ranges[0].stop if self.ranges and self.ranges[0].start == 0 else 0
+
+    def covers(self, start: int, stop: int) -> bool:
+        """Say whether every byte of ``[start, stop)`` is in this set."""
+        return not self.missing(start, stop)

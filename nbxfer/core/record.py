@@ -1,0 +1,92 @@
+"""Everything needed to show and resume one operation: the whole state, never a delta, a few hundred bytes."""
+
+from __future__ import annotations
+
+import msgspec
+
+from nbxfer.core.faults import Fault
+from nbxfer.core.phases import Phase, Stall
+from nbxfer.core.probe import Validator
+from nbxfer.core.spec import Spec
+
+
+class Entry(msgspec.Struct, frozen=True, array_like=True):
+    """One line of an operation's story: when (Unix seconds), what, and a word of detail."""
+
+    at: float
+    what: str
+    detail: str = ""
+
+
+class Seal(msgspec.Struct, frozen=True):
+    """What the committing record says of the finished part, so that the file can be known again after a crash."""
+
+    size: int
+    device: int
+    inode: int
+    digest: str | None = None  # "sha256:hex" where one was asked for
+    crc32c: int | None = None
+
+
+class Published(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What lies at the destination when it is done. ``mtime_ns`` and ``size`` tell later whether it was touched."""
+
+    path: str
+    size: int
+    mtime_ns: int
+    integrity: str = "nothing"  # digest · store checksum · validator · nothing
+    atomic: bool = True  # False where the file system could not publish without a gap
+    revalidated: bool = True  # False where the server could not be asked whether it still is the newest
+
+
+class Before(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What stood at the destination when the operation was accepted and may be replaced by it.
+
+    ``ours`` is true when nbxfer finished that file itself and it is untouched since; ``validator`` is then what the
+    server called that version.
+    """
+
+    size: int
+    mtime_ns: int
+    ours: bool = False
+    validator: Validator | None = None
+    integrity: str = "nothing"
+
+    def published(self, path: str, *, revalidated: bool) -> Published:
+        """Give the result of an operation that leaves this file as it is."""
+        return Published(path, self.size, self.mtime_ns, self.integrity, revalidated=revalidated)
+
+
+class Record(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The stored state of one operation.
+
+    ``received`` is in bytes, for showing only: which bytes are here stands in the block log. ``fresh_since`` is the
+    first epoch whose part belongs to the pinned version: parts of older epochs are rubbish.
+    """
+
+    id: str
+    epoch: int
+    spec: Spec
+    phase: Phase
+    created: float
+    changed: float
+    fresh_since: int = 1
+    size: int | None = None
+    validator: Validator | None = None
+    received: int = 0
+    refetched: int = 0
+    restarts: int = 0
+    retries: int = 0
+    verified_by: str = ""
+    stall: Stall | None = None
+    due: float | None = None
+    fault: Fault | None = None
+    before: Before | None = None
+    seal: Seal | None = None
+    published: Published | None = None
+    response: tuple[tuple[str, str], ...] = ()
+    http_status: int | None = None
+    final_url: str = ""
+    keep_part: bool = False  # what a cancel was asked to do
+    handed_to: str | None = None  # the owner who may go on with it, after a hand-over
+    story: tuple[Entry, ...] = ()

@@ -1,0 +1,196 @@
+"""The frozen picture that faces get: whole, absolute, free of secrets. Speed and ETA by a clock from outside."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import msgspec
+
+from nbxfer.core import url as urls
+from nbxfer.core.faults import Fault, Remedy
+from nbxfer.core.phases import STALL_STATUS, STATUS, Phase, Stall, TransferStatus
+from nbxfer.core.ranges import RangeSet
+from nbxfer.core.record import Entry, Published, Record
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """One operation at one instant. Bytes, seconds, bytes a second, Unix times; None where nobody knows.
+
+    ``owner`` is "ours", "theirs" (another living process runs it) or "orphaned" (nobody does). ``source`` is safe to
+    show. ``held`` says which bytes are on the disk.
+    """
+
+    id: str
+    kind: str
+    name: str
+    source: str
+    host: str
+    destination: str
+    phase: Phase
+    status: TransferStatus
+    reason: str
+    received: int
+    total: int | None
+    rate: float | None
+    eta: float | None
+    priority: int
+    restarts: int
+    retries: int
+    refetched: int
+    due: float | None
+    fault: Fault | None
+    published: Published | None
+    created: float
+    changed: float
+    owner: str
+    notebook: str
+    held: RangeSet
+    http_status: int | None
+    response: tuple[tuple[str, str], ...]
+    story: tuple[Entry, ...]
+
+    @property
+    def fraction(self) -> float | None:
+        """How much is here, 0 to 1; None while the size is unknown."""
+        if self.phase is Phase.DONE:
+            return 1.0
+        return min(1.0, self.received / self.total) if self.total else None
+
+    @property
+    def restarted(self) -> bool:
+        """Whether it had to begin again from byte 0: the only time that ``received`` goes down."""
+        return self.restarts > 0
+
+    @property
+    def integrity(self) -> str:
+        """What the finished file was held against: digest, store checksum, validator, nothing."""
+        return self.published.integrity if self.published else "nothing"
+
+    @property
+    def needs_person(self) -> bool:
+        """Whether it waits for somebody to do something."""
+        return self.fault is not None and self.fault.remedy is Remedy.PERSON and self.phase is Phase.PAUSED
+
+
+class SpeedMeter:
+    """Bytes a second over the last ``window`` seconds, from absolute counts; None before the first second."""
+
+    __slots__ = ("_points", "window")
+
+    def __init__(self, window: float = 5.0) -> None:
+        self.window = window
+        self._points: deque[tuple[float, int]] = deque()
+
+    def count(self, now: float, total: int) -> None:
+        """Take a new absolute count at ``now``; a smaller one than before starts the meter again."""
+        points = self._points
+        if points and total < points[-1][1]:
+            points.clear()
+        points.append((now, total))
+        while len(points) > 2 and points[1][0] <= now - self.window:
+            points.popleft()
+
+    def clear(self) -> None:
+        """Forget: nothing runs."""
+        self._points.clear()
+
+    def rate(self, now: float) -> float | None:
+        """Give the speed at ``now``; it falls while nothing comes."""
+        if len(self._points) < 2:
+            return None
+        (t0, n0), (_, n1) = self._points[0], self._points[-1]
+        return (n1 - n0) / (now - t0) if now > t0 else None
+
+
+def status_of(phase: Phase, stall: Stall | None, fault: Fault | None, owner: str) -> TransferStatus:
+    """Give the public status."""
+    if phase is Phase.STALLED and stall is not None:
+        return STALL_STATUS[stall]
+    if phase is Phase.PAUSED and fault is not None and fault.remedy is Remedy.PERSON:
+        return TransferStatus.PAUSED_RECOVERABLE_WEB_ERROR
+    unfinished = STATUS[phase] not in (TransferStatus.COMPLETED, TransferStatus.CANCELED, TransferStatus.ERROR)
+    if owner == "orphaned" and unfinished and phase is not Phase.PAUSED:
+        return TransferStatus.ORPHANED
+    return STATUS[phase]
+
+
+_REASONS = {
+    Phase.CREATED: "not started yet",
+    Phase.QUEUED: "waiting for its turn",
+    Phase.PROBING: "asking the server",
+    Phase.RUNNING: "transferring",
+    Phase.PAUSING: "pausing",
+    Phase.PAUSED: "paused by you",
+    Phase.VERIFYING: "checking what has arrived",
+    Phase.COMMITTING: "giving the file its name",
+    Phase.CANCELING: "canceling",
+    Phase.CANCELED: "canceled by you",
+    Phase.DONE: "complete",
+}
+_VERIFIED = {
+    "digest": "complete, its checksum is right",
+    "store checksum": "complete, the store's checksum is right",
+    "validator": "complete, one version throughout",
+}
+
+
+def reason_of(
+    phase: Phase, stall: Stall | None, fault: Fault | None, owner: str, published: Published | None = None
+) -> str:
+    """Say in words why the status is what it is."""
+    if owner == "orphaned" and phase not in (Phase.DONE, Phase.CANCELED, Phase.FAILED, Phase.PAUSED):
+        return "interrupted: its kernel is gone; reattach() goes on with it"
+    if phase is Phase.STALLED:
+        what = fault.message if fault else ""
+        return {
+            Stall.NO_NETWORK: f"waiting for the network: {what}",
+            Stall.COST: "waiting for a cheaper network",
+            Stall.SYSTEM: f"waiting for room: {what}",
+        }.get(stall or Stall.RETRY_WAIT, f"will try again: {what}")
+    if phase is Phase.DONE and published is not None:
+        if not published.revalidated:
+            return "complete, not revalidated: the server could not be asked"
+        return _VERIFIED.get(published.integrity, _REASONS[phase])
+    if fault is not None and (phase is Phase.FAILED or (phase is Phase.PAUSED and fault.remedy is Remedy.PERSON)):
+        return f"{fault.message} {fault.hint}" if fault.hint else fault.message
+    return _REASONS.get(phase, str(phase))
+
+
+def picture(
+    record: Record, held: RangeSet | None = None, rate: float | None = None, owner: str = "ours"
+) -> Snapshot:
+    """Give the snapshot of a record, with what only a live engine knows: the bytes held and the speed."""
+    spec, phase = record.spec, record.phase
+    source = urls.safe_url(spec.url)
+    running = phase is Phase.RUNNING
+    left = record.size - record.received if record.size is not None else None
+    return Snapshot(
+        id=record.id,
+        kind=spec.kind,
+        name=spec.destination.replace("\\", "/").rsplit("/", 1)[-1],
+        source=source,
+        host=source.split("://", 1)[-1].split("/", 1)[0],
+        destination=spec.destination,
+        phase=phase,
+        status=status_of(phase, record.stall, record.fault, owner),
+        reason=reason_of(phase, record.stall, record.fault, owner, record.published),
+        received=record.received,
+        total=record.size,
+        rate=rate if running else None,
+        eta=left / rate if running and rate and left is not None else None,
+        priority=spec.priority,
+        restarts=record.restarts,
+        retries=record.retries,
+        refetched=record.refetched,
+        due=record.due,
+        fault=record.fault,
+        published=record.published,
+        created=record.created,
+        changed=record.changed,
+        owner=owner,
+        notebook=spec.notebook,
+        held=held if held is not None else RangeSet(),
+        http_status=record.http_status,
+        response=record.response,
+        story=record.story,
+    )
