@@ -1,1 +1,108 @@
-"""Transfers that outlive the cell, the kernel and the notebook."""
+"""Transfers that outlive the cell, the kernel and the notebook.
+
+>>> import nbxfer
+>>> op = nbxfer.download("https://host/data.tar.gz", "data/")   # at once; it runs in the background
+>>> op.pause(); op.resume()
+>>> op.result()                                                  # waits, gives the path
+
+Importing this starts nothing and loads next to nothing: each name is fetched from its room on first use.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nbxfer.core.phases import TransferStatus
+    from nbxfer.core.policy import Retry
+    from nbxfer.core.snapshot import Snapshot
+    from nbxfer.session.door import download, operations, panel, reattach
+    from nbxfer.errors import (
+        AccessDenied,
+        BadAnswer,
+        CertificateRefused,
+        ChecksumMismatch,
+        DestinationExists,
+        ForkedError,
+        InvalidRequest,
+        InvalidTransferState,
+        NeedsAttention,
+        NetworkError,
+        NoSpace,
+        Offline,
+        ServerBusy,
+        SourceChanged,
+        SourceNotFound,
+        StorageFailed,
+        TakenOver,
+        TransferCanceled,
+        TransferError,
+        TransferTimeout,
+        UnknownOption,
+        WebErrorStatus,
+    )
+    from nbxfer.session import Batch, Operation, Session
+    from nbxfer.wire.credentials import Basic, Bearer
+
+__version__ = "0.1.0"
+
+_ROOMS = {
+    "nbxfer.core.phases": ("TransferStatus",),
+    "nbxfer.core.policy": ("Retry",),
+    "nbxfer.core.snapshot": ("Snapshot",),
+    "nbxfer.session.door": ("download", "operations", "panel", "reattach"),
+    "nbxfer.session": ("Batch", "Operation", "Session"),
+    "nbxfer.wire.credentials": ("Basic", "Bearer"),
+}
+
+__all__ = [
+    "AccessDenied",
+    "BadAnswer",
+    "Basic",
+    "Batch",
+    "Bearer",
+    "CertificateRefused",
+    "ChecksumMismatch",
+    "DestinationExists",
+    "ForkedError",
+    "InvalidRequest",
+    "InvalidTransferState",
+    "NeedsAttention",
+    "NetworkError",
+    "NoSpace",
+    "Offline",
+    "Operation",
+    "Retry",
+    "ServerBusy",
+    "Session",
+    "Snapshot",
+    "SourceChanged",
+    "SourceNotFound",
+    "StorageFailed",
+    "TakenOver",
+    "TransferCanceled",
+    "TransferError",
+    "TransferStatus",
+    "TransferTimeout",
+    "UnknownOption",
+    "WebErrorStatus",
+    "download",
+    "operations",
+    "panel",
+    "reattach",
+]
+
+_WHERE = {name: room for room, names in _ROOMS.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'nbxfer' has no attribute {name!r}")
+    found = getattr(importlib.import_module(_WHERE.get(name, "nbxfer.errors")), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

@@ -21,10 +21,11 @@ News = Mapping[str, Snapshot]
 
 
 class _Subscriber:
-    __slots__ = ("call", "due", "every", "news")
+    __slots__ = ("broken", "call", "due", "every", "news")
 
     def __init__(self, call: Callable[[News], None], every: float) -> None:
         self.call, self.every, self.due = call, every, 0.0
+        self.broken = False
         self.news: dict[str, Snapshot] = {}
 
 
@@ -76,10 +77,12 @@ class Board:
             try:
                 subscriber.call(news)
             except Exception:
-                log.exception("a subscriber of the board failed")
+                if not subscriber.broken:  # once: it would be said ten times a second
+                    log.exception("a subscriber of the board failed")
+                subscriber.broken = True
 
     def subscribe(self, call: Callable[[News], None], *, per_second: float = 10.0) -> Callable[[], None]:
-        """Have ``call`` told of news; give the function that ends it."""
+        """Have ``call`` told of news; give the function that ends it (a call that is on its way still comes)."""
         subscriber = _Subscriber(call, 1.0 / per_second)
         with self._lock:
             self._subscribers.append(subscriber)

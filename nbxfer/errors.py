@@ -176,7 +176,12 @@ class UnknownOption(InvalidRequest, TypeError):
 
 
 class InvalidTransferState(TransferError):
-    """The operation's phase does not allow what was asked; nothing has changed."""
+    """The operation's phase does not allow what was asked; nothing has changed.
+
+    ``story`` are the lines of the operation's story (core.record.Entry) up to that moment.
+    """
+
+    story: tuple[Any, ...] = ()
 
 
 class SourceNotFound(TransferError, FileNotFoundError):

@@ -64,7 +64,7 @@ def to_error(fault: Fault, op_id: str | None = None) -> TransferError:
     return errors.by_name(fault.error)(
         fault.message,
         op_id=op_id,
-        status=fault.status,
+        status=fault.status or None,
         http_status=fault.http_status,
         retry_after=fault.retry_after,
         hint=fault.hint,

@@ -25,7 +25,7 @@ class Process(msgspec.Struct, frozen=True):
 
 
 class Owner(msgspec.Struct, frozen=True):
-    """Who writes a journal. ``table`` names the process table (pid namespace); empty ``machine`` proves nothing."""
+    """Who writes a journal. ``table`` names the process table (pid namespace); what is empty proves nothing."""
 
     id: str
     machine: str
@@ -51,6 +51,8 @@ class Hold(StrEnum):
 
 def can_see(owner: Owner, me: Owner) -> bool:
     """Say whether this process can look the owner's processes up: same machine, same boot, same process table."""
+    if not owner.boot or not owner.table:  # a boot's id is unique; a machine's may be shared by images, or missing
+        return False
     return (owner.machine, owner.boot, owner.table) == (me.machine, me.boot, me.table)
 
 

@@ -1,7 +1,8 @@
 """The machine of one operation: an event comes in, the actions to do go out, and everything else stays as it was.
 
 One method moves (``handle``); the table is in phases.py. A request is not a result: pausing and canceling last until
-everything in flight has come home. Answers that nobody waits for any more are dropped by their serial.
+everything in flight has come home. Answers that nobody waits for any more are dropped by their serial; a body that an
+answer has opened is for the Fetch of the same turn, and is to be closed where none follows.
 """
 
 from __future__ import annotations
@@ -9,13 +10,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from nbxfer.core import actions as do
 from nbxfer.core import events as ev
+from nbxfer.core import faults
 from nbxfer.core import plan as planning
-from nbxfer.core.faults import Fault, Remedy
+from nbxfer.core.faults import Remedy
 from nbxfer.core.phases import Cause, Phase
+from nbxfer.core.probe import Probe
+from nbxfer.core.ranges import RangeSet
+from nbxfer.core.snapshot import SpeedMeter
 from nbxfer.core.steps import MAX_RESTARTS
 from nbxfer.core.wishes import Wishes
+from nbxfer.errors import InvalidTransferState, NeedsAttention, NetworkError, SourceChanged
 
 
 class Operation(Wishes):
@@ -26,149 +34,191 @@ class Operation(Wishes):
     def handle(self, event: ev.Event, now: float, chance: float = 0.5) -> list[do.Action]:
         """Let one thing that happened have its consequences; give what is to be done.
 
-        ``now`` is Unix time, ``chance`` uniform in [0, 1]. Raises InvalidTransferState, with nothing changed, where
-        a wish does not fit the phase. The caller must save when ``dirty``, then perform the actions.
+        ``now`` is Unix time, ``chance`` uniform in [0, 1]. Raises InvalidTransferState (with the story), with
+        nothing changed, where a wish does not fit the phase; answers never raise. The caller must save when
+        ``dirty``, then perform the actions.
         """
         serial = getattr(event, "serial", None)
         if serial is not None:
             if serial not in self.in_flight:
                 return []
             if type(event) is not ev.BlocksLanded:
-                self.in_flight.discard(serial)
+                self.in_flight.remove(serial)
         self.now, self.chance = now, chance
         self.out = []
-        _HANDLERS[type(event)](self, event)
+        try:
+            _HANDLERS[type(event)](self, event)
+        except InvalidTransferState as error:
+            error.op_id, error.story = self.id, tuple(self.story)
+            raise
         return self.out
 
     # -- the engine's own ----------------------------------------------------------------------------------------
     def _slot(self, _: ev.SlotFree) -> None:
         if self.phase is not Phase.QUEUED or self.handed_to:
-            return
-        if planning.complete(self.held, self.size):
-            self._move(Cause.COMPLETE)
-            self._verify()
-            return
-        self._move(Cause.SLOT)
-        self.dirty = False  # a slot is no news for the disk: after a crash it is queued again
-        self._act(
-            do.Probe,
-            epoch=self.epoch,
-            fresh_since=self.fresh_since,
-            size=self.size,
-            pinned=self.validator,
-            before=self.before,
+            return None
+        if self.held and planning.complete(self.held, self.size):
+            return self._check(Cause.COMPLETE)
+        self._move(Cause.SLOT, news=False)
+        self.out.append(
+            do.Probe(
+                self._next(),
+                self.epoch,
+                self.fresh_since,
+                self.size or None,  # no byte can show that the part of an empty object is there
+                self.validator,
+                self.before if self._unasked else None,
+            )
         )
+        return None
+
+    @property
+    def _unasked(self) -> bool:
+        """Whether no source has answered yet: only then can what stood at the destination still be the newest."""
+        return self.size is None and self.validator is None and not self.received and not self.restarts
 
     def _secrets_missing(self, event: ev.SecretsMissing) -> None:
+        if self.phase is not Phase.QUEUED or self.handed_to:
+            return
         names = ", ".join(event.what)
         self._move(Cause.NEEDS_PERSON, names)
-        url = "url" in event.what
-        self.fault = Fault(
-            "NeedsAttention",
-            "It needs a new URL: the signed one was not kept." if url else f"It needs credentials again: {names}.",
-            Remedy.PERSON,
-            hint="Give it with resume(url=…)." if url else "Give them with resume(headers=…, auth=…).",
-        )
+        rest = [name for name in event.what if name != "url"]
+        if "url" not in event.what:
+            text, ways = f"It needs credentials again: {names}.", "headers=…, auth=…"
+        elif rest:
+            text, ways = f"It needs a new URL and credentials again: {', '.join(rest)}.", "url=…, headers=…, auth=…"
+        else:
+            text, ways = "It needs a new URL: the signed one was not kept.", "url=…"
+        self.fault = faults.of(NeedsAttention(text, hint=f"Go on with resume({ways})."))
 
     def _condition_met(self, _: ev.ConditionMet) -> None:
-        self._move(Cause.MET)
-        self.dirty = False
+        self._move(Cause.MET, news=False)
 
-    # -- answers -------------------------------------------------------------------------------------------------
+    # -- the source answers --------------------------------------------------------------------------------------
     def _probed(self, event: ev.Probed) -> None:
-        if self.phase is not Phase.PROBING:
-            return self._drain()
-        probe = event.probe
-        self.land(event.held)
-        if event.restarted and not self._count_restart("the source has changed"):
-            return None
-        if (want := self.spec.expect_size) is not None and probe.size not in (None, want):
-            return self._lost(
-                Fault(
-                    "BadAnswer",
-                    f"The server offers {probe.size} bytes where {want} were expected.",
-                    hint="Correct expect_size, or the URL.",
-                )
-            )
+        if self.phase is not Phase.PROBING or self.handed_to:
+            return self._home()
+        probe, held = event.probe, event.held
+        other = event.restarted or self._contradicts(probe, held)
+        if other or not planning.provable(held, self.size, self.validator):
+            held = RangeSet()
+        if not held and probe.start:  # the first bytes have to come from this body, and are not in it
+            return self._lost(faults.of(SourceChanged("The source has another version now.")))
+        if other:
+            if not self._another_version("the source has another version now"):
+                return None
+        elif event.held and not held:
+            self._restart("nothing can prove that it still is the same version")
+        elif self.received and not held:
+            self._restart("what had come is not on the disk any more")
+        if wrong := self._unexpected(probe.size):
+            return self._fail(wrong)
+        self.land(held)
         self.take(probe)
-        self._move(Cause.PROBED, planning.plan(probe, self.held).why)
-        segments = planning.plan(probe, self.held).segments
-        self._act(
-            do.Fetch,
-            epoch=self.epoch,
-            fresh=not self.held,
-            size=probe.size,
-            segment=segments[0] if segments else None,
-        )
+        self.fault, self.offline = None, self.offline.fresh()
+        return self._fetch(probe)
+
+    def _contradicts(self, probe: Probe, held: RangeSet) -> bool:
+        """Say whether ``probe`` is of another version than what is held; sources look first, this is the last door."""
+        if not held:
+            return False
+        if self.size is not None and probe.size is not None and self.size != probe.size:
+            return True
+        old, new = self.validator, probe.validator
+        return old is not None and new is not None and old.kind == new.kind and old.value != new.value
+
+    def _fetch(self, probe: Probe) -> None:
+        if self.held and planning.complete(self.held, self.size):
+            return self._check(Cause.COMPLETE)
+        if probe.size != self.size:  # not said again this time, but known
+            probe = msgspec.structs.replace(probe, size=self.size)
+        plan = planning.plan(probe, self.held)
+        self._move(Cause.PROBED, plan.why)
+        segment = plan.segments[0] if plan.segments else None
+        self.out.append(do.Fetch(self._next(), self.epoch, not self.held, self.size, segment))
+        return None
 
     def _unchanged(self, event: ev.Unchanged) -> None:
-        if self.phase is not Phase.PROBING:
-            return self._drain()
-        self._finish(Cause.UNCHANGED, event)
+        if self.phase is not Phase.PROBING or self.handed_to:
+            return self._home()
+        return self._finish(Cause.UNCHANGED, event)
 
     def _finish(self, cause: Cause, event: ev.Unchanged | ev.Committed) -> None:
         self.published = event.published
-        self.size = event.published.size
-        self.received = event.published.size
+        self.size = self.received = event.published.size
         self.fault = None
         self._move(cause, event.published.integrity)
 
     def _all_here(self, event: ev.AllHere) -> None:
         self.land(event.held)
-        if self.phase is not Phase.PROBING:
-            return self._drain()
-        self._move(Cause.COMPLETE)
-        self._verify()
+        if self.phase is not Phase.PROBING or self.handed_to:
+            return self._home()
+        return self._check(Cause.COMPLETE)
 
-    def _verify(self) -> None:
-        assert self.size is not None
-        self._act(do.Verify, epoch=self.epoch, size=self.size, checksum=self.spec.checksum)
+    def _probe_lost(self, event: ev.ProbeLost) -> None:
+        before, silent = self.before, event.fault.remedy in (Remedy.RETRY, Remedy.WAIT_ONLINE)
+        if silent and before is not None and before.ours and self._unasked:
+            done = before.published(self.spec.destination, revalidated=False)
+            return self._unchanged(ev.Unchanged(event.serial, done))
+        if event.held is not None:
+            self.land(event.held)
+        return self._lost(event.fault)
 
+    # -- bytes land ----------------------------------------------------------------------------------------------
     def _blocks(self, event: ev.BlocksLanded) -> None:
-        if event.held.total > self.held.total:
-            self.retry, self.offline = self.retry.fresh(), self.offline.fresh()
+        self._gain(event.held)
         self.refetched += event.refetched
-        self.land(event.held)
         if self.phase is Phase.RUNNING:
+            if self.meter is None:
+                self.meter = SpeedMeter()
             self.meter.count(self.now, self.received)
 
     def _range_landed(self, event: ev.RangeLanded) -> None:
-        self.land(event.held)
+        self._gain(event.held)
         if self.size is None:
             self.size = event.size
-        self.length_proven = self.length_proven and event.length_proven
+        if not event.length_proven:
+            self.tied = False
+            self.tell("length unknown", "the server did not say how long it is, so nobody can tell whether all came")
         if self.phase is not Phase.RUNNING or self.handed_to:
             return self._home()
         if planning.complete(self.held, self.size):
-            self._move(Cause.ALL_LANDED)
-            self._verify()
-        else:  # a right answer, but shorter than asked: ask for the rest
-            self._move(Cause.CUT_SHORT)
+            return self._check(Cause.ALL_LANDED)
+        # A right answer, but shorter than asked: ask for the rest, at once as long as that brings anything.
+        if self.retry.used:
+            return self._lost(faults.of(NetworkError("The server's answers end before all has come.")))
+        self.retry = self.retry.next()
+        return self._move(Cause.CUT_SHORT)
 
     def _cut_short(self, event: ev.CutShort) -> None:
         if event.held is not None:
-            self.land(event.held)
+            self._gain(event.held)
         self._home()
 
-    def _probe_lost(self, event: ev.ProbeLost) -> None:
-        if event.held is not None:
-            self.land(event.held)
-        before = self.before
-        if before is not None and before.ours and event.fault.remedy in (Remedy.RETRY, Remedy.WAIT_ONLINE):
-            done = before.published(self.spec.destination, revalidated=False)
-            return self._unchanged(ev.Unchanged(event.serial, done))
-        return self._lost(event.fault)
-
     def _range_lost(self, event: ev.RangeLost) -> None:
-        self.land(event.held)
+        self._gain(event.held)
         self._lost(event.fault)
 
+    # -- the end -------------------------------------------------------------------------------------------------
+    def _check(self, cause: Cause) -> None:
+        """Every byte is here: see whether they are right."""
+        self._move(cause)
+        assert self.size is not None
+        if wrong := self._unexpected(self.size):
+            self._start_over()  # a part that is kept would make every retry fail again
+            return self._fail(wrong)
+        self.out.append(do.Verify(self._next(), self.epoch, self.size, self.spec.checksum))
+        return None
+
+    def _checking(self) -> bool:
+        """Say whether the answer to a check is still wanted."""
+        if self.phase is Phase.RUNNING and not self.handed_to:  # a pause was asked for, and taken back
+            self._move(Cause.ALL_LANDED)
+        return self.phase is Phase.VERIFYING and not self.handed_to
+
     def _verified(self, event: ev.Verified) -> None:
-        if self.phase is not Phase.VERIFYING or self.handed_to:
+        if not self._checking():
             return self._home()
-        if self.pause_wanted:
-            self.pause_wanted = False
-            return self._move(Cause.HELD)
         by = event.by if event.by != "nothing" or not self.tied else "validator"
         self._move(Cause.VERIFIED, by)
         self.seal, self.verified_by = event.seal, by
@@ -176,16 +226,20 @@ class Operation(Wishes):
 
     def _commit(self) -> None:
         assert self.seal is not None
-        self._act(do.Commit, epoch=self.epoch, seal=self.seal, by=self.verified_by)
+        self.out.append(do.Commit(self._next(), self.epoch, self.seal, self.verified_by))
 
     def _mismatched(self, event: ev.Mismatched) -> None:
-        if self.phase is not Phase.VERIFYING:
-            return self._drain()
-        self.restarts += 1
-        bad = event.held.total < self.held.total
-        if bad and self.restarts <= MAX_RESTARTS:
+        wanted = self._checking()
+        if event.held.total < self.held.total:
+            self.restarts += 1
+            self.changes += 1
             self.land(event.held)
-            return self._move(Cause.MISMATCH, "some blocks are not what was written; they are fetched again")
+            if not wanted:
+                return self._home()
+            if self.changes <= MAX_RESTARTS:
+                return self._move(Cause.MISMATCH, "some blocks are not what was written; they are fetched again")
+        elif not wanted:  # found again when it goes on
+            return self._home()
         self._start_over()  # a part that is kept would make every retry fail again
         return self._fail(event.fault)
 

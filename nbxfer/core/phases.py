@@ -43,7 +43,6 @@ class Cause(StrEnum):
     MET = "condition met"
     ALL_LANDED = "all landed"
     VERIFIED = "verified"
-    HELD = "verified, pause wanted"
     MISMATCH = "mismatch"
     COMMITTED = "committed"
     PAUSE = "pause"
@@ -84,6 +83,9 @@ class Stall(StrEnum):
 
 _P, _C = Phase, Cause
 
+#: The causes that are a person's wish; everything else happens by itself.
+WISHES = (_C.START, _C.PAUSE, _C.RESUME, _C.CANCEL, _C.RETRY)
+
 TRANSITIONS: dict[tuple[Phase, Cause], Phase] = {
     (_P.CREATED, _C.START): _P.QUEUED,
     (_P.CREATED, _C.CANCEL): _P.CANCELING,
@@ -111,6 +113,7 @@ TRANSITIONS: dict[tuple[Phase, Cause], Phase] = {
     (_P.RUNNING, _C.NEEDS_PERSON): _P.PAUSED,
     (_P.RUNNING, _C.GAVE_UP): _P.FAILED,
     (_P.STALLED, _C.MET): _P.QUEUED,
+    (_P.STALLED, _C.CUT_SHORT): _P.QUEUED,
     (_P.STALLED, _C.PAUSE): _P.PAUSED,
     (_P.STALLED, _C.CANCEL): _P.CANCELING,
     (_P.STALLED, _C.GAVE_UP): _P.FAILED,
@@ -120,15 +123,18 @@ TRANSITIONS: dict[tuple[Phase, Cause], Phase] = {
     (_P.PAUSED, _C.RESUME): _P.QUEUED,
     (_P.PAUSED, _C.CANCEL): _P.CANCELING,
     (_P.VERIFYING, _C.VERIFIED): _P.COMMITTING,
-    (_P.VERIFYING, _C.HELD): _P.PAUSED,
     (_P.VERIFYING, _C.MISMATCH): _P.QUEUED,
+    (_P.VERIFYING, _C.CHANGED): _P.QUEUED,
     (_P.VERIFYING, _C.CUT_SHORT): _P.QUEUED,
     (_P.VERIFYING, _C.STARVED): _P.STALLED,
+    (_P.VERIFYING, _C.PAUSE): _P.PAUSING,
     (_P.VERIFYING, _C.CANCEL): _P.CANCELING,
+    (_P.VERIFYING, _C.NEEDS_PERSON): _P.PAUSED,
     (_P.VERIFYING, _C.GAVE_UP): _P.FAILED,
     (_P.COMMITTING, _C.COMMITTED): _P.DONE,
     (_P.COMMITTING, _C.STARVED): _P.STALLED,
     (_P.COMMITTING, _C.CHANGED): _P.QUEUED,
+    (_P.COMMITTING, _C.NEEDS_PERSON): _P.PAUSED,
     (_P.COMMITTING, _C.GAVE_UP): _P.FAILED,
     (_P.CANCELING, _C.DRAINED): _P.CANCELED,
     (_P.FAILED, _C.RETRY): _P.QUEUED,
@@ -188,8 +194,8 @@ def move(phase: Phase, cause: Cause) -> Phase:
     try:
         return TRANSITIONS[phase, cause]
     except KeyError:
-        ways = sorted(str(c) for p, c in TRANSITIONS if p is phase)
-        possible = "possible: " + ", ".join(ways) if ways else "nothing leaves it"
+        ways = ", ".join(c for p, c in TRANSITIONS if p is phase and c in WISHES)
+        possible = f"possible: {ways}" if ways else "it is over" if phase in FINAL else "wait for its end"
         raise InvalidTransferState(f"'{cause}' does not fit an operation that is {phase} ({possible}).") from None
 
 

@@ -14,20 +14,30 @@ OVERLAP = 4096
 class Plan(msgspec.Struct, frozen=True):
     """The ranges to fetch, in order, and the reason for their number.
 
-    ``stop`` of the last range is None inside the sources when the size is unknown: then ``segments`` is empty and
-    the one open stream is read to its end.
+    ``segments`` is empty when the size is unknown (or 0): then the one open stream is read to its end.
     """
 
     segments: tuple[ByteRange, ...]
     why: str
 
 
+def provable(held: RangeSet, size: int | None, pinned: Validator | None) -> bool:
+    """Say whether a later answer can be told to be of the version of which ``held`` is.
+
+    A strong validator tells. Where there is only a size or a weak validator, the bytes before the first hole have to
+    tell, by being compared with what is sent again.
+    """
+    if pinned is not None and pinned.strong:
+        return True
+    return bool(held.front()) and (size is not None or pinned is not None)
+
+
 def first_want(held: RangeSet, size: int | None, pinned: Validator | None) -> Want:
     """Give the first request: a plain one when nothing is here, else one that overlaps what is here by 4 KiB."""
-    front = held.front()
-    if not front or (size is None and pinned is None):
+    if not held or not provable(held, size, pinned):
         # Nothing to build on, or nothing that could prove that the old bytes still belong: start over.
         return Want()
+    front = held.front()
     overlap = min(OVERLAP, front)
     return Want(start=front - overlap, pinned=pinned, size=size, overlap=overlap)
 

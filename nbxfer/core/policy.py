@@ -25,9 +25,9 @@ class Retry(msgspec.Struct, frozen=True):
         """Whether the next counted fault is one too many."""
         return self.used + 1 >= self.tries
 
-    def next(self, *, counted: bool = True) -> Retry:
+    def next(self) -> Retry:
         """Give the policy after one more fault."""
-        return msgspec.structs.replace(self, used=self.used + 1) if counted else self
+        return msgspec.structs.replace(self, used=self.used + 1)
 
     def fresh(self) -> Retry:
         """Give the policy after progress: the count starts again."""

@@ -11,7 +11,7 @@ import msgspec
 BLOCK = 4 * 1024 * 1024
 
 
-class ByteRange(msgspec.Struct, frozen=True, order=True):
+class ByteRange(msgspec.Struct, frozen=True, order=True, gc=False):
     """The bytes from ``start`` (inclusive) to ``stop`` (exclusive); never empty, never negative."""
 
     start: int
@@ -29,7 +29,7 @@ class ByteRange(msgspec.Struct, frozen=True, order=True):
 
 
 class RangeSet(msgspec.Struct, frozen=True):
-    """A set of bytes as sorted ranges that neither touch nor overlap."""
+    """A set of bytes as sorted ranges that neither touch nor overlap; ``of`` makes one of any pairs."""
 
     ranges: tuple[ByteRange, ...] = ()
 
@@ -56,7 +56,7 @@ class RangeSet(msgspec.Struct, frozen=True):
         return bool(self.ranges)
 
     def add(self, start: int, stop: int) -> RangeSet:
-        """Give this set with ``[start, stop)`` in it; in place terms: O(log n) to find, O(n) to copy."""
+        """Give this set with ``[start, stop)`` in it: O(log n) to find the place, O(n) to copy."""
         if start >= stop:
             return self
         ranges = self.ranges
@@ -82,15 +82,18 @@ class RangeSet(msgspec.Struct, frozen=True):
 
     def missing(self, start: int, stop: int) -> RangeSet:
         """Give the bytes of ``[start, stop)`` that are not in this set."""
-        gaps: list[tuple[int, int]] = []
+        gaps: list[ByteRange] = []
         for r in self.ranges:
             if r.stop <= start:
                 continue
             if r.start >= stop:
                 break
-            gaps.append((start, r.start))
+            if start < r.start:
+                gaps.append(ByteRange(start, r.start))
             start = r.stop
-        return RangeSet.of([*gaps, (start, stop)])
+        if start < stop:
+            gaps.append(ByteRange(start, stop))
+        return RangeSet(tuple(gaps))
 
     def front(self) -> int:
         """Give the end of the bytes that are there without a hole from 0 (0 if byte 0 is missing)."""
@@ -98,4 +101,4 @@ class RangeSet(msgspec.Struct, frozen=True):
 
     def covers(self, start: int, stop: int) -> bool:
         """Say whether every byte of ``[start, stop)`` is in this set."""
-        return not self.missing(start, stop)
+        return start >= stop or any(r.start <= start and stop <= r.stop for r in self.ranges)

@@ -90,3 +90,4 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     keep_part: bool = False  # what a cancel was asked to do
     handed_to: str | None = None  # the owner who may go on with it, after a hand-over
     story: tuple[Entry, ...] = ()
+    tied: bool = False  # every byte that is held came under the one strong validator

@@ -58,7 +58,7 @@ class Snapshot(msgspec.Struct, frozen=True):
 
     @property
     def restarted(self) -> bool:
-        """Whether it had to begin again from byte 0: the only time that ``received`` goes down."""
+        """Whether bytes that had come were given up (another version, bad blocks): only then ``received`` goes down."""
         return self.restarts > 0
 
     @property
@@ -96,10 +96,10 @@ class SpeedMeter:
 
     def rate(self, now: float) -> float | None:
         """Give the speed at ``now``; it falls while nothing comes."""
-        if len(self._points) < 2:
+        if not self._points:
             return None
         (t0, n0), (_, n1) = self._points[0], self._points[-1]
-        return (n1 - n0) / (now - t0) if now > t0 else None
+        return (n1 - n0) / (now - t0) if now - t0 >= 1.0 else None
 
 
 def status_of(phase: Phase, stall: Stall | None, fault: Fault | None, owner: str) -> TransferStatus:
@@ -125,6 +125,7 @@ _REASONS = {
     Phase.COMMITTING: "giving the file its name",
     Phase.CANCELING: "canceling",
     Phase.CANCELED: "canceled by you",
+    Phase.FAILED: "failed",
     Phase.DONE: "complete",
 }
 _VERIFIED = {
@@ -153,44 +154,44 @@ def reason_of(
         return _VERIFIED.get(published.integrity, _REASONS[phase])
     if fault is not None and (phase is Phase.FAILED or (phase is Phase.PAUSED and fault.remedy is Remedy.PERSON)):
         return f"{fault.message} {fault.hint}" if fault.hint else fault.message
-    return _REASONS.get(phase, str(phase))
+    return _REASONS[phase]
 
 
-def picture(
-    record: Record, held: RangeSet | None = None, rate: float | None = None, owner: str = "ours"
-) -> Snapshot:
+def picture(record: Record, held: RangeSet | None = None, rate: float | None = None, owner: str = "ours") -> Snapshot:
     """Give the snapshot of a record, with what only a live engine knows: the bytes held and the speed."""
-    spec, phase = record.spec, record.phase
+    spec, phase, stall, fault = record.spec, record.phase, record.stall, record.fault
+    received, size, published = record.received, record.size, record.published
     source = urls.safe_url(spec.url)
-    running = phase is Phase.RUNNING
-    left = record.size - record.received if record.size is not None else None
+    if phase is not Phase.RUNNING:
+        rate = None
+    # By place, and in the order of the fields: with 28 names the call takes three times as long.
     return Snapshot(
-        id=record.id,
-        kind=spec.kind,
-        name=spec.destination.replace("\\", "/").rsplit("/", 1)[-1],
-        source=source,
-        host=source.split("://", 1)[-1].split("/", 1)[0],
-        destination=spec.destination,
-        phase=phase,
-        status=status_of(phase, record.stall, record.fault, owner),
-        reason=reason_of(phase, record.stall, record.fault, owner, record.published),
-        received=record.received,
-        total=record.size,
-        rate=rate if running else None,
-        eta=left / rate if running and rate and left is not None else None,
-        priority=spec.priority,
-        restarts=record.restarts,
-        retries=record.retries,
-        refetched=record.refetched,
-        due=record.due,
-        fault=record.fault,
-        published=record.published,
-        created=record.created,
-        changed=record.changed,
-        owner=owner,
-        notebook=spec.notebook,
-        held=held if held is not None else RangeSet(),
-        http_status=record.http_status,
-        response=record.response,
-        story=record.story,
+        record.id,
+        spec.kind,
+        spec.destination.replace("\\", "/").rpartition("/")[2],
+        source,
+        source.partition("://")[2].partition("/")[0],
+        spec.destination,
+        phase,
+        status_of(phase, stall, fault, owner),
+        reason_of(phase, stall, fault, owner, published),
+        received,
+        size,
+        rate,
+        (size - received) / rate if rate and size is not None else None,
+        spec.priority,
+        record.restarts,
+        record.retries,
+        record.refetched,
+        record.due,
+        fault,
+        published,
+        record.created,
+        record.changed,
+        owner,
+        spec.notebook,
+        held if held is not None else RangeSet(),
+        record.http_status,
+        record.response,
+        tuple(record.story),
     )

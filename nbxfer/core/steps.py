@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from nbxfer.core import actions as do
+from nbxfer.core import faults
 from nbxfer.core.faults import Fault, Remedy
 from nbxfer.core.fields import Fields
 from nbxfer.core.phases import Cause, Phase, Stall, move
-from nbxfer.core.ranges import RangeSet
-from nbxfer.errors import WebErrorStatus
+from nbxfer.core.ranges import BLOCK, RangeSet
+from nbxfer.errors import BadAnswer, SourceChanged
 
 #: A source that changes more often than this while it is fetched is given up.
 MAX_RESTARTS: Final = 3
 #: A 404 after bytes were had is asked again this often: a mirror may lag.
 GONE_TRIES: Final = 2
+
+#: What an entry of the story is called: a plain text, not an Enum's member.
+_WORDS: Final = {cause: str(cause) for cause in Cause}
 
 
 class Steps(Fields):
@@ -25,66 +28,89 @@ class Steps(Fields):
 
     __slots__ = ()
 
-    def _act(self, make: Callable[..., do.Action], **fields: Any) -> int:
+    def _next(self) -> int:
+        """Give the serial of an action that will be answered."""
         self.serial += 1
-        self.out.append(make(self.serial, **fields))
-        if make is not do.Stop:
-            self.in_flight.add(self.serial)
+        self.in_flight.add(self.serial)
         return self.serial
 
-    def _move(self, cause: Cause, detail: str = "") -> None:
+    def _move(self, cause: Cause, detail: str = "", *, news: bool = True) -> None:
+        """Change the phase; what is no ``news`` is neither saved nor told: after a crash it is as it was before."""
         self.phase = move(self.phase, cause)
         self.changed = self.now
-        self.dirty = True
         self.stall = self.due = None
         if self.phase is not Phase.RUNNING:
-            self.meter.clear()
-        self.tell(str(cause), detail)
+            self.meter = None
+        if news:
+            self.dirty = True
+            self.tell(_WORDS[cause], detail)
 
     def _stop(self) -> None:
         if self.in_flight:
-            self._act(do.Stop)
-        self._drain()
+            self.serial += 1
+            self.out.append(do.Stop(self.serial))
+        else:
+            self._drain()
 
     def _drain(self) -> None:
         """Nothing is in flight any more: what waited for that may happen."""
-        if self.in_flight:
-            return
         if self.phase is Phase.PAUSING:
             self._move(Cause.DRAINED)
         elif self.phase is Phase.CANCELING:
-            self._act(do.Discard, keep=self.keep_part)
-
-    def _start_over(self) -> None:
-        """Forget the version: a new epoch, of which no byte is here."""
-        self.epoch += 1
-        self.fresh_since = self.epoch
-        self.size = self.validator = None
-        self.land(RangeSet())
+            self.out.append(do.Discard(self._next(), self.keep_part))
 
     def _home(self) -> None:
-        """An answer came that nobody acts on any more: pausing, canceling, or handing over."""
+        """An answer came that nobody acts on any more: paused, canceled, handed over, or resumed in between."""
         if self.phase in (Phase.PROBING, Phase.RUNNING, Phase.VERIFYING):
             self._move(Cause.CUT_SHORT)
         self._drain()
 
-    def _count_restart(self, why: str) -> bool:
-        """Begin again, unless that happened too often (then it has failed); say whether it goes on."""
+    # -- bytes come, and go ----------------------------------------------------------------------------------------
+    def _gain(self, held: RangeSet) -> None:
+        """Take what has landed; more than ever before is progress, and the tries are counted anew."""
+        self.land(held)
+        if self.received > self.peak:
+            self.peak = self.received
+            self.retry, self.offline = self.retry.fresh(), self.offline.fresh()
+
+    def _start_over(self) -> None:
+        """Forget the version: a new epoch, of which no byte is here."""
         self.restarts += 1
+        self.epoch += 1
+        self.fresh_since = self.epoch
+        self.size = self.validator = self.seal = None
+        self.tied = False
+        self.land(RangeSet())
+
+    def _restart(self, why: str) -> None:
         self._start_over()
         self.tell("restarted", why)
-        if self.restarts <= MAX_RESTARTS:
+
+    def _another_version(self, why: str) -> bool:
+        """Begin again, unless that happened too often (then it has failed); say whether it goes on."""
+        self._restart(why)
+        self.changes += 1
+        self.peak = 0
+        if self.changes <= MAX_RESTARTS:
             return True
-        self._fail(
-            Fault(
-                "SourceChanged",
-                f"The source changed {self.restarts} times while it was being fetched.",
-                status=WebErrorStatus.SOURCE_CHANGED,
-                hint="Try again when it has settled.",
-            )
+        error = SourceChanged(
+            "The source changed again and again while it was being fetched.", hint="Try again when it has settled."
         )
+        self._fail(faults.of(error))
         return False
 
+    def _unexpected(self, size: int | None) -> Fault | None:
+        """Give the fault of a source that has another size than a person said it would."""
+        want = self.spec.expect_size
+        if want is None or size is None or size == want:
+            return None
+        return faults.of(
+            BadAnswer(
+                f"The server has {size} bytes where {want} were expected.", hint="Correct expect_size, or the URL."
+            )
+        )
+
+    # -- setbacks --------------------------------------------------------------------------------------------------
     def _fail(self, fault: Fault) -> None:
         self.fault = fault
         self._move(Cause.GAVE_UP, fault.message)
@@ -94,38 +120,42 @@ class Steps(Fields):
         if self.phase in (Phase.PAUSING, Phase.CANCELING) or self.handed_to:
             self.tell("lost", fault.message)
             return self._home()
-        remedy = fault.remedy
-        if fault.http_status in self.spec.recoverable:
-            remedy = Remedy.PERSON
-        elif fault.http_status in (404, 410) and self.received and self.retry.used < GONE_TRIES:
-            remedy = Remedy.RETRY
+        remedy = self._remedy(fault)
         self.fault = fault
-        if remedy is Remedy.RETRY and not self.retry.exhausted:
+        if remedy is Remedy.RETRY:
             delay = self.retry.delay(self.chance, fault.retry_after)
             self.retry = self.retry.next()
             self.retries += 1
-            return self._wait(Stall.RETRY_WAIT, delay, fault)
-        if remedy is Remedy.WAIT_ONLINE:
+            self._wait(Stall.RETRY_WAIT, delay, fault)
+        elif remedy is Remedy.WAIT_ONLINE:
             delay = self.offline.delay(self.chance)
             self.offline = self.offline.next()
-            return self._wait(Stall.NO_NETWORK, delay, fault)
-        if remedy is Remedy.WAIT_ROOM:
+            self._wait(Stall.NO_NETWORK, delay, fault)
+        elif remedy is Remedy.WAIT_ROOM:
             self._move(Cause.STARVED, fault.message)
             self.stall = Stall.SYSTEM
-            need = self.size - self.received if self.size is not None else 0
-            self._act(do.AwaitRoom, need=need)
-            return None
-        if remedy is Remedy.PERSON and self.phase in (Phase.PROBING, Phase.RUNNING):
+            need = self.size - self.received if self.size is not None else BLOCK
+            self.out.append(do.AwaitRoom(self._next(), need))
+        elif remedy is Remedy.PERSON:
             self.fault = msgspec.structs.replace(fault, remedy=Remedy.PERSON)
-            return self._move(Cause.NEEDS_PERSON, fault.message)
-        if remedy is Remedy.PROBE_AGAIN:
-            if self._count_restart(fault.message):
+            self._move(Cause.NEEDS_PERSON, fault.message)
+        elif remedy is Remedy.PROBE_AGAIN:
+            if self._another_version(fault.message):
                 self.fault = None
-                self._move(Cause.CHANGED, fault.message)
-            return None
-        return self._fail(fault)
+                self._move(Cause.CHANGED)
+        else:
+            self._fail(fault)
+
+    def _remedy(self, fault: Fault) -> Remedy:
+        """Give what follows ``fault`` in this operation: its wishes, its history and its budget have a say."""
+        remedy = fault.remedy
+        if fault.http_status in self.spec.recoverable:
+            return Remedy.PERSON
+        if fault.http_status in (404, 410) and self.received and self.retry.used < GONE_TRIES:
+            remedy = Remedy.RETRY
+        return Remedy.GIVE_UP if remedy is Remedy.RETRY and self.retry.exhausted else remedy
 
     def _wait(self, stall: Stall, delay: float, fault: Fault) -> None:
         self._move(Cause.STARVED, fault.message)
         self.stall, self.due = stall, self.now + delay
-        self._act(do.Wait, seconds=delay)
+        self.out.append(do.Wait(self._next(), delay))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import Final
 from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
 
 from nbxfer.errors import InvalidRequest
@@ -27,22 +28,38 @@ CROSS_ORIGIN_HEADERS = frozenset("accept accept-encoding range if-range if-match
 STORABLE_HEADERS = CROSS_ORIGIN_HEADERS | {"accept-language", "referer"}
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
-_UNSAFE = re.compile(r"[\x00-\x20\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+#: Controls, what steers the reading direction or cannot be seen, and halves of characters.
+_UNSAFE = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff\ufff9-\ufffb]"
+)
+#: What needs no look: scheme, a plain host, perhaps a port, a path of harmless characters, and nothing else.
+_PLAIN = re.compile(r"[a-z][a-z0-9+.-]*://[a-z0-9.-]+(?::[0-9]{1,5})?(?:/[\w/.~%+=:,;!$&'()*-]*)?", re.ASCII)
+_ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
+_UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+
+#: The longest text that is shown of a URL (characters), and what is shown of one that cannot be read.
+SHOWN: Final = 500
+UNREADABLE: Final = "(unreadable URL)"
 
 
 def parse(url: str) -> SplitResult:
     """Split an absolute URL; raise InvalidRequest, without repeating secrets, where it is none."""
-    try:
-        parts = urlsplit(url)
-        port = parts.port  # a port that is no number raises here
-    except ValueError:
-        raise InvalidRequest("The URL cannot be read.", hint="Give one like https://host/path.") from None
-    if _UNSAFE.search(url):
+    parts = _split(url)
+    if " " in url or _UNSAFE.search(url):
         raise InvalidRequest(
             "The URL has a blank or a control character in it.", hint="Percent-encode it (a blank is %20)."
         )
-    if not parts.scheme or not parts.hostname or port == 0:
+    if not parts.scheme or not parts.hostname or parts.port == 0:
         raise InvalidRequest(f"{safe_url(url)!r} is not an absolute URL.", hint="Give one like https://host/path.")
+    return parts
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # one that is no number raises here
+    except ValueError:
+        raise InvalidRequest("The URL cannot be read.", hint="Give one like https://host/path.") from None
     return parts
 
 
@@ -56,49 +73,65 @@ def _netloc(parts: SplitResult, *, keep_default_port: bool = True) -> str:
     host = (parts.hostname or "").lower()
     if ":" in host:
         host = f"[{host}]"
-    try:
-        port = parts.port
-    except ValueError:
-        port = None
+    port = parts.port
     if port is None or (not keep_default_port and port == DEFAULT_PORTS.get(parts.scheme)):
         return host
     return f"{host}:{port}"
 
 
 def safe_url(url: str) -> str:
-    """Give the form that may be shown, logged and raised: scheme, host, path; parameter names without values."""
+    """Give the form that may be shown, logged and raised: scheme, host, path; no userinfo, no query, no fragment."""
+    if len(url) <= SHOWN and _PLAIN.fullmatch(url):
+        return url
     try:
-        parts = urlsplit(url)
-    except ValueError:
-        return "(unreadable URL)"
-    if not parts.netloc:
-        return _printable(url.split("?")[0].split("@")[-1])
-    return _printable(urlunsplit((parts.scheme, _netloc(parts), parts.path, "…" if parts.query else "", "")))
-
-
-def _printable(text: str) -> str:
-    return _UNSAFE.sub("�", text)[:500]
+        parts = _split(url)
+    except InvalidRequest:  # a piece of a password may stand where the port should
+        return UNREADABLE
+    if parts.netloc:
+        host = _netloc(parts)
+    elif "@" in url and parts.scheme != "file" and not url.startswith("/"):  # user:password@host, and no scheme
+        return UNREADABLE
+    else:
+        host = ""
+    shown = urlunsplit((parts.scheme, host, parts.path, "…" if parts.query else "", ""))
+    return _UNSAFE.sub("�", shown)[:SHOWN]
 
 
 def stored_url(url: str, secret_query: Iterable[str] = ()) -> tuple[str, tuple[str, ...]]:
     """Give the form for the 0600 record, and what was cut out of it (``"userinfo"``, ``"url"``)."""
-    parts = urlsplit(url)
-    extra = tuple(secret_query)
-    fields = parts.query.split("&") if parts.query else []
-    kept = [f for f in fields if not is_secret_parameter(f.split("=")[0], extra)]
-    needs = (["userinfo"] if "@" in parts.netloc else []) + (["url"] if len(kept) < len(fields) else [])
-    return urlunsplit((parts.scheme, _netloc(parts), parts.path, "&".join(kept), "")), tuple(needs)
+    parts = _split(url)
+    query = _without_secrets(parts.query, frozenset(e.lower() for e in secret_query))
+    needs = (["userinfo"] if parts.username or parts.password else []) + (["url"] if query != parts.query else [])
+    return urlunsplit((parts.scheme, _netloc(parts), parts.path, query, "")), tuple(needs)
+
+
+def _without_secrets(query: str, extra: frozenset[str]) -> str:
+    """Cut the secret parameters out; a semicolon parts parameters, too (as HTML 4 had it, B.2.2)."""
+    kept = []
+    for field in query.split("&"):
+        pieces = field.split(";")
+        left = [p for p in pieces if not is_secret_parameter(p.split("=", 1)[0], extra)]
+        if left:
+            kept.append(field if len(left) == len(pieces) else ";".join(left))
+    return "&".join(kept)
 
 
 def identity(url: str, secret_query: Iterable[str] = ()) -> str:
-    """Give what makes two URLs the same source: no userinfo, signature, fragment, default port; path decoded once.
+    """Give what makes two URLs the same source: no userinfo, signature, fragment, default port, needless escapes.
 
-    Parameters keep their order, for some servers read them in order.
+    Where it could err, it keeps two URLs apart, for to mix two sources up is worse than to fetch one twice: only
+    unreserved characters are decoded (RFC 3986 §6.2.2.2), parameters keep their order, and an international host is
+    another one than its ASCII form.
     """
     stored, _ = stored_url(url, secret_query)
-    parts = urlsplit(stored)
-    path = quote(unquote(parts.path or "/", errors="surrogateescape"), safe="/", errors="surrogateescape")
-    return urlunsplit((parts.scheme.lower(), _netloc(parts, keep_default_port=False), path, parts.query, ""))
+    parts = _split(stored)
+    path = quote(_ESCAPE.sub(_plain, parts.path or "/"), safe="/%:@!$&'()*+,;=~", errors="surrogatepass")
+    return urlunsplit((parts.scheme, _netloc(parts, keep_default_port=False), path, parts.query, ""))
+
+
+def _plain(escape: re.Match[str]) -> str:
+    char = chr(int(escape.group(1), 16))
+    return char if char in _UNRESERVED else escape.group().upper()
 
 
 def origin(url: str) -> tuple[str, str, int]:
@@ -109,5 +142,8 @@ def origin(url: str) -> tuple[str, str, int]:
 
 
 def basename(url: str) -> str:
-    """Give the last component of the path, decoded once; empty where the path ends in a slash."""
-    return unquote(urlsplit(url).path.rsplit("/", 1)[-1], errors="replace")
+    """Give the last component of the path, decoded once; empty where the path ends in a slash.
+
+    Decoded it may have slashes and worse in it: whoever makes a file name of it has to look.
+    """
+    return unquote(_split(url).path.rsplit("/", 1)[-1], errors="replace")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from nbxfer.core import actions as do
 from nbxfer.core import events as ev
-from nbxfer.core.phases import Cause, Phase
-from nbxfer.core.steps import MAX_RESTARTS, Steps
+from nbxfer.core.phases import FINAL, Cause, Phase
+from nbxfer.core.steps import Steps
 from nbxfer.errors import InvalidTransferState
 
 
@@ -17,34 +16,37 @@ class Wishes(Steps):
     __slots__ = ()
 
     def _start(self, _: ev.StartAsked) -> None:
+        self._ours()
         self._move(Cause.START)
 
     def _pause(self, _: ev.PauseAsked) -> None:
-        if self.phase is Phase.VERIFYING:  # takes effect when the check is done: a second one would cost as much
-            self.pause_wanted = True
-            return
+        self._ours()
+        checking = self.phase is Phase.VERIFYING
         self._move(Cause.PAUSE)
+        self.fault = None
         if self.phase is Phase.PAUSED:
-            self.in_flight.clear()  # only a wait was open
-            self.fault = None
-        else:
+            self.in_flight.clear()  # at most a wait was open
+        elif not checking:  # a check is let go on to its end: a second one would cost as much
             self._stop()
 
     def _resume(self, event: ev.ResumeAsked) -> None:
-        if self.phase is Phase.VERIFYING and self.pause_wanted:
-            self.pause_wanted = False
-            return
+        self._ours()
+        elsewhere = event.url is not None and event.url != self.spec.url
+        if elsewhere and self.phase is Phase.PAUSING:
+            raise InvalidTransferState("A new URL can be given once it is paused; it is still pausing.")
         self._move(Cause.RETRY if type(event) is ev.RetryAsked else Cause.RESUME)
         if event.url is not None:
             self.spec = msgspec.structs.replace(self.spec, url=event.url)
         if event.needs is not None:
             self.spec = msgspec.structs.replace(self.spec, needs=event.needs)
         self.fault = None
-        self.retry = self.retry.fresh()
-        if self.restarts > MAX_RESTARTS:
-            self.restarts = 1
+        self.retry, self.offline, self.changes = self.retry.fresh(), self.offline.fresh(), 0
+        proven = self.validator is not None and self.validator.strong
+        if elsewhere and self.received and not proven and not self.spec.checksum:
+            self._restart("nothing can prove that the new URL has the same version")
 
     def _cancel(self, event: ev.CancelAsked) -> None:
+        self._ours()
         if self.phase is Phase.COMMITTING:
             raise InvalidTransferState("Too late to cancel: the file is getting its name this very moment.")
         untouched = self.phase is Phase.CREATED
@@ -59,10 +61,16 @@ class Wishes(Steps):
             self._stop()
 
     def _priority(self, event: ev.PriorityAsked) -> None:
+        self._ours()
+        if self.phase in FINAL:
+            raise InvalidTransferState(f"An operation that is {self.phase} has no turn any more.")
         self.spec = msgspec.structs.replace(self.spec, priority=event.priority)
         self.dirty = True
 
     def _hand_over(self, event: ev.HandOverAsked) -> None:
+        if event.to == self.handed_to:
+            return
+        self._ours()
         if self.phase in (Phase.COMMITTING, Phase.CANCELING, Phase.DONE, Phase.CANCELED):
             raise InvalidTransferState(f"An operation that is {self.phase} is not handed over.")
         self.handed_to = event.to
@@ -70,5 +78,13 @@ class Wishes(Steps):
         self.tell("handed over", event.to)
         if self.phase is Phase.STALLED:
             self.in_flight.clear()
-        elif self.in_flight:
-            self._act(do.Stop)
+            self._move(Cause.CUT_SHORT)
+        else:
+            self._stop()
+
+    def _ours(self) -> None:
+        """Refuse what is asked of an operation that is on its way to another process."""
+        if self.handed_to is not None:
+            raise InvalidTransferState(
+                "It is being handed over to another process.", hint="Ask again in a moment, there or here."
+            )

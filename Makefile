@@ -1,0 +1,55 @@
+# Needs CPython 3.11 or newer, pip and make; everything else goes into .venv.
+# PYTHON=/path/to/python3 chooses the interpreter, ARGS='-k word' goes to pytest.
+
+.PHONY: help demo lab test test-servers test-all soak bench lint clean
+.DEFAULT_GOAL := help
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
+PYTEST := $(BIN)/python -m pytest
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
+
+# One stamp for each set of requirements; a changed pyproject.toml installs anew.
+.venv/.with-%: pyproject.toml
+	@sh tools/venv.sh
+	@echo "installing nbxfer[$*] into .venv"
+	@$(PIP) -e '.[$*]'
+	@touch $@
+
+demo: .venv/.with-demo ## a download whose kernel is killed half-way, in under a minute
+	@$(BIN)/nbxfer demo
+
+lab: .venv/.with-lab ## JupyterLab with the quickstart
+	$(BIN)/jupyter lab notebooks/01_first_transfer.ipynb
+
+test: .venv/.with-dev lint ## everything that a change must pass
+	@sh tools/servers.sh
+	$(PYTEST) --cov --cov-report= $(ARGS)
+	@$(if $(ARGS),:,sh tools/coverage.sh)
+
+test-servers: .venv/.with-dev ## only the tests against real servers and browsers
+	@sh tools/servers.sh
+	$(PYTEST) -m 'servers or browser' $(ARGS)
+
+test-all: .venv/.with-dev ## the tests on every Python found of 3.11, 3.12 and 3.13
+	@sh tools/servers.sh
+	$(BIN)/nox -- $(ARGS)
+
+soak: .venv/.with-dev ## the slow proofs: a crash at every system call, and the like
+	@sh tools/servers.sh soak
+	$(PYTEST) -m soak --timeout 3600 $(ARGS)
+
+bench: .venv/.with-dev ## the figures
+	@for file in tests/benchmarks/bench_*.py; do echo "== $$file"; PYTHONPATH=. $(BIN)/python $$file || exit 1; done
+
+lint: .venv/.with-dev ## ruff, mypy --strict, and the floor plan
+	$(BIN)/ruff format --check nbxfer tests tools noxfile.py
+	$(BIN)/ruff check nbxfer tests tools noxfile.py
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+clean: ## remove everything that make has made
+	rm -rf .venv .nox .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* build dist *.egg-info
+	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,245 @@
+"""Whose operations are whose: following those of others, taking over from the dead, asking the living, being fenced.
+
+Runs on the loop thread (``tick`` and what the engine calls); what reads folders runs on workers and comes home by
+``later``. A journal is taken over whole; of its operations only those that a person asked for go on. The others are
+*parked*: written down here under a new epoch as free for anybody (``handed_to`` = "*"), and left alone.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+import msgspec
+
+from nbxfer.core import events as ev
+from nbxfer.core.lease import Hold
+from nbxfer.core.lifecycle import Operation
+from nbxfer.core.phases import FINAL, Phase
+from nbxfer.core.record import Record
+from nbxfer.core.snapshot import Snapshot, picture
+from nbxfer.engine.dispatcher import Dispatcher
+from nbxfer.engine.work import Work
+from nbxfer.errors import InvalidTransferState, TransferError
+from nbxfer.manifest.base import Claim, Found, Wish
+
+log = logging.getLogger("nbxfer")
+
+#: Seconds between two looks at wishes (while something lives, and at rest) and at the journals of others.
+WISHES_LIVE, WISHES_IDLE, FOLLOW_EVERY = 0.25, 1.0, 1.0
+#: ``handed_to`` of an operation that anybody may go on with.
+ANYBODY = "*"
+
+
+class Followed(msgspec.Struct):
+    """An operation of another process that somebody here wants to see; ``adopt`` when it dies, if a person asked."""
+
+    owner: str
+    adopt: bool
+    asked: bool = False
+
+
+class Later(Protocol):
+    """How a worker's finding comes back to the loop."""
+
+    def __call__(self, call: Callable[[], None]) -> None: ...
+
+
+def standing(found: Found, me: str) -> str:
+    """Say how an operation stands to this process: "ours", "theirs" or "orphaned"."""
+    if found.record.handed_to in (ANYBODY, me):
+        return "orphaned"
+    if found.hold is Hold.OURS:
+        return "ours"
+    return "theirs" if found.hold is Hold.THEIRS else "orphaned"
+
+
+def seen(found: Found, me: str) -> Snapshot:
+    """Give the snapshot of an operation that this engine does not run."""
+    return picture(found.record, owner=standing(found, me))
+
+
+class Custody:
+    """The engine's dealings with other processes."""
+
+    def __init__(self, dispatcher: Dispatcher, work: Work, later: Later) -> None:
+        self.dispatcher, self.work, self.later = dispatcher, work, later
+        self.manifest, self.board = dispatcher.manifest, dispatcher.board
+        self.followed: dict[str, Followed] = {}
+        self.parked: dict[str, Record] = {}
+        self._looking = False
+        self._next_wishes = self._next_follow = 0.0
+
+    # -- now and then --------------------------------------------------------------------------------------------
+    def tick(self, now: float) -> None:
+        """Look at wishes and at the journals of others when it is time; never waits for a folder."""
+        if self._looking:
+            return
+        wishes = now >= self._next_wishes
+        follow = bool(self.followed) and now >= self._next_follow
+        if not wishes and not follow:
+            return
+        self._next_wishes = now + (WISHES_LIVE if self.dispatcher.ops else WISHES_IDLE)
+        targets = [(op_id, f.owner) for op_id, f in self.followed.items()] if follow else []
+        if follow:
+            self._next_follow = now + FOLLOW_EVERY
+        self._looking = True
+        self.work.workers.submit(lambda: self._look(targets))
+
+    def _look(self, targets: list[tuple[str, str]]) -> None:
+        wishes: list[Wish] = []
+        found: list[tuple[str, Found | None]] = []
+        try:
+            wishes = self.manifest.wishes()
+            lost = False
+            for op_id, owner in targets:
+                one = self.manifest.look(op_id, owner)
+                lost = lost or one is None
+                found.append((op_id, one))
+            if lost:  # somebody else took that journal over: see where the operation went
+                where = {f.record.id: f for f in self.manifest.scan()}
+                found = [(op_id, one or where.get(op_id)) for op_id, one in found]
+        except TransferError as error:
+            log.warning("the transfers of other kernels could not be read: %s", error)
+        finally:
+            self.later(lambda: self._looked(wishes, found))
+
+    def _looked(self, wishes: Iterable[Wish], found: Iterable[tuple[str, Found | None]]) -> None:
+        self._looking = False
+        self.dispatcher.happened([(w.op_id, event, None) for w in wishes if (event := _event(w)) is not None])
+        for op_id, one in found:
+            if op_id in self.followed:
+                self._news(op_id, one)
+
+    def _news(self, op_id: str, found: Found | None) -> None:
+        me = self.manifest.me.id
+        followed = self.followed[op_id]
+        if found is None:
+            del self.followed[op_id]
+            return
+        followed.owner = found.owner
+        if found.record.phase in FINAL or found.record.phase is Phase.FAILED:
+            self.board.post([seen(found, me)])
+            if found.record.phase in FINAL:
+                del self.followed[op_id]
+        elif standing(found, me) == "orphaned" and followed.adopt:
+            self.adopt([found])
+        else:
+            self.board.post([seen(found, me)])
+
+    # -- taking over ---------------------------------------------------------------------------------------------
+    def follow(self, found: Found, *, adopt: bool) -> None:
+        """Show an operation that another process runs; go on with it here if that process dies and ``adopt``."""
+        old = self.followed.get(found.record.id)
+        self.followed[found.record.id] = Followed(found.owner, adopt or (old is not None and old.adopt))
+        self.board.post([seen(found, self.manifest.me.id)])
+
+    def adopt(self, wanted: Iterable[Found]) -> list[str]:
+        """Take orphaned operations over and go on with them; give the ids that are ours now."""
+        me = self.manifest.me.id
+        ids: list[str] = []
+        owners: dict[str, tuple[Hold, set[str]]] = {}
+        for found in wanted:
+            record = found.record
+            if record.id in self.dispatcher.ops:
+                ids.append(record.id)
+            elif record.id in self.parked:
+                ids += self._revive([self.parked.pop(record.id)], bump=False)
+            elif record.handed_to in (ANYBODY, me):
+                if self._win(record):
+                    ids += self._revive([record])
+            else:
+                owners.setdefault(found.owner, (found.hold, set()))[1].add(record.id)
+        for owner, (hold, wants) in owners.items():
+            ids += self._take(owner, hold, wants)
+        for op_id in ids:
+            self.followed.pop(op_id, None)
+        return ids
+
+    def _win(self, record: Record) -> bool:
+        """Decide between several who see the same free operation: one hard link can be made once."""
+        me = self.manifest.me.id
+        key = f"adopt:{record.id}:{record.epoch}"
+        mine = Claim(record.id, me, record.spec.identity)
+        holder = self.manifest.claim(key, mine)
+        if holder.owner != me and self.manifest.hold_of(holder.owner) in (Hold.DEAD, Hold.LAPSED):
+            self.manifest.reclaim(key, mine)
+            return True
+        return holder.owner == me
+
+    def _take(self, owner: str, hold: Hold, wanted: set[str]) -> list[str]:
+        records = self.manifest.take_over(owner)
+        if records is None:
+            return []
+        mine = [r for r in records if r.id in wanted and r.phase not in FINAL]
+        others = [
+            msgspec.structs.replace(r, epoch=r.epoch + 1, handed_to=ANYBODY)
+            for r in records
+            if r.id not in wanted and r.phase not in FINAL
+        ]
+        if hold is not Hold.DEAD:
+            self.work.unproven |= {r.id for r in mine}
+        finished = [r for r in records if r.phase in FINAL]
+        ids = self._revive(mine)
+        # Everything of theirs stands in our journal, on the disk, before theirs goes.
+        self.manifest.append([*others, *finished, *(self.dispatcher.ops[i].record() for i in ids)])
+        self.manifest.sync()
+        self.manifest.taken(owner)
+        self.parked |= {r.id: r for r in others}
+        self.board.post([picture(r, owner="orphaned") for r in others])
+        return ids
+
+    def _revive(self, records: Iterable[Record], *, bump: bool = True) -> list[str]:
+        now = self.dispatcher.clock()
+        ops: list[Operation] = []
+        for record in records:
+            epoch = record.epoch + 1 if bump else record.epoch
+            op = Operation.load(msgspec.structs.replace(record, epoch=epoch, handed_to=None), now)
+            op.now = now
+            op.tell("taken over", "its kernel was gone")
+            op.dirty = True
+            ops.append(op)
+            self.manifest.reclaim(op.spec.destination, Claim(op.id, self.manifest.me.id, op.spec.identity))
+        self.dispatcher.admit(ops)
+        return [op.id for op in ops]
+
+    # -- asking, and being asked ---------------------------------------------------------------------------------
+    def ask(self, found: Found) -> None:
+        """Ask the living owner to hand an operation over; it is adopted when that has happened."""
+        if found.hold is not Hold.THEIRS:
+            raise InvalidTransferState("Only an operation that another living kernel runs can be asked for.")
+        self.manifest.wish(found.owner, Wish("hand-over", found.record.id, self.manifest.me.id))
+        self.follow(found, adopt=True)
+
+    def fenced(self) -> None:
+        """Our journal was taken over while we slept: stop everything, write nothing more, and watch from now on."""
+        log.warning("another kernel has taken these transfers over; this one has stopped and only watches")
+        self.work.stop_all()
+        ops = list(self.dispatcher.ops.values())
+        self.dispatcher.surrender()
+        self.parked.clear()
+        old = self.manifest.me.id
+        self.manifest.begin()
+        for op in ops:
+            self.followed[op.id] = Followed(old, adopt=False)
+        self.board.post([picture(op.record(), op.held, owner="theirs") for op in ops])
+
+
+def _event(wish: Wish) -> ev.Event | None:
+    match wish.verb:
+        case "pause":
+            return ev.PauseAsked()
+        case "resume":
+            return ev.ResumeAsked()
+        case "retry":
+            return ev.RetryAsked()
+        case "cancel":
+            return ev.CancelAsked(wish.delete_partial)
+        case "priority":
+            return ev.PriorityAsked(wish.priority)
+        case "hand-over":
+            return ev.HandOverAsked(wish.asker)
+        case _:
+            log.warning("a wish that this version does not know was left aside")
+            return None

@@ -1,0 +1,204 @@
+"""The turn: one dispatcher drains the events of all operations. Decide all, save once, tell once, do.
+
+It runs on the loop thread only and never awaits: a turn is never re-entered. What it needs of the world comes in as
+two functions: ``perform`` starts an action, ``missing`` names the secrets that an operation lacks.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from typing import Any
+
+from nbxfer.board import Board
+from nbxfer.core import actions as do
+from nbxfer.core import events as ev
+from nbxfer.core.lifecycle import Operation
+from nbxfer.core.phases import BUSY, FINAL, Phase
+from nbxfer.core.queue import Queue
+from nbxfer.core.record import Record
+from nbxfer.engine.limits import Slots
+from nbxfer.errors import NoSpace, StorageFailed, TakenOver, TransferError
+from nbxfer.manifest.base import Manifest
+
+log = logging.getLogger("nbxfer")
+
+Planned = tuple[Operation, do.Action]
+Item = tuple[str, ev.Event, "Future[None] | None"]
+
+
+class Dispatcher:
+    """All live operations of one engine, and the turn that moves them."""
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        board: Board,
+        slots: Slots,
+        perform: Callable[[Sequence[Planned]], None],
+        missing: Callable[[Operation], tuple[str, ...]] = lambda op: (),
+        rested: Callable[[Operation], None] = lambda op: None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.manifest, self.board, self.slots = manifest, board, slots
+        self.perform, self.missing, self.rested, self.clock = perform, missing, rested, clock
+        self.ops: dict[str, Operation] = {}
+        self.queue = Queue()
+        self.leaving = False  # no operation gets a slot any more
+        self.unsaved = False  # the manifest's disk refused; what was planned waits in ``_held_back``
+        self.appended = 0
+        self._touched: dict[str, Operation] = {}
+        self._planned: list[Planned] = []
+        self._replies: list[tuple[Future[Any], Any]] = []
+        self._saved: dict[str, int] = {}  # received, as the journal has it
+        self._new: list[str] = []  # admitted in this turn, and not known to the disk yet
+
+    # -- what comes in -------------------------------------------------------------------------------------------
+    def admit(self, ops: Iterable[Operation]) -> None:
+        """Take operations in, new ones and revived ones; saved and told at the end of the turn."""
+        for op in ops:
+            self.ops[op.id] = op
+            self._touched[op.id] = op
+            self._new.append(op.id)
+            self._planned += [(op, action) for action in op.revive(self.clock())]
+
+    def happened(self, items: Iterable[Item]) -> None:
+        """Decide: give each event to its operation."""
+        now, chance = self.clock(), random.random
+        for op_id, event, reply in items:
+            op = self.ops.get(op_id)
+            if op is None:
+                if reply is not None:
+                    self._replies.append((reply, KeyError(op_id)))
+                continue
+            try:
+                actions = op.handle(event, now, chance())
+            except TransferError as error:
+                error.op_id = op_id
+                if reply is not None:
+                    self._replies.append((reply, error))
+                continue
+            self._touched[op_id] = op
+            for action in actions:
+                self._planned.append((op, action))
+            if reply is not None:
+                self._replies.append((reply, None))
+
+    def answer(self, reply: Future[Any], value: object) -> None:
+        """Answer ``reply`` when this turn is saved: with a value, or by raising an exception."""
+        self._replies.append((reply, value))
+
+    # -- the turn ------------------------------------------------------------------------------------------------
+    def turn(self) -> None:
+        """Finish the turn: grant slots, save, tell, do."""
+        self._settle()
+        self._grant()
+        touched = self._touched
+        if not touched and not self._planned and not self._replies:
+            return
+        if not self._save([op for op in touched.values() if op.dirty]):
+            return
+        now = self.clock()
+        self.board.post([op.snapshot(now) for op in touched.values()])
+        for op in touched.values():
+            self.rested(op)
+            if op.phase in FINAL or op.handed_over:
+                self.ops.pop(op.id, None)
+                self._saved.pop(op.id, None)
+        planned, self._planned, self._touched, self._new = self._planned, [], {}, []
+        self._reply()
+        if planned:
+            self.perform(planned)
+
+    def _settle(self) -> None:
+        for op in self._touched.values():
+            if op.phase not in BUSY:
+                self.slots.release(op.id)
+            if op.phase is Phase.QUEUED and not op.handed_to:
+                self.queue.push(op.id, op.spec.priority)
+
+    def _grant(self) -> None:
+        now = self.clock()
+        while self.slots.free > 0 and not self.leaving and (op_id := self.queue.pop()) is not None:
+            op = self.ops.get(op_id)
+            if op is None or op.phase is not Phase.QUEUED:
+                continue
+            missing = self.missing(op)
+            actions = op.handle(ev.SecretsMissing(missing) if missing else ev.SlotFree(), now)
+            self._touched[op_id] = op
+            if op.phase in BUSY:
+                self.slots.take(op_id)
+            self._planned += [(op, action) for action in actions]
+
+    def _save(self, dirty: Sequence[Operation]) -> bool:
+        """Append what is news for the disk. Fenced goes through; a full disk makes everything wait."""
+        if dirty:
+            try:
+                self.manifest.append([op.record() for op in dirty])
+            except (NoSpace, StorageFailed) as error:
+                if not self.unsaved:
+                    log.error("the list of transfers cannot be saved, so they wait: %s", error)
+                self.unsaved = True
+                self._refuse(error)
+                return False
+            self.appended += len(dirty)
+            for op in dirty:
+                op.dirty = False
+                self._saved[op.id] = op.received
+        self.unsaved = False
+        return True
+
+    def _refuse(self, error: TransferError) -> None:
+        """Tell those who wait for this turn; what was accepted before is kept and tried again on the next one."""
+        replies, self._replies = self._replies, []
+        for op_id in self._new:
+            del self.ops[op_id], self._touched[op_id]
+            self.slots.release(op_id)
+        self._planned = [(op, action) for op, action in self._planned if op.id in self.ops]
+        self._new = []
+        for reply, _ in replies:
+            reply.set_exception(error)
+
+    def _reply(self) -> None:
+        replies, self._replies = self._replies, []
+        for reply, value in replies:
+            if not reply.set_running_or_notify_cancel():
+                continue
+            if isinstance(value, BaseException):
+                reply.set_exception(value)
+            else:
+                reply.set_result(value)
+
+    def surrender(self) -> None:
+        """Forget every operation without a word to the disk: they are somebody else's now."""
+        for op_id in self.ops:
+            self.slots.release(op_id)
+            self.queue.discard(op_id)
+        self.ops.clear()
+        self._touched.clear()
+        self._planned.clear()
+        self._saved.clear()
+        self._new.clear()
+        replies, self._replies = self._replies, []
+        for reply, _ in replies:
+            reply.set_exception(TakenOver("Another kernel has taken this over.", hint="Look with operations()."))
+
+    # -- now and then --------------------------------------------------------------------------------------------
+    def checkpoint(self) -> None:
+        """Note the totals of what is running, so that watchers elsewhere see it move."""
+        moved = [op for op in self.ops.values() if op.phase is Phase.RUNNING and self._saved.get(op.id) != op.received]
+        for op in moved:
+            op.dirty = True
+            self._touched[op.id] = op
+
+    def records(self) -> list[Record]:
+        """Give the record of every live operation."""
+        return [op.record() for op in self.ops.values()]
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything has something in flight."""
+        return any(op.in_flight for op in self.ops.values())

@@ -1,0 +1,208 @@
+"""The engine of one home in one process: loop, workers, dispatcher, and what is open for whom.
+
+Everything public may be called from any thread. Nothing starts before the first operation is given to it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+from nbxfer.board import Board
+from nbxfer.core import events as ev
+from nbxfer.core.lease import HEARTBEAT
+from nbxfer.engine.custody import Custody
+from nbxfer.engine.dispatcher import Dispatcher
+from nbxfer.engine.limits import Slots
+from nbxfer.engine.portal import Portal
+from nbxfer.engine.timers import Timers
+from nbxfer.engine.work import Doors, Work
+from nbxfer.engine.workers import Workers
+from nbxfer.errors import ForkedError, TransferError
+from nbxfer.manifest.base import Fenced, Manifest
+
+log = logging.getLogger("nbxfer")
+T = TypeVar("T")
+
+#: Seconds between two looks at the clock while something runs, lives, or rests.
+TICK_RUNNING, TICK_LIVE, TICK_IDLE = 0.1, 0.25, 1.0
+#: An append is on the disk, too, after this long (seconds).
+SYNC_WITHIN = 0.05
+#: How long leaving waits for what is in flight (seconds); a kernel is killed 2.5 s after it was asked to leave.
+LEAVE_WITHIN = 1.5
+
+
+class Engine:
+    """Runs operations in the background of this process."""
+
+    def __init__(self, manifest: Manifest, board: Board, doors: Doors, *, running: int = 8) -> None:
+        self.manifest, self.board, self.doors = manifest, board, doors
+        self.pid = os.getpid()
+        self.timers = Timers()
+        self.workers = Workers(running + 4)
+        self.work = Work(manifest, doors, self.workers, self.timers, self.post)
+        self.dispatcher = Dispatcher(
+            manifest, board, Slots(running), self.work.perform, doors.missing, self.work.rested
+        )
+        self.custody = Custody(self.dispatcher, self.work, self.later)
+        self._inbox: deque[tuple[str, ev.Event, Future[None] | None]] = deque()
+        self._calls: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
+        self._portal = Portal(self._main)
+        self._starting = threading.Lock()
+        self._ended = False
+        self._synced = 0
+        self._sync_due = False
+        self._next_checkpoint = 0.0
+
+    # -- from any thread -----------------------------------------------------------------------------------------
+    @property
+    def running(self) -> bool:
+        """Whether the loop runs."""
+        return self._portal.running
+
+    def start(self) -> None:
+        """Start the loop, once."""
+        if self.pid != os.getpid():
+            raise ForkedError("Transfers belong to the parent process.", hint="Make a Session of your own here.")
+        with self._starting:
+            if self._portal.thread is None:
+                self.manifest.begin()
+                self._portal.start()
+
+    def call(self, make: Callable[[], T]) -> T:
+        """Have ``make`` called on the loop; give what it gives once everything it changed is saved."""
+        self.start()
+        reply: Future[T] = Future()
+        self._calls.append((make, reply))
+        self._portal.wake()
+        if not self.running:
+            raise TransferError("The transfer loop has ended.", hint="Restart the kernel; nothing is lost.")
+        return reply.result()
+
+    def post(self, op_id: str, event: ev.Event, reply: Future[None] | None = None) -> None:
+        """Hand an event over and return at once; ``reply`` is answered when its turn is saved."""
+        self._inbox.append((op_id, event, reply))
+        self._portal.wake()
+
+    def later(self, call: Callable[[], None]) -> None:
+        """Have ``call`` made on the loop, and return at once."""
+        self._calls.append((call, Future()))
+        self._portal.wake()
+
+    def wish(self, op_id: str, event: ev.Event) -> None:
+        """Hand a wish over and wait until it is saved. Raises InvalidTransferState; KeyError for an unknown id."""
+        self.start()
+        reply: Future[None] = Future()
+        self.post(op_id, event, reply)
+        reply.result()
+
+    def leave(self, within: float = LEAVE_WITHIN) -> None:
+        """Checkpoint and end: what is in flight comes home, at most for ``within`` seconds; everything is resumable."""
+        thread = self._portal.thread
+        if thread is None or self.pid != os.getpid() or not self.running:
+            return
+        try:
+            self.call(self._stop_all)
+            deadline = time.monotonic() + within
+            while time.monotonic() < deadline and self.call(self._in_flight):
+                time.sleep(0.02)
+            self.call(self._end)
+        except TransferError as error:
+            log.warning("the list of transfers could not be closed in order: %s", error)
+        self._portal.wake()
+        thread.join(1.0)
+
+    def _in_flight(self) -> bool:
+        return self.dispatcher.busy
+
+    # -- the loop ------------------------------------------------------------------------------------------------
+    async def _main(self) -> None:
+        self._arm(HEARTBEAT, self._beat)
+        while not self._ended:
+            try:
+                self._round()
+            except Fenced:
+                self.custody.fenced()
+            except Exception:
+                log.exception("a turn failed; please report this")
+            now = time.monotonic()
+            await self._portal.sleep(0 if self._inbox or self._calls else self.timers.next(now, self._tick()))
+        self.workers.close()
+
+    def _tick(self) -> float:
+        if len(self.dispatcher.slots):
+            return TICK_RUNNING
+        return TICK_LIVE if self.dispatcher.ops or self.custody.followed else TICK_IDLE
+
+    def _round(self) -> None:
+        now = time.monotonic()
+        self.timers.run(now)
+        inbox, items = self._inbox, []
+        while inbox:
+            items.append(inbox.popleft())
+        self.dispatcher.happened(items)
+        while self._calls:
+            make, reply = self._calls.popleft()
+            try:
+                self.dispatcher.answer(reply, make())
+            except Exception as error:
+                self.dispatcher.answer(reply, error)
+        if now >= self._next_checkpoint:
+            self._next_checkpoint = now + 1.0
+            self.dispatcher.checkpoint()
+        self.custody.tick(now)
+        self.dispatcher.turn()
+        self.board.flush()
+        if self.dispatcher.appended > self._synced and not self._sync_due:
+            self._sync_due = True
+            self._arm(SYNC_WITHIN, self._sync)
+
+    def _arm(self, seconds: float, call: Callable[[], None]) -> None:
+        self.timers.at(time.monotonic() + seconds, call)
+
+    def _beat(self) -> None:
+        self._arm(HEARTBEAT, self._beat)
+        self.workers.submit(self._touch)
+
+    def _touch(self) -> None:
+        try:
+            self.manifest.touch()
+            if self.manifest.bulky:
+                self.later(self._compact)
+        except TransferError as error:
+            log.warning("no heartbeat could be left: %s", error)
+
+    def _compact(self) -> None:
+        self.manifest.compact([*self.dispatcher.records(), *self.custody.parked.values()])
+
+    def _sync(self) -> None:
+        appended = self.dispatcher.appended
+
+        def sync() -> None:
+            try:
+                self.manifest.sync()
+                self._synced = appended
+            except TransferError as error:
+                log.error("the list of transfers could not be written to the disk: %s", error)
+                self._synced = appended
+            self._sync_due = False
+
+        self.workers.submit(sync)
+
+    def _stop_all(self) -> None:
+        self.dispatcher.leaving = True
+        self.work.stop_all()
+
+    def _end(self) -> None:
+        for op in self.dispatcher.ops.values():
+            op.dirty = True
+        self._compact()
+        self.manifest.sync()
+        self.manifest.end()
+        self._ended = True

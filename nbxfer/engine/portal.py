@@ -1,0 +1,79 @@
+"""The background loop: one daemon thread that runs anyio, started once, on first use.
+
+A thread of its own rather than anyio's blocking portal: that one is joined at exit, so a running transfer would hold
+the interpreter, and a non-daemon loop thread keeps a kernel's atexit from running at all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+import threading
+from collections.abc import Awaitable, Callable
+
+import anyio
+
+log = logging.getLogger("nbxfer")
+
+
+class Portal:
+    """A loop on its own thread that runs one coroutine function until it ends."""
+
+    def __init__(self, main: Callable[[], Awaitable[None]]) -> None:
+        self._main = main
+        self._ready = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._wake: asyncio.Event | None = None
+        self._awake = False
+        self.thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Start the thread; return when the loop runs."""
+        context = contextvars.Context()  # no cell's context: prints would land in its output
+        self.thread = threading.Thread(target=context.run, args=(self._run,), name="nbxfer-loop", daemon=True)
+        self.thread.start()
+        self._ready.wait()
+
+    def _run(self) -> None:
+        try:
+            anyio.run(self._enter)
+        except Exception:
+            log.exception("the transfer loop ended; please report this")
+        finally:
+            self._loop = None
+            self._ready.set()
+
+    async def _enter(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._wake = asyncio.Event()
+        self._ready.set()
+        await self._main()
+
+    @property
+    def running(self) -> bool:
+        """Whether the loop still runs."""
+        return self._loop is not None
+
+    def wake(self) -> None:
+        """Have ``sleep`` return at once; from any thread, cheap when it was woken already."""
+        if self._awake:
+            return
+        self._awake = True
+        loop, event = self._loop, self._wake
+        if loop is not None and event is not None:
+            try:
+                loop.call_soon_threadsafe(event.set)
+            except RuntimeError:  # closed in between
+                log.debug("woken after the end")
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait on the loop until woken, at most ``seconds``."""
+        assert self._wake is not None
+        if seconds > 0:
+            with anyio.move_on_after(seconds):
+                await self._wake.wait()
+        else:
+            await anyio.lowlevel.checkpoint()
+        self._wake.clear()
+        self._awake = False

@@ -1,0 +1,150 @@
+"""What is open for whom, and the start of every action: the half of the engine that touches the world.
+
+``Work`` is called on the loop thread only; what it starts runs on worker threads and comes home through ``post``.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from nbxfer.core import actions as do
+from nbxfer.core import events as ev
+from nbxfer.core import faults
+from nbxfer.core.lifecycle import Operation
+from nbxfer.core.phases import Phase
+from nbxfer.engine.dispatcher import Planned
+from nbxfer.engine.job import Job
+from nbxfer.engine.perform import perform
+from nbxfer.engine.timers import Timers
+from nbxfer.engine.workers import Workers
+from nbxfer.errors import TransferError
+from nbxfer.manifest.base import Manifest
+from nbxfer.sinks.base import Sink
+from nbxfer.sources.base import Source
+
+#: Parts that stay open for operations that wait to try again.
+OPEN_JOBS = 64
+#: Seconds between two looks for room, and the number of looks after which a disk that cannot tell is tried again.
+ROOM_EVERY, ROOM_TRIES = 1.0, 30
+
+
+class Doors(Protocol):
+    """How the engine comes by sources and sinks."""
+
+    def source(self, op: Operation) -> Source:
+        """Give the source of an operation."""
+        ...
+
+    def sink(self, op: Operation) -> Sink:
+        """Give the sink of an operation."""
+        ...
+
+    def missing(self, op: Operation) -> tuple[str, ...]:
+        """Name the secrets that the operation needs and this process does not have."""
+        ...
+
+
+class Work:
+    """Performs the actions of a turn and keeps the jobs."""
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        doors: Doors,
+        workers: Workers,
+        timers: Timers,
+        post: Callable[[str, ev.Event], None],
+    ) -> None:
+        self.manifest, self.doors, self.workers, self.timers, self.post = manifest, doors, workers, timers, post
+        self.jobs: dict[str, Job] = {}
+        self.unproven: set[str] = set()  # taken over from somebody who may wake up and write
+
+    def job(self, op: Operation) -> Job:
+        """Give what is open for an operation."""
+        job = self.jobs.get(op.id)
+        if job is None:
+            job = Job(op.id, op.spec, op.before, lambda: self.doors.source(op), self.doors.sink(op), self.manifest)
+            if op.id in self.unproven:
+                self.unproven.discard(op.id)
+                job.proven = False
+            self.jobs[op.id] = job
+        return job
+
+    def perform(self, planned: Sequence[Planned]) -> None:
+        """Start the actions of a turn. Many at once, so that what can be done as one is done as one."""
+        commits: list[tuple[Job, do.Action]] = []
+        for op, action in planned:
+            match action:
+                case do.Stop():
+                    self.job(op).stop.set()
+                case do.Wait():
+                    self.timers.at(time.monotonic() + action.seconds, self._met(op.id, action.serial))
+                case do.AwaitRoom():
+                    self._await_room(op, action)
+                case do.Commit():
+                    commits.append((self.job(op), action))
+                case _:
+                    job = self.job(op)
+                    job.stop.clear()
+                    self._submit(job, action)
+        if commits:
+            self.workers.submit(lambda: self._publish(commits))
+
+    def _publish(self, commits: Sequence[tuple[Job, do.Action]]) -> None:
+        """Let the committing records reach the disk, once for all of them, then give the names."""
+        try:
+            self.manifest.sync()
+        except TransferError as error:
+            for job, action in commits:
+                self.post(job.op_id, ev.CommitLost(action.serial, faults.of(error)))
+            return
+        for job, action in commits:
+            self._submit(job, action)
+
+    def _submit(self, job: Job, action: do.Action) -> None:
+        def work() -> None:
+            event = perform(job, action, lambda news: self.post(job.op_id, news))
+            self.post(job.op_id, event)
+
+        self.workers.submit(work)
+
+    def _met(self, op_id: str, serial: int) -> Callable[[], None]:
+        return lambda: self.post(op_id, ev.ConditionMet(serial))
+
+    def _await_room(self, op: Operation, action: do.AwaitRoom, tried: int = 0) -> None:
+        """Look once a second. A quota cannot be looked at: where the disk says it has room, try again after a while."""
+        if op.phase is not Phase.STALLED or action.serial not in op.in_flight:
+            return
+        sink = self.job(op).sink
+
+        def look() -> None:
+            room = sink.room()
+            if room is None or (tried == 0 and room > action.need):
+                met = tried >= ROOM_TRIES
+            else:
+                met = room > action.need
+            if met:
+                self.post(op.id, ev.ConditionMet(action.serial))
+
+        def again() -> None:
+            self.workers.submit(look)
+            self._await_room(op, action, tried + 1)
+
+        self.timers.at(time.monotonic() + ROOM_EVERY, again)
+
+    def rested(self, op: Operation) -> None:
+        """Close what an operation has open when it rests; those that wait to try again keep it, within reason."""
+        if op.in_flight and op.phase is not Phase.STALLED:
+            return
+        if op.phase in (Phase.STALLED, Phase.QUEUED) and len(self.jobs) <= OPEN_JOBS and not op.handed_to:
+            return
+        job = self.jobs.pop(op.id, None)
+        if job is not None:
+            self.workers.submit(job.close)
+
+    def stop_all(self) -> None:
+        """Let everything that is in flight come home."""
+        for job in self.jobs.values():
+            job.stop.set()

@@ -1,0 +1,145 @@
+"""The program itself: global options, and what becomes of errors and interruptions."""
+
+from __future__ import annotations
+
+import pkgutil
+import signal
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import click
+
+from nbxfer.errors import TransferError
+from nbxfer.faces.cli import doctor, exits, get, look, steer
+from nbxfer.faces.cli.desk import Call
+
+EPILOG = """\
+\b
+Exit codes: 0 done; 1 failed; 2 not understood; 3 left paused, can be resumed;
+4 some of several failed. Interrupted by a signal: what has come is saved, and
+the program ends by that signal.
+"""
+
+
+class Program(click.Group):
+    """Commands whose errors are sentences, and whose interruption saves first."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Give the commands in the order in which one comes to need them."""
+        return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; turn what it raises into a sentence and an exit code."""
+        call = ctx.ensure_object(Call)
+        try:
+            with exits.signals_raise():
+                return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except TransferError as error:
+            call.pen.fail(_sentence(error))
+            ctx.exit(exits.of_error(error))
+        except KeyboardInterrupt as interrupt:
+            signum = getattr(interrupt, "signum", signal.SIGINT)
+            exits.second_one_kills()
+            words = call.way_on()
+            call.close()
+            call.pen.fail(words)
+            call.die(signum)
+            ctx.exit(128 + signum)
+        except BrokenPipeError:
+            raise  # whoever read us has heard enough; click ends quietly
+        except Exception as error:  # noqa: BLE001 -- a bug of ours is told without what it says: that may be secret
+            call.pen.fail(_our_fault(error))
+            ctx.exit(exits.FAILED)
+        finally:
+            call.close()
+
+
+def _sentence(error: TransferError) -> str:
+    from nbxfer.faces.words import clean
+
+    return clean(str(error), 1000) or type(error).__name__
+
+
+def _our_fault(error: Exception) -> str:
+    """Say that this is a bug, and where; never what the error says, for that may hold a secret."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = f"{Path(trace.tb_frame.f_code.co_filename).name}, line {trace.tb_lineno}" if trace else "an unknown place"
+    return (
+        f"stopped by a fault of its own: {type(error).__name__} in {where}. What has come is saved. "
+        "Please report this, with what you typed (less its secrets)."
+    )
+
+
+def _version() -> str:
+    try:
+        return metadata.version("nbxfer")
+    except metadata.PackageNotFoundError:
+        return "unknown (not installed)"
+
+
+def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        click.echo(f"nbxfer {_version()}, Python {sys.version.split()[0]}")
+        ctx.exit()
+
+
+@click.group(
+    name="nbxfer",
+    cls=Program,
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.option(
+    "--home",
+    metavar="PATH",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The folder that remembers every download (else NBXFER_HOME, else your state folder).",
+)
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Say which version."
+)
+@click.pass_obj
+def main(call: Call, home: Path | None) -> None:
+    """Downloads that go on after a break: of the network, the terminal, the machine.
+
+    The same downloads show in notebooks that use the same home, and can be steered from either side.
+
+    \b
+    Example:
+      nbxfer get https://host/data.tar.gz -o data/
+    """
+    call.home = home.expanduser().absolute() if home is not None else None
+
+
+for command in (get.get, look.ls, look.watch, steer.pause, steer.resume, steer.retry, steer.cancel):
+    main.add_command(command)
+main.add_command(look.config)
+main.add_command(doctor.doctor)
+
+
+@main.command(short_help="See a download survive being killed.")
+@click.argument("url", required=False)
+def demo(url: str | None) -> None:
+    """See it survive: a download is killed half-way, and goes on.
+
+    Without URL it downloads from a server of its own, on this machine. Everything it makes is removed again.
+
+    \b
+    Example:
+      nbxfer demo https://host/data.tar.gz
+    """
+    # The one door upward: the demo stands above the faces, and is opened by name.
+    name = "nbxfer.demo.play:main"
+    try:
+        play = pkgutil.resolve_name(name)
+    except ImportError as error:
+        if not (error.name or "").startswith("jupyter_client"):
+            raise
+        raise click.ClickException("The demo needs a Jupyter kernel: pip install 'nbxfer[demo]'") from None
+    play(url)

@@ -1,0 +1,141 @@
+"""What the commands need of a session, so that a fake one will do; and the one that the session of this run is."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from nbxfer.faces.cli import exits
+from nbxfer.faces.cli.pen import Pen
+
+if TYPE_CHECKING:
+    from nbxfer.core.snapshot import Snapshot
+    from nbxfer.errors import TransferError
+
+
+class Handle(Protocol):
+    """One operation."""
+
+    id: str
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The latest picture."""
+        ...
+
+    @property
+    def error(self) -> TransferError | None:
+        """Why it failed, or waits for a person."""
+        ...
+
+    def start(self) -> None:
+        """Let it go."""
+        ...
+
+    def pause(self) -> None:
+        """Hold it."""
+        ...
+
+    def resume(self) -> None:
+        """Let it go on, here if nobody runs it."""
+        ...
+
+    def retry(self) -> None:
+        """Try again what failed."""
+        ...
+
+    def cancel(self, delete_partial: bool = True) -> object:
+        """End it."""
+        ...
+
+    def done(self) -> bool:
+        """Whether it is over, well or not."""
+        ...
+
+    def wait(self, timeout: float | None = None, progress: bool = True) -> bool:
+        """Wait so many seconds at most; say whether it is over."""
+        ...
+
+
+class Desk(Protocol):
+    """The front desk."""
+
+    home: Path
+    patience: float | None
+
+    def download(self, url: str, dest: str | None = None, **options: Any) -> Handle:
+        """Accept a download."""
+        ...
+
+    def operations(self, status: None = None, group: None = None, scope: str = "notebook") -> Sequence[Handle]:
+        """List operations."""
+        ...
+
+    def find(self, prefix: str) -> Handle:
+        """Find one by the beginning of its id."""
+        ...
+
+    def attend(self, op_id: str) -> None:
+        """Keep the picture of another process's operation true while we wait."""
+        ...
+
+    def refresh(self) -> None:
+        """Look what other processes do."""
+        ...
+
+    def close(self) -> None:
+        """Save, and leave."""
+        ...
+
+
+def open_session(home: Path | None) -> Desk:
+    """Open the real one."""
+    from nbxfer.session import Session
+
+    return Session(home=home)
+
+
+class Call:
+    """One run of the program. ``open`` makes its session when a command needs one; ``die`` ends it by a signal."""
+
+    def __init__(
+        self,
+        open: Callable[[Path | None], Desk] = open_session,
+        die: Callable[[int], None] = exits.die_by,
+    ) -> None:
+        self.open, self.die = open, die
+        self.home: Path | None = None
+        self.pen = Pen()
+        #: What the person would have to go on with, if this were interrupted now.
+        self.staying: Sequence[Handle] = ()
+        self._desk: Desk | None = None
+
+    def desk(self) -> Desk:
+        """Give the session."""
+        if self._desk is None:
+            self._desk = self.open(self.home)
+        return self._desk
+
+    def close(self) -> None:
+        """Save and leave; nothing happens where no session was needed."""
+        desk, self._desk = self._desk, None
+        if desk is not None:
+            desk.close()
+        self.pen.close()
+
+    def command(self, words: str) -> str:
+        """Give what to type for ``words`` so that it concerns the same home."""
+        return f"nbxfer --home {shlex.quote(str(self.home))} {words}" if self.home else f"nbxfer {words}"
+
+    def way_on(self) -> str:
+        """Say, after an interruption, what is saved and how to go on."""
+        snapshots = [h.snapshot for h in self.staying if not h.done()]
+        ours = [s for s in snapshots if s.owner != "theirs"]
+        if not snapshots:
+            return "interrupted."
+        if not ours:
+            return f"left; another process goes on with it. To look: {self.command('watch')}"
+        ids = " ".join(s.id[:8] for s in ours) if len(ours) <= 3 else "--all"
+        return f"interrupted; what has come is saved. To go on: {self.command(f'resume {ids}')}"

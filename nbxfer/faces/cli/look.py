@@ -1,0 +1,188 @@
+"""``ls``, ``watch``, ``config``: looking, which starts and changes nothing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from nbxfer.faces.cli import exits
+from nbxfer.faces.cli.desk import Call, Desk
+
+if TYPE_CHECKING:
+    from nbxfer.core.snapshot import Snapshot
+
+#: Seconds between two looks of ``watch``.
+WATCH_EVERY: Final = 1.0
+
+
+@click.command(short_help="List downloads.")
+@click.option("--all", "every", is_flag=True, help="Show finished and canceled ones, too.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
+@click.pass_obj
+def ls(call: Call, every: bool, as_json: bool) -> None:
+    """List the downloads that are not done, of every notebook and terminal.
+
+    \b
+    Example:
+      nbxfer ls --all
+    """
+    call.pen.setup(json=as_json)
+    shown = [s for s in _snapshots(call.desk()) if every or _unfinished(s)]
+    if as_json:
+        for snapshot in shown:
+            call.pen.snapshot(snapshot)
+    elif shown:
+        call.pen.out(_table(shown, _columns()))
+    else:
+        call.pen.say("nothing is here." if every else "nothing is unfinished. (nbxfer ls --all shows what is done.)")
+
+
+@click.command(short_help="Show downloads as they go.")
+@click.pass_obj
+@click.pass_context
+def watch(ctx: click.Context, call: Call) -> None:
+    """Show every download as it goes, until all are over or you press Ctrl-C.
+
+    Leaving stops no download. Where standard output is no terminal, a line is printed whenever a state changes.
+
+    \b
+    Example:
+      nbxfer watch
+    """
+    call.pen.setup()
+    try:
+        _watch(call, _Screen() if _is_screen() else _Paper(call.pen.out), time.sleep)
+    except exits.Interrupted:
+        raise
+    except KeyboardInterrupt:  # this is how one leaves
+        ctx.exit(exits.DONE)
+
+
+@click.command(short_help="Show every setting, and where it was set.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line: name, value, origin.")
+@click.pass_obj
+def config(call: Call, as_json: bool) -> None:
+    """Show every setting, and where it was set.
+
+    Options win over NBXFER_… variables, these over ~/.config/nbxfer/config.toml, that over
+    /etc/nbxfer/config.toml, whose [limits] nobody can exceed.
+
+    \b
+    Example:
+      NBXFER_PROGRESS=off nbxfer config
+    """
+    from nbxfer.faces.words import clean, pad, width
+    from nbxfer.session import config as settings
+
+    rows = [
+        settings.look_up("home", call.home) if s.name == "home" and call.home is not None else s
+        for s in settings.settings()
+    ]
+    if as_json:
+        for s in rows:
+            value = s.value if isinstance(s.value, int | float) else str(s.value)
+            call.pen.row(name=s.name, value=value, origin=s.origin)
+    else:
+        names = max(width(s.name) for s in rows)
+        values = max(width(clean(str(s.value))) for s in rows)
+        for s in rows:
+            call.pen.out(f"{pad(s.name, names)}  {pad(clean(str(s.value)), values)}  ({clean(s.origin)})  {s.about}")
+    for stranger in settings.strangers():
+        call.pen.fail(f"{clean(stranger)} means nothing to this version; is it misspelt?")
+
+
+# -- what there is -------------------------------------------------------------------------------------------------
+def _snapshots(desk: Desk) -> list[Snapshot]:
+    return [handle.snapshot for handle in desk.operations(scope="all")]
+
+
+def _unfinished(snapshot: Snapshot) -> bool:
+    from nbxfer.core.phases import FINAL
+
+    return snapshot.phase not in FINAL
+
+
+def _table(snapshots: Sequence[Snapshot], columns: int) -> str:
+    from nbxfer.faces.words import table
+
+    return table(snapshots, columns, time.time())
+
+
+def _columns() -> int:
+    """Give the width to print in: the screen's; for a program, enough for every word."""
+    return shutil.get_terminal_size((100, 24)).columns if sys.stdout.isatty() else 1000
+
+
+def _is_screen() -> bool:
+    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+
+
+# -- watching ------------------------------------------------------------------------------------------------------
+def _watch(call: Call, paper: _Screen | _Paper, sleep: Callable[[float], None]) -> None:
+    from nbxfer.core.phases import LIVE
+
+    desk = call.desk()
+    ours: set[str] = set()
+    while True:
+        snapshots = _snapshots(desk)
+        # What ends while we look stays in the picture.
+        ours |= {s.id for s in snapshots if _unfinished(s)}
+        shown = [s for s in snapshots if s.id in ours]
+        paper.show(shown)
+        if not any(s.phase in LIVE and s.owner != "orphaned" for s in shown):
+            call.pen.say(_ending(call, shown))
+            return
+        sleep(WATCH_EVERY)
+
+
+def _ending(call: Call, shown: Sequence[Snapshot]) -> str:
+    """Say why there is nothing more to watch."""
+    if left := [s for s in shown if s.owner == "orphaned" and _unfinished(s)]:
+        some = f"{len(left)} unfinished, and no process runs " + ("them" if len(left) > 1 else "it")
+        return f"{some}. To go on: {call.command('resume --all')}"
+    return "all are over." if shown else "nothing is unfinished."
+
+
+class _Screen:
+    """A table that is drawn again over itself."""
+
+    def __init__(self) -> None:
+        self._lines = 0
+
+    def show(self, snapshots: Sequence[Snapshot]) -> None:
+        """Draw."""
+        from nbxfer.faces.words import summary
+
+        size = shutil.get_terminal_size((100, 24))
+        lines = _table(snapshots, size.columns - 1).splitlines() if snapshots else []
+        room = max(3, size.lines - 3)
+        if len(lines) > room:
+            lines = [*lines[: room - 1], f"… and {len(lines) - room + 1} more"]
+        if len(snapshots) > 1:
+            lines.append(summary(snapshots))
+        up = f"\x1b[{self._lines}A\r" if self._lines else ""
+        click.echo(f"{up}\x1b[J" + "".join(f"{line}\n" for line in lines), nl=False)
+        self._lines = len(lines)
+
+
+class _Paper:
+    """A line whenever a state changes: for files, pipes and the patient."""
+
+    def __init__(self, out: Callable[[str], None]) -> None:
+        self._out = out
+        self._told: dict[str, str] = {}
+
+    def show(self, snapshots: Sequence[Snapshot]) -> None:
+        """Print what changed."""
+        from nbxfer.faces.words import line, state_words
+
+        for snapshot in snapshots:
+            if self._told.get(snapshot.id) != state_words(snapshot):
+                self._told[snapshot.id] = state_words(snapshot)
+                self._out(f"{snapshot.id[:8]}  {line(snapshot)}")

@@ -1,0 +1,139 @@
+"""Staying with operations until they are over: bar, log lines, patience, taking over from the dead, the last words."""
+
+from __future__ import annotations
+
+import pkgutil
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final
+
+from nbxfer.errors import NeedsAttention, TransferError
+from nbxfer.faces.cli import exits
+from nbxfer.faces.cli.desk import Call, Handle
+from nbxfer.faces.cli.pen import Bar, fault_words
+
+if TYPE_CHECKING:
+    from nbxfer.core.snapshot import Snapshot
+
+#: Seconds that one wait lasts, and between two looks at operations whose process may have died.
+LOOK_EVERY: Final = 0.1
+TAKE_OVER_EVERY: Final = 2.0
+
+
+def stay(call: Call, handles: Sequence[Handle], refused: int = 0, clock: Callable[[], float] = time.monotonic) -> int:
+    """Wait for all, show how it goes, say how it ended; give the exit code. ``refused`` more were not accepted."""
+    call.staying = handles
+    told: set[str] = set()
+    many = len(handles) + refused > 1
+    try:
+        _wait(call, handles, lambda handle: _told(call, handle, told, many=many), clock)
+    except NeedsAttention as error:
+        call.pen.fail(str(error))
+    for handle in handles:
+        _told(call, handle, told, many=many)
+    call.staying = ()
+    return exits.of_snapshots([handle.snapshot for handle in handles], refused)
+
+
+def _wait(call: Call, handles: Sequence[Handle], over: Callable[[Handle], None], clock: Callable[[], float]) -> None:
+    desk, patience = call.desk(), _Patience(call, clock)
+    for handle in handles:
+        desk.attend(handle.id)
+    # By name, as the session opens it: faces do not import each other.
+    make: Callable[..., Bar] = pkgutil.resolve_name("nbxfer.faces.bar:Bar")
+    bar = None if call.pen.quiet else make(lambda: [handle.snapshot for handle in handles])
+    next_look = clock()
+    ended: set[str] = set()
+    try:
+        while waiting := [handle for handle in handles if not handle.done()]:
+            call.pen.drain(bar)
+            if call.pen.json:
+                for handle in handles:
+                    if handle not in waiting and handle.id not in ended:
+                        ended.add(handle.id)
+                        over(handle)
+            if clock() >= next_look:
+                next_look = clock() + TAKE_OVER_EVERY
+                _take_over(call, waiting)
+            patience.check(waiting)
+            waiting[0].wait(LOOK_EVERY, progress=False)
+            if bar is not None:
+                bar.refresh()
+    finally:
+        if bar is not None:
+            bar.close()
+        call.pen.drain()
+
+
+def _take_over(call: Call, waiting: Sequence[Handle]) -> None:
+    """Go on here with what another process ran until it died: somebody is waiting for it."""
+    from nbxfer.core.phases import TransferStatus
+
+    for handle in waiting:
+        if handle.snapshot.status is TransferStatus.ORPHANED:
+            try:
+                handle.resume()
+            except TransferError as error:
+                call.pen.say(f"it cannot be taken over yet: {error}")
+
+
+class _Patience:
+    """Where nobody looks, nobody will come: says so when all that is left has waited for a person for too long."""
+
+    def __init__(self, call: Call, clock: Callable[[], float]) -> None:
+        self._seconds, self._clock, self._call = call.desk().patience, clock, call
+        self._since: float | None = None
+
+    def check(self, waiting: Sequence[Handle]) -> None:
+        """Raise NeedsAttention when the time is over."""
+        from nbxfer.core.phases import Phase, TransferStatus
+
+        def stuck(snapshot: Snapshot) -> bool:
+            return snapshot.phase is Phase.PAUSED or snapshot.status is TransferStatus.PAUSED_SYSTEM_POLICY
+
+        if self._seconds is None or not all(stuck(handle.snapshot) for handle in waiting):
+            self._since = None
+            return
+        now = self._clock()
+        self._since = now if self._since is None else self._since
+        if now - self._since >= self._seconds:
+            raise NeedsAttention(_left_words(self._call, [handle.snapshot for handle in waiting]))
+
+
+def _left_words(call: Call, snapshots: Sequence[Snapshot]) -> str:
+    """Say what waits for a person, why, and how to go on."""
+    from nbxfer.faces.words import name_words, status_words
+
+    first = snapshots[0]
+    others = f" (and {len(snapshots) - 1} more)" if len(snapshots) > 1 else ""
+    why = status_words(first)
+    ids = first.id[:8] if len(snapshots) == 1 else "--all"
+    stop = "" if why.endswith((".", "!", "?")) else "."
+    return f"{name_words(first)}{others}: {why}{stop} Nobody looks here, so it is left. {_then(call, ids)}"
+
+
+def _then(call: Call, ids: str) -> str:
+    return f"When that is mended: {call.command(f'resume {ids}')}"
+
+
+def _told(call: Call, handle: Handle, told: set[str], *, many: bool) -> None:
+    """Say once how an operation ended: its path or JSON line as a result, why not as a sentence."""
+    from nbxfer.core.phases import Phase
+    from nbxfer.faces.words import name_words
+
+    if handle.id in told:
+        return
+    told.add(handle.id)
+    snapshot = handle.snapshot
+    if call.pen.json:
+        call.pen.snapshot(snapshot)
+    elif snapshot.phase is Phase.DONE:
+        call.pen.path(snapshot.published.path if snapshot.published else snapshot.destination)
+    name = f"{name_words(snapshot)}: " if many else ""
+    if snapshot.phase is Phase.FAILED:
+        hint = (
+            "" if snapshot.fault and snapshot.fault.hint else f" To try again: {call.command(f'retry {handle.id[:8]}')}"
+        )
+        call.pen.fail(f"{name}{fault_words(snapshot)}{hint}")
+    elif snapshot.phase is Phase.CANCELED:
+        call.pen.fail(f"{name_words(snapshot)} was canceled.")

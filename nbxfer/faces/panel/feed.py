@@ -1,0 +1,221 @@
+"""The one writer of the panel's model: board → compact custom messages with absolute values.
+
+Custom messages are never stored in a notebook, traits are: so everything travels here. At most ten messages a second
+while somebody looks, two otherwise (jupyter_server drops messages above a rate, and says so in the user's cell).
+Front ends ask for a keyframe with "hello"; until the first one asks, keyframes are repeated a few times, because what
+leaves before the front end listens is lost. Since any message may be lost, rows that moved are told once more, whole,
+when they have come to rest.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from nbxfer.board import News
+from nbxfer.core.snapshot import Snapshot
+from nbxfer.faces.panel import rows
+from nbxfer.faces.panel.rows import Desk
+from nbxfer.faces.panel.tally import Tally
+
+log = logging.getLogger("nbxfer")
+
+#: Rows in one message.
+CHUNK = 5000
+#: Seconds between messages while somebody looks, and while nobody does.
+WATCHED, UNWATCHED = 0.1, 0.5
+#: A front end that looks says so every 25 s; after this many seconds of silence nobody does.
+LOOKS_FOR = 60.0
+#: Seconds of rest after which the rows that moved are told once more.
+REST = 1.0
+#: Seconds after the opening at which keyframes are repeated until a front end answers.
+REPEATS = (0.0, 0.15, 0.4, 1.0, 2.5, 5.0, 10.0)
+
+#: Sends one message: its content and its buffers.
+Send = Callable[[dict[str, Any], list[bytes]], None]
+
+
+class Feed:
+    """What one model is told. All methods return at once; ``step`` alone sends."""
+
+    def __init__(self, desk: Desk, send: Send, clock: Callable[[], float] = time.monotonic) -> None:
+        self._desk, self._send, self._clock = desk, send, clock
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._news: dict[str, Snapshot] = {}
+        self._asked = True
+        self._notes: list[tuple[str, str]] = []
+        self._scopes: dict[str, tuple[str, ...]] = {}
+        self._scoped: frozenset[str] = frozenset()  # the ids that any scope names
+        self._looks_until = 0.0
+        self._repeats = [clock() + seconds for seconds in REPEATS]
+        self._boot = uuid.uuid4().hex[:8]
+        self._serial = 0
+        self._numbers: dict[str, int] = {}
+        self._told: dict[str, rows.Row] = {}
+        self._tally = Tally()
+        self._next = 0.0
+        self._moved: set[str] = set()
+        self._rests_at = 0.0
+        self._open = True
+        self._failed = False
+        self._unsubscribe = desk.board.subscribe(self._take, per_second=1 / WATCHED)
+
+    # -- from any thread ---------------------------------------------------------------------------------------------
+    def _take(self, news: News) -> None:
+        with self._lock:
+            self._news.update(news)
+        self._wake.set()
+
+    def hello(self, *, keyframe: bool = True, visible: bool = True) -> None:
+        """Know that a front end listens, and whether somebody looks at it."""
+        with self._lock:
+            self._repeats.clear()
+            self._asked = self._asked or keyframe
+            self._looks_until = self._clock() + LOOKS_FOR if visible else 0.0
+        self._wake.set()
+
+    def scope(self, key: str, op_ids: Sequence[str]) -> None:
+        """Have a view named ``key`` show only these operations."""
+        with self._lock:
+            if self._scopes.get(key) != tuple(op_ids):
+                self._scopes[key] = tuple(op_ids)
+                self._scoped = frozenset().union(*self._scopes.values())
+                self._asked = True
+        self._wake.set()
+
+    def note(self, op_id: str, text: str) -> None:
+        """Say something about a row for a moment, as why a wish was refused."""
+        with self._lock:
+            self._notes.append((op_id, text))
+        self._wake.set()
+
+    def knows(self, op_id: str) -> bool:
+        """Say whether the panel shows this operation."""
+        snapshot = self._desk.board.get(op_id)
+        return snapshot is not None and self._shows(snapshot)
+
+    def _shows(self, snapshot: Snapshot) -> bool:
+        return rows.mine(snapshot, self._desk) or snapshot.id in self._scoped
+
+    def close(self) -> None:
+        """End: no message follows."""
+        self._open = False
+        self._unsubscribe()
+        self._wake.set()
+
+    def start(self) -> None:
+        """Have a thread of its own send what is due."""
+        # A fresh context: else the thread would hold on to the cell it was started from.
+        work = contextvars.Context().run
+        threading.Thread(target=work, args=(self._run,), name="nbxfer-panel", daemon=True).start()
+
+    # -- from the writer alone ---------------------------------------------------------------------------------------
+    def _run(self) -> None:
+        while self._open:
+            wait = self.step()
+            self._wake.wait(wait)
+            self._wake.clear()
+
+    def step(self) -> float | None:
+        """Send what is due; give the seconds until something will be, None when only news can change that."""
+        now = self._clock()
+        if now < self._next:
+            return self._next - now
+        with self._lock:
+            if self._repeats and now >= self._repeats[0]:
+                self._repeats = [at for at in self._repeats if at > now]
+                self._asked = True
+            asked, self._asked = self._asked, False
+            news, self._news = self._news, {}
+            notes, self._notes = self._notes, []
+        sent = 0
+        if asked:
+            sent = self._keyframe(notes)
+        elif news or notes:
+            sent = self._tell(news.values(), notes)
+        elif self._moved and now >= self._rests_at:
+            sent = self._rest()
+        if sent:
+            self._next = now + sent * (WATCHED if now < self._looks_until else UNWATCHED)
+        return self._wait(now)
+
+    def _wait(self, now: float) -> float | None:
+        with self._lock:
+            if self._asked or self._news or self._notes:
+                return max(0.0, self._next - now)
+            times = [*self._repeats[:1], *([self._rests_at] if self._moved else [])]
+        return max(0.0, self._next - now, min(times) - now) if times else None
+
+    def _keyframe(self, notes: list[tuple[str, str]]) -> int:
+        """Tell everything, with new numbers."""
+        self._numbers, self._told, self._tally = {}, {}, Tally()
+        self._moved.clear()
+        with self._lock:
+            scopes = dict(self._scopes)
+        snapshots = [s for s in self._desk.board.all() if self._shows(s)]
+        return self._send_rows(snapshots, notes, scopes=scopes, whole=True)
+
+    def _tell(self, snapshots: Iterable[Snapshot], notes: list[tuple[str, str]]) -> int:
+        fresh = [s for s in snapshots if self._shows(s)]
+        if not fresh and not notes:
+            return 0
+        self._moved.update(s.id for s in fresh)
+        self._rests_at = self._clock() + REST
+        return self._send_rows(fresh, notes)
+
+    def _rest(self) -> int:
+        """Tell the rows that have moved once more, whole: nothing on the screen may stay wrong."""
+        snapshots = rows.chosen(self._desk, sorted(self._moved))
+        self._moved.clear()
+        for snapshot in snapshots:
+            self._told.pop(snapshot.id, None)
+        return self._send_rows(snapshots, [])
+
+    def _send_rows(
+        self,
+        snapshots: Sequence[Snapshot],
+        notes: list[tuple[str, str]],
+        scopes: dict[str, tuple[str, ...]] | None = None,
+        *,
+        whole: bool = False,
+    ) -> int:
+        """Send messages of at most CHUNK rows each; give their number."""
+        now = time.time()
+        parts = [snapshots[i : i + CHUNK] for i in range(0, len(snapshots), CHUNK)] or [()]
+        for index, part in enumerate(parts):
+            body: dict[str, Any] = {"rows": [], "live": []}
+            for snapshot in part:
+                number = self._numbers.setdefault(snapshot.id, len(self._numbers))
+                self._tally.take(snapshot)
+                row = rows.row(number, snapshot, now)
+                if self._told.get(snapshot.id) != row:
+                    self._told[snapshot.id] = row
+                    body["rows"].append(row)
+                body["live"].append(rows.live(number, snapshot))
+            last = index == len(parts) - 1
+            content: dict[str, Any] = {"t": "rows", "boot": self._boot, "serial": self._serial, "last": last}
+            if whole:
+                content["first"] = index == 0
+            if last:
+                body |= {"sum": self._tally.words(), "notes": notes} | ({"scopes": scopes} if scopes else {})
+            self._serial += 1
+            self._post(content, msgspec.json.encode(body))
+        return len(parts)
+
+    def _post(self, content: dict[str, Any], body: bytes) -> None:
+        # As a buffer: ipykernel walks through every value of a JSON content, 10,000 rows of them in 50 ms.
+        try:
+            self._send(content, [body])
+        except Exception:
+            # The front end's way is gone (the kernel is leaving, the comm was closed): a face may die.
+            if not self._failed:
+                log.exception("the panel could not be told")
+            self._failed = True

@@ -1,0 +1,225 @@
+"""Our own journal: group commit, the fence, and compaction.
+
+One writer appends (the engine's loop); ``sync`` and ``compact`` may run beside it in a worker. The lock in here is
+one of this process, between those threads; no file is ever locked.
+
+The fence: an append counts only if, *after* the write, the file under our name still is the file we wrote to. Whoever
+takes over renames first and reads then, so it has read everything that was ever acknowledged. On NFS names may be
+cached for up to a minute, which is why an owner lapses no sooner than after one (core/lease.py).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from nbxfer.core.phases import FINAL
+from nbxfer.core.record import Record
+from nbxfer.manifest import lines, storage
+from nbxfer.manifest.base import Fenced
+from nbxfer.manifest.layout import Layout
+from nbxfer.manifest.tail import Tail
+
+#: Less than this is never worth a compaction (bytes).
+LITTLE: Final = 1024 * 1024
+#: How often what was appended meanwhile is copied before it is done with the writer waiting.
+_ROUNDS: Final = 3
+_CHUNK: Final = 1024 * 1024
+
+
+class Journal:
+    """One owner's journal, open for appending.
+
+    ``lost`` says whether there are other signs that the journal was taken over; it is asked after a compaction only.
+    """
+
+    def __init__(self, layout: Layout, owner: str, lost: Callable[[], bool]) -> None:
+        self._layout = layout
+        self._owner = owner
+        self._path = layout.journal(owner)
+        self._lost = lost
+        self._lock = threading.Lock()
+        self._live: dict[str, int] = {}  # bytes of the newest line of each operation that is not finished
+        self._live_bytes = 0
+        self._seq = 0
+        self._size = 0  # of what was appended whole
+        self._compact = 0  # its size after the last compaction
+        self._doubtful = False  # a sync failed: what is on the disk is not known
+        self._fd = os.open(self._path, storage.CREATE, 0o600)
+
+    def append(self, records: Iterable[Record]) -> None:
+        """Add the records in one write. Raises Fenced, NoSpace, StorageFailed, InvalidRequest; then none is in."""
+        with self._lock:
+            seq = self._seq
+            new: list[bytes] = []
+            for record in records:
+                seq += 1
+                new.append(lines.encode(record, seq))
+                self._count(record.id, 0 if record.phase in FINAL else len(new[-1]))
+            with storage.doing("The journal could not be written"):
+                self._size = storage.append(self._fd, b"".join(new))
+            self._seq = seq
+            self._check()
+
+    def _count(self, op_id: str, size: int) -> None:
+        self._live_bytes += size - self._live.pop(op_id, 0)
+        if size:
+            self._live[op_id] = size
+
+    def check(self) -> None:
+        """Raise Fenced when the journal is not ours any more."""
+        with self._lock:
+            self._check()
+
+    def _check(self) -> None:
+        with storage.doing("The journal cannot be reached"):
+            mine = os.fstat(self._fd)
+            try:
+                there = os.stat(self._path, follow_symlinks=False)
+            except FileNotFoundError:
+                raise Fenced from None
+        if (mine.st_dev, mine.st_ino) != (there.st_dev, there.st_ino):
+            raise Fenced
+
+    def sync(self) -> None:
+        """Return when everything appended before is on the disk. Raises NoSpace, StorageFailed."""
+        with self._lock:
+            fd = os.dup(self._fd)  # compaction may close the other one meanwhile
+        try:
+            with storage.doing("The journal could not be saved to the disk"):
+                os.fsync(fd)
+        except OSError:
+            self._doubtful = True
+            raise
+        finally:
+            os.close(fd)
+
+    @property
+    def bulky(self) -> bool:
+        """Whether more than half of it (and more than LITTLE) is past, or the disk has failed us."""
+        return self._doubtful or self._size - self._live_bytes > max(LITTLE, self._live_bytes)
+
+    @property
+    def untouched(self) -> bool:
+        """Whether nothing was appended since the last compaction."""
+        return self._size == self._compact and not self._doubtful
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing in it."""
+        return not self._size
+
+    def compact(
+        self,
+        live: Iterable[Record],
+        finish: Callable[[list[tuple[Record, bytes]]], None],
+        gone: Callable[[Record], bool],
+    ) -> None:
+        """Rewrite it without the past.
+
+        What the journal says is trusted before ``live``, which may be older than it by now: an operation is left out
+        only when its newest line is a finished one (``finish`` has put it into the history before), or one that
+        another owner has carried further (``gone``). What this version does not understand stays. Raises Fenced,
+        NoSpace, StorageFailed, and has then changed nothing.
+        """
+        with self._lock:
+            self._check()
+            size, seq = self._size, self._seq
+        tail = Tail()
+        with storage.doing("The journal could not be read"):
+            tail.read(self._fd, size)
+        kept, ended, dropped = self._sort(tail, {r.id: r for r in live}, gone, seq)
+        finish(ended)
+        with storage.doing("The journal could not be rewritten"):
+            self._replace(b"".join(kept), size)
+        for op_id in dropped:
+            self._count(op_id, 0)
+
+    def _sort(
+        self, tail: Tail, live: dict[str, Record], gone: Callable[[Record], bool], seq: int
+    ) -> tuple[list[bytes], list[tuple[Record, bytes]], list[str]]:
+        kept = [line + b"\n" for line in tail.foreign]
+        ended: list[tuple[Record, bytes]] = []
+        dropped: list[str] = []
+        for op_id, line in tail.best.items():
+            record = lines.decode(line)
+            raw = line.raw + b"\n"
+            newer = live.pop(op_id, None)
+            if line.foreign:
+                continue
+            if newer and record and (newer.epoch, newer.changed) > (record.epoch, record.changed):
+                record, raw = newer, lines.encode(newer, seq)
+            if record is None:
+                kept.append(raw)
+            elif record.phase in FINAL:
+                ended.append((record, raw))
+            elif record.handed_to and gone(record):
+                dropped.append(op_id)
+            else:
+                kept.append(raw)
+        for record in live.values():
+            if record.phase in FINAL:
+                ended.append((record, lines.encode(record, seq)))
+            else:
+                kept.append(lines.encode(record, seq))
+        return kept, ended, dropped
+
+    def _replace(self, data: bytes, since: int) -> None:
+        """Put ``data``, and what was appended from offset ``since`` on, in the journal's place."""
+        aside = self._layout.aside(self._owner)
+        fd = os.open(aside, storage.CREATE, 0o600)
+        try:
+            storage.append(fd, data)
+            for _ in range(_ROUNDS):
+                os.fsync(fd)
+                until = self._size
+                self._copy(fd, since, until)
+                if since == until:
+                    break
+                since = until
+            with self._lock:
+                self._copy(fd, since, self._size)
+                os.fsync(fd)
+                size = os.fstat(fd).st_size
+                self._check()
+                self._rename(aside, fd)
+                old, self._fd = self._fd, fd
+                self._size, self._compact, self._doubtful = size, size, False
+        except BaseException:
+            storage.remove(aside)
+            os.close(fd)
+            raise
+        os.close(old)
+        storage.sync_folder(self._layout.journals)
+
+    def _copy(self, fd: int, since: int, until: int) -> None:
+        while chunk := os.pread(self._fd, min(_CHUNK, until - since), since):
+            storage.append(fd, chunk)
+            since += len(chunk)
+
+    def _rename(self, aside: str, fd: int) -> None:
+        try:
+            os.rename(aside, self._path)
+        except OSError:
+            # Over NFS the answer may be lost, and the repeated request fail: what counts is what lies there.
+            with contextlib.suppress(OSError):
+                if os.path.samestat(os.stat(self._path, follow_symlinks=False), os.fstat(fd)):
+                    return
+            raise
+        # Taken over between the check and the rename: there is a second journal now, which must go.
+        if self._lost():
+            storage.remove(self._path)
+            raise Fenced
+
+    def close(self, *, remove: bool = False) -> None:
+        """Close it; with ``remove`` it is taken away as well, if it still is ours."""
+        with self._lock:
+            if remove:
+                with contextlib.suppress(OSError, Fenced):
+                    self._check()
+                    os.unlink(self._path)
+            fd, self._fd = self._fd, -1
+            os.close(fd)

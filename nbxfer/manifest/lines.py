@@ -1,0 +1,157 @@
+r"""One line: the stored form of one record, in journals and in the history.
+
+::
+
+    {"format":1,"crc":"89abcdef","seq":12,"id":"…","epoch":3,"record":{…}}⏎
+
+The head up to ``"record":`` is written exactly so, without blanks, and keeps this shape in every later format; the
+CRC-32C is that of the whole line less its own eight digits and the newline. Of a format that is not ours the head can
+thus be trusted, and nothing else is read: such an operation is not shown, and its lines are carried along as they are.
+
+A line that is torn or flipped costs itself only. When the newline before a line is gone, the line is still found, by
+its first bytes: inside a JSON string they would be escaped.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+import msgspec
+from crc32c import crc32c
+
+from nbxfer.core.record import Record
+from nbxfer.errors import InvalidRequest
+from nbxfer.manifest.layout import is_id
+
+FORMAT: Final = 1
+#: The longest line (bytes, without its newline) that is written, or looked at.
+MAX_LINE: Final = 64 * 1024
+#: What a record may ask to be fetched. Anything else in a manifest is left alone, not opened.
+PROTOCOLS: Final = frozenset({"http", "https"})
+
+#: ``handed_to`` of an operation that anybody may go on with.
+FREE: Final = "*"
+
+_MARK: Final = b'{"format":'
+_HEAD: Final = re.compile(
+    rb'\{"format":([0-9]{1,9}),"crc":"([0-9a-f]{8})","seq":([0-9]{1,18}),"id":"([0-9a-f]{8,32})",'
+    rb'"epoch":([0-9]{1,9}),"record":'
+)
+_OURS: Final = b'{"format":%d,"crc":"' % FORMAT
+_SEED: Final = crc32c(_OURS)
+_LARGEST: Final = 2**63 - 1
+
+
+class Stored(NamedTuple):
+    """A good line. Of one operation, in one journal, the greatest holds: highest epoch, then newest."""
+
+    epoch: int
+    seq: int
+    raw: bytes
+
+    @property
+    def foreign(self) -> bool:
+        """Whether another version's format it is."""
+        return not self.raw.startswith(_OURS)
+
+
+class _Line(msgspec.Struct, frozen=True):
+    format: int
+    crc: str
+    seq: int
+    id: str
+    epoch: int
+    record: Record
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(_Line).decode
+
+
+def encode(record: Record, seq: int) -> bytes:
+    """Give the line of a record, with its newline.
+
+    A record that would be too long is stored without what is only for showing: response, then story. Raises
+    InvalidRequest where that does not do, or where its texts cannot be written as Unicode.
+    """
+    if not is_id(record.id):
+        raise InvalidRequest(f"{record.id[:40]!r} is not an id of nbxfer.", hint="Ids are drawn by nbxfer itself.")
+    try:
+        line = _line(record, seq)
+        if len(line) > MAX_LINE:
+            line = _line(msgspec.structs.replace(record, response=()), seq)
+        if len(line) > MAX_LINE:
+            line = _line(msgspec.structs.replace(record, response=(), story=()), seq)
+    except UnicodeEncodeError:
+        raise InvalidRequest(
+            "The destination's name is not Unicode, so it cannot be stored.",
+            op_id=record.id,
+            hint="Choose a name that can be written in UTF-8.",
+        ) from None
+    if len(line) > MAX_LINE:
+        raise InvalidRequest(
+            f"The operation needs more than {MAX_LINE // 1024} KiB to be remembered.",
+            op_id=record.id,
+            hint="Shorten its URL or its headers.",
+        )
+    return line
+
+
+def _line(record: Record, seq: int) -> bytes:
+    rest = b'","seq":%d,"id":"%b","epoch":%d,"record":%b}' % (seq, record.id.encode(), record.epoch, _encode(record))
+    return b"%b%08x%b\n" % (_OURS, crc32c(rest, _SEED), rest)
+
+
+def stored(piece: bytes) -> tuple[str, Stored] | None:
+    """Give (operation id, line) of a line without its newline; None when it is damaged, or no line of ours."""
+    head = _HEAD.match(piece)
+    if head is None or len(piece) > MAX_LINE:
+        return None
+    start, stop = head.span(2)
+    seed = _SEED if start == len(_OURS) and piece.startswith(_OURS) else crc32c(piece[:start])
+    if head[2] != b"%08x" % crc32c(piece[stop:], seed):
+        # The newline after it may have been flipped into something else.
+        return stored(piece[:-1]) if piece[-2:-1] == b"}" else None
+    return head[4].decode(), Stored(int(head[5]), int(head[3]), piece)
+
+
+def pieces(line: bytes) -> Iterator[bytes]:
+    """Give what may be lines of ours in one line of a file: as a rule it is one, itself."""
+    start = 0
+    while (stop := line.find(_MARK, start + 1)) > 0:
+        yield line[start:stop]
+        start = stop
+    yield line[start:] if start else line
+
+
+def has_other_format(piece: bytes) -> bool:
+    """Say whether this looks like a line of another version, damaged or not: it is never dropped."""
+    return piece.startswith(_MARK) and not piece.startswith(_OURS) and _HEAD.match(piece) is not None
+
+
+def decode(line: Stored) -> Record | None:
+    """Give the record of a good line; None for one that this version does not understand, or does not trust."""
+    if line.foreign:
+        return None
+    try:
+        got = _decode(line.raw)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+    record = got.record
+    return record if record.id == got.id and record.epoch == got.epoch and _is_sane(record) else None
+
+
+def _is_sane(record: Record) -> bool:
+    spec = record.spec
+    numbers = (record.size or 0, record.received, record.refetched, record.restarts, record.retries)
+    return (
+        1 <= record.fresh_since <= record.epoch
+        and all(0 <= n <= _LARGEST for n in numbers)
+        and spec.url.partition(":")[0].lower() in PROTOCOLS
+        and os.path.isabs(spec.destination)
+        and "\0" not in spec.destination
+        and (record.handed_to in (None, FREE) or is_id(record.handed_to))
+    )

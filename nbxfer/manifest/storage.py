@@ -1,0 +1,203 @@
+"""Files as this room wants them: private, never through a link, whole or not at all, errors in the project's words."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from typing import Final
+
+from nbxfer.errors import AccessDenied, NoSpace, StorageFailed, TransferError
+from nbxfer.manifest.layout import FOLDERS, Layout
+
+#: Never through a symbolic link, never into a child process, never waiting for somebody to open a FIFO's other end.
+_SAFELY: Final = (
+    getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_NONBLOCK", 0)
+    | getattr(os, "O_BINARY", 0)
+)
+READ: Final = os.O_RDONLY | _SAFELY
+APPEND: Final = os.O_RDWR | os.O_CREAT | os.O_APPEND | _SAFELY
+CREATE: Final = APPEND | os.O_EXCL
+
+_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_REFUSED: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ELOOP})
+
+
+def translated(error: OSError, what: str) -> TransferError:
+    """Give the error of errors.py that says the same as ``error``, which came while doing ``what``."""
+    if isinstance(error, TransferError):
+        return error
+    reason = f"{what}: {error.strerror or type(error).__name__}."
+    if error.errno in _NO_ROOM:
+        return NoSpace(reason, hint="Make room in the manifest's file system, or point NBXFER_HOME elsewhere.")
+    if error.errno in _REFUSED:
+        return AccessDenied(reason, hint="Point NBXFER_HOME at a folder that you can write to.")
+    return StorageFailed(reason, hint="Look after that file system; what was saved before is still there.")
+
+
+@contextlib.contextmanager
+def doing(what: str) -> Iterator[None]:
+    """Translate every OSError that comes up inside. ``what`` begins a sentence: "The journal could not be …"."""
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, TransferError):
+            raise
+        raise translated(error, what) from error
+
+
+def is_ours(status: os.stat_result) -> bool:
+    """Say whether a file belongs to this user (always, where the system has no such thing)."""
+    return not hasattr(os, "geteuid") or status.st_uid == os.geteuid()
+
+
+def furnish(layout: Layout) -> None:
+    """Make the home and its folders, 0700 each.
+
+    Raises AccessDenied for a home that is another user's or that others can write to: they could plant journals,
+    and with them downloads in this user's name.
+    """
+    with doing("The manifest's folder cannot be made"):
+        os.makedirs(os.path.dirname(layout.home), exist_ok=True)
+        _make(layout.home)
+        _require_private(layout.home)
+        for name in FOLDERS:
+            _make(layout.folder(name))
+            _require_private(layout.folder(name))
+
+
+def _make(path: str) -> None:
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(path, 0o700)
+
+
+def _require_private(path: str) -> None:
+    status = os.lstat(path)
+    if not stat.S_ISDIR(status.st_mode):
+        raise AccessDenied(
+            f"The manifest cannot live at {path!r}: that is no folder.", hint="Point NBXFER_HOME at a folder."
+        )
+    if not is_ours(status):
+        raise AccessDenied(
+            f"The manifest cannot live in {path!r}: that folder belongs to another user.",
+            hint="Point NBXFER_HOME at a folder of your own.",
+        )
+    if not hasattr(os, "geteuid") or not status.st_mode & 0o022:
+        return
+    # Kubernetes opens every folder of a volume to its group at each start (fsGroup). A folder that holds nothing but
+    # the manifest can be closed again; one with other things in it may be open on purpose.
+    inside = set(os.listdir(path))
+    if os.path.basename(path) in FOLDERS or (inside and inside <= set(FOLDERS)):
+        os.chmod(path, 0o700)
+        if not os.lstat(path).st_mode & 0o022:
+            return
+    raise AccessDenied(
+        f"The manifest cannot live in {path!r}: other users can write to that folder.",
+        hint=f"Close it (chmod 700 {path}), or point NBXFER_HOME at a folder of your own.",
+    )
+
+
+def open_to_read(path: str) -> int | None:
+    """Open a file of ours; None when there is none, or when it is a link, no plain file, or another user's."""
+    try:
+        fd = os.open(path, READ)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        if error.errno in {errno.ELOOP, errno.EMLINK, errno.ENXIO, errno.EISDIR}:
+            return None
+        raise
+    try:
+        status = os.fstat(fd)
+        plain = stat.S_ISREG(status.st_mode) and is_ours(status)
+    except OSError:
+        os.close(fd)
+        raise
+    if not plain:
+        os.close(fd)
+        return None
+    return fd
+
+
+def read_small(path: str, limit: int) -> bytes | None:
+    """Give the content of a small file of ours; None when there is none, or when it is longer than ``limit`` bytes."""
+    fd = open_to_read(path)
+    if fd is None:
+        return None
+    try:
+        data = os.read(fd, limit + 1)
+    finally:
+        os.close(fd)
+    return data if len(data) <= limit else None
+
+
+def append(fd: int, data: bytes) -> int:
+    """Write all of ``data`` at the end in one call; give the size of the file then.
+
+    Where that fails, the file is cut back to what it was, and OSError raised.
+    """
+    before = os.fstat(fd).st_size
+    view = memoryview(data)
+    written = 0
+    try:
+        while written < len(view):
+            written += os.write(fd, view[written:])
+    except OSError:
+        if written:  # half a record is on the disk; if it can't be cut off, readers find their way past it
+            with contextlib.suppress(OSError):
+                os.ftruncate(fd, before)
+        raise
+    return before + written
+
+
+def write_aside(path: str, data: bytes, *, sync: bool) -> None:
+    """Put a whole file under ``path``, replacing what is there: it is seen whole or not at all."""
+    aside = os.path.join(os.path.dirname(path), f".{secrets.token_hex(8)}.new")
+    fd = os.open(aside, CREATE, 0o600)
+    try:
+        try:
+            append(fd, data)
+            if sync:
+                os.fsync(fd)
+        finally:
+            os.close(fd)
+        os.rename(aside, path)
+    except OSError:
+        remove(aside)
+        raise
+
+
+def remove(path: str) -> bool:
+    """Remove a file; say whether it was there. Never raises: what cannot be removed does no harm."""
+    try:
+        os.unlink(path)
+    except OSError:
+        return False
+    return True
+
+
+def names(folder: str) -> list[str]:
+    """List a folder; [] when there is none."""
+    try:
+        return os.listdir(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def sync_folder(path: str) -> None:
+    """Return when the names in a folder are on the disk. Some file systems refuse that: it is as good as it gets."""
+    if os.name == "nt":
+        return
+    fd = os.open(path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0))
+    try:
+        os.fsync(fd)
+    except OSError as error:
+        if error.errno not in {errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES}:
+            raise
+    finally:
+        os.close(fd)

@@ -1,0 +1,170 @@
+"""How a dead owner's work changes hands: one rename decides, and everything of theirs follows it.
+
+::
+
+    A.jsonl            A is dead
+    A.taken.B.jsonl    B won. B folds the records into B.jsonl, under higher epochs, and removes this.
+    B died before it came to that: whoever renames B.jsonl to B.taken.C.jsonl holds both files.
+
+So the journal that an owner writes to is what is fought for, never what it had taken: two heirs can't each hold half
+of one operation. Only where an owner has left no journal of its own are the taken ones renamed themselves.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+
+from nbxfer.core.lease import Hold
+from nbxfer.core.phases import FINAL
+from nbxfer.core.record import Record
+from nbxfer.manifest import history, storage, wishes
+from nbxfer.manifest.layout import JournalName, Layout, checked
+from nbxfer.manifest.reading import Reading, best, line, listing
+from nbxfer.manifest.tail import Tail
+
+
+class _Estate:
+    """What was taken over under one name, until it is folded."""
+
+    def __init__(self, victim: str, unfinished: Iterable[str], ended: list[tuple[Record, bytes]]) -> None:
+        self.victim = victim
+        self.missing = set(unfinished)  # not yet in our own journal
+        self.ended = ended
+
+
+class Succession:
+    """Takes over, for one owner."""
+
+    def __init__(self, layout: Layout, me: str, reading: Reading, hold_of: Callable[[str], Hold]) -> None:
+        self._layout = layout
+        self._me = me
+        self._reading = reading
+        self._hold_of = hold_of
+        self._estates: dict[str, _Estate] = {}
+
+    def take_over(self, owner: str) -> list[Record] | None:
+        """Take a dead or lapsed owner's journals; give its records, best of each. None when somebody else holds them.
+
+        An operation that has been carried further elsewhere is left out. Raises StorageFailed when what was won
+        cannot be read: asking again is right then.
+        """
+        victim = self._win(checked(owner))
+        if victim is None:
+            return None
+        files = self._files(victim)
+        tails = []
+        for name in files:
+            tail = Tail()
+            with storage.doing("A journal that was taken over could not be read"):
+                tail.follow(self._path(name))
+            tails.append((name, tail))
+        found = best(tails)
+        ended = [
+            (record, dict(tails)[name].best[record.id].raw + b"\n")
+            for record, name in found.values()
+            if record.phase in FINAL
+        ]
+        mine = [record for record, _ in found.values() if not self._is_elsewhere(record, files)]
+        self._estates[owner] = _Estate(victim, (r.id for r in mine if r.phase not in FINAL), ended)
+        return mine
+
+    def _is_elsewhere(self, record: Record, files: list[JournalName]) -> bool:
+        return record.phase not in FINAL and self._reading.is_gone(record, files)
+
+    def _win(self, owner: str) -> str | None:
+        """Rename what decides; give whose journal is ours now."""
+        names = listing(self._layout)
+        heirs = line(names, owner)
+        holder = heirs[-1]
+        if holder == self._me:  # it has been ours before: folding was not finished
+            return heirs[-2] if len(heirs) > 1 else None
+        if self._hold_of(holder) not in (Hold.DEAD, Hold.LAPSED):
+            return None
+        source = JournalName(holder, "")
+        if source not in names:
+            if len(heirs) == 1:
+                return None
+            source = JournalName(heirs[-2], holder)
+        target = JournalName(source.owner, self._me)
+        with storage.doing("The journal could not be taken over"):
+            try:
+                os.rename(self._path(source), self._path(target))
+            except OSError as error:
+                # Over NFS the answer may be lost, and the repeated request fail: what counts is what is there.
+                if not os.path.lexists(self._path(target)):
+                    if isinstance(error, FileNotFoundError):
+                        return None
+                    raise
+        return target.owner
+
+    def _files(self, victim: str) -> list[JournalName]:
+        """Give the journals of an estate: first what the victim had taken from others, last its own."""
+        names = listing(self._layout)
+
+        def of(owner: str, seen: tuple[str, ...]) -> list[JournalName]:
+            taken = [n for n in names if n.taker == owner and n.owner not in seen]
+            return [file for n in taken for file in (*of(n.owner, (*seen, n.owner)), n)]
+
+        return [*of(victim, (victim, self._me)), JournalName(victim, self._me)]
+
+    def appended(self, records: Iterable[Record]) -> None:
+        """Note what has been folded into our own journal."""
+        if self._estates:
+            ids = {record.id for record in records}
+            for estate in self._estates.values():
+                estate.missing -= ids
+
+    def taken(self, owner: str) -> None:
+        """Remove what is left of an owner that was taken over and folded.
+
+        What was not folded, and what this version does not understand, stays in the taken journal. Raises NoSpace,
+        StorageFailed; it may be called again then.
+        """
+        estate = self._estates.get(owner)
+        if estate is None:
+            return
+        history.add(self._layout, self._me, estate.ended)
+        files = self._files(estate.victim)
+        with storage.doing("The journal that was taken over could not be cleared"):
+            rest = self._rest(files, estate.missing)
+            if rest:
+                storage.write_aside(self._path(files[-1]), rest, sync=True)
+            # The owner's file first: a writer that wakes up in the middle of a compaction looks for it last.
+            for name in files:
+                storage.remove(self._layout.owner(name.owner))
+                wishes.forget(self._layout, name.owner)
+            for name in files[:-1] if rest else files:
+                storage.remove(self._path(name))
+            gone = {name.owner for name in files}
+            for leftover in storage.names(self._layout.journals):
+                if leftover.endswith(".new") and leftover[1:].partition(".")[0] in gone:
+                    storage.remove(os.path.join(self._layout.journals, leftover))
+            storage.sync_folder(self._layout.journals)
+        del self._estates[owner]
+
+    def _rest(self, files: list[JournalName], missing: set[str]) -> bytes:
+        kept = []
+        for name in files:
+            tail = Tail()
+            tail.follow(self._path(name))
+            unread = [t.raw for op_id, t in tail.best.items() if not t.foreign and self._stays(tail, op_id, missing)]
+            kept += [*tail.foreign, *unread]
+        return b"".join(raw + b"\n" for raw in kept)
+
+    @staticmethod
+    def _stays(tail: Tail, op_id: str, missing: set[str]) -> bool:
+        return op_id in missing or tail.record(op_id) is None
+
+    def holds_any(self) -> bool:
+        """Say whether something that we took over still stands in files of its own."""
+        return any(name.taker == self._me for name in listing(self._layout))
+
+    def is_lost(self) -> bool:
+        """Say whether somebody has taken *us* over: our journal is in other hands, or folded and our file removed."""
+        if any(name.owner == self._me and name.taker for name in listing(self._layout)):
+            return True
+        return not os.path.lexists(self._layout.owner(self._me))
+
+    def _path(self, name: JournalName) -> str:
+        return os.path.join(self._layout.journals, name.file)

@@ -1,0 +1,14 @@
+"""The front desk: plain, synchronous calls in; handles and snapshots out. One for each kernel, or your own.
+
+It knows what a person may ask, which file is meant, and what is to be done with what is there already. It may not
+move bytes, and starts nothing until something is asked for that needs it. Faces talk to it; it never imports them
+(two doors upward are opened by name: a bar for ``wait``, a panel for display).
+"""
+
+from __future__ import annotations
+
+from nbxfer.session.batch import Batch
+from nbxfer.session.desk import Session, default, forget_default
+from nbxfer.session.operation import Operation
+
+__all__ = ["Batch", "Operation", "Session", "default", "forget_default"]

@@ -1,0 +1,193 @@
+"""What may be set from outside, what it is set to, and where that stands.
+
+Arguments win over the environment, that over ``~/.config/nbxfer/config.toml``, that over ``/etc/nbxfer/config.toml``.
+The ``[limits]`` of the last are caps that nobody can raise. Nothing is cached: a changed file counts at once. A value
+that cannot be read raises InvalidRequest, never counts as absent: a cap that is misspelt must not be no cap.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from nbxfer.errors import InvalidRequest
+
+#: The file of whoever runs the machine.
+SYSTEM_FILE: Final = Path("/etc/nbxfer/config.toml")
+
+
+class Setting(msgspec.Struct, frozen=True):
+    """One value in force; ``origin`` is a variable's name, a file's path, or "default"."""
+
+    name: str
+    value: Any
+    origin: str
+    about: str = ""
+
+
+class _Option(msgspec.Struct, frozen=True):
+    about: str
+    read: Callable[[Any], Any]
+    default: Callable[[], Any]
+    capped: bool = False
+
+
+# -- reading one value ---------------------------------------------------------------------------------------------
+def _folder(value: Any) -> Path:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("a folder")
+    return Path(os.path.abspath(os.path.expanduser(value)))
+
+
+def _count(value: Any) -> int:
+    number = int(value) if isinstance(value, str) else value
+    if type(number) is not int or number < 1:
+        raise ValueError("a whole number from 1 up")
+    return number
+
+
+def _one_of(*words: str) -> Callable[[Any], str]:
+    def read(value: Any) -> str:
+        word = value.strip().lower() if isinstance(value, str) else ""
+        if word not in words:
+            raise ValueError("one of " + ", ".join(words))
+        return word
+
+    return read
+
+
+def _state_folder() -> Path:
+    import platformdirs
+
+    return Path(platformdirs.user_state_path("nbxfer"))
+
+
+OPTIONS: Final[dict[str, _Option]] = {
+    "home": _Option("the folder that remembers every operation", _folder, _state_folder),
+    "connections": _Option("how many operations move bytes at once", _count, lambda: 8, capped=True),
+    "progress": _Option(
+        "how waiting shows itself (auto: a bar where somebody looks, else a log line a minute)",
+        _one_of("auto", "bar", "log", "off"),
+        lambda: "auto",
+    ),
+    "at_exit": _Option(
+        "what the end of the program does to unfinished work (auto: a script waits, a kernel leaves)",
+        _one_of("auto", "wait", "leave"),
+        lambda: "auto",
+    ),
+}
+
+
+# -- the files -----------------------------------------------------------------------------------------------------
+def user_file(environ: Mapping[str, str] | None = None) -> Path:
+    """Give the path of the person's own file."""
+    environ = os.environ if environ is None else environ
+    base = environ.get("XDG_CONFIG_HOME") or os.path.join(os.path.expanduser("~"), ".config")
+    return Path(base) / "nbxfer" / "config.toml"
+
+
+def _table(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except OSError as error:
+        raise InvalidRequest(
+            f"The configuration file {path} cannot be read: {error.strerror}.", hint="Correct its mode, or remove it."
+        ) from None
+    import tomllib
+
+    try:
+        return tomllib.loads(text.decode())
+    except ValueError as error:
+        raise InvalidRequest(
+            f"The configuration file {path} is not valid TOML: {error}.", hint="Correct it, or remove it."
+        ) from None
+
+
+def _value(name: str, raw: Any, origin: str) -> Any:
+    try:
+        return OPTIONS[name].read(raw)
+    except ValueError as error:
+        wanted = str(error) if not str(error).startswith(("invalid", "could not")) else "a number"
+        raise InvalidRequest(f"{origin} says {name} = {raw!r}.", hint=f"It has to be {wanted}.") from None
+
+
+def _limit(name: str, system: Path) -> Any:
+    limits = _table(system).get("limits", {})
+    if not isinstance(limits, dict):
+        raise InvalidRequest(f"[limits] in {system} is no table.", hint="Write [limits] on a line of its own.")
+    if unknown := sorted(key for key in limits if key not in OPTIONS or not OPTIONS[key].capped):
+        known = ", ".join(key for key, option in OPTIONS.items() if option.capped)
+        raise InvalidRequest(f"[limits] in {system} caps {unknown[0]!r}.", hint=f"It can cap: {known}.")
+    return _value(name, limits[name], f"[limits] in {system}") if name in limits else None
+
+
+# -- what is in force ----------------------------------------------------------------------------------------------
+def look_up(
+    name: str,
+    argument: Any = None,
+    *,
+    environ: Mapping[str, str] | None = None,
+    system: Path | None = None,
+) -> Setting:
+    """Give the setting in force; ``argument``, where one was given, wins over all but a cap.
+
+    Raises InvalidRequest for a value that cannot be read, naming where it stands.
+    """
+    environ = os.environ if environ is None else environ
+    system = SYSTEM_FILE if system is None else system
+    option = OPTIONS[name]
+    setting = _uncapped(name, argument, environ, system)
+    cap = _limit(name, system) if option.capped else None
+    if cap is not None and setting.value > cap:
+        return Setting(name, cap, f"[limits] in {system}", option.about)
+    return setting
+
+
+def _uncapped(name: str, argument: Any, environ: Mapping[str, str], system: Path) -> Setting:
+    option, variable = OPTIONS[name], f"NBXFER_{name.upper()}"
+    if argument is not None:
+        raw = os.fspath(argument) if isinstance(argument, os.PathLike) else argument
+        return Setting(name, _value(name, raw, "The argument"), "argument", option.about)
+    if environ.get(variable, "").strip():
+        return Setting(name, _value(name, environ[variable], variable), variable, option.about)
+    for path in (user_file(environ), system):
+        table = _table(path)
+        if name in table:
+            return Setting(name, _value(name, table[name], str(path)), str(path), option.about)
+    return Setting(name, option.default(), "default", option.about)
+
+
+def settings(*, environ: Mapping[str, str] | None = None, system: Path | None = None) -> list[Setting]:
+    """Give every setting in force, in the order of OPTIONS. Raises InvalidRequest as look_up does."""
+    return [look_up(name, environ=environ, system=system) for name in OPTIONS]
+
+
+def get(name: str, argument: Any = None) -> Any:
+    """Give the value in force of one setting: Path for home, int, float or str for the others."""
+    return look_up(name, argument).value
+
+
+def home() -> Path:
+    """Give the folder that remembers: ``$NBXFER_HOME``, a file's word, or the user's state folder."""
+    return Path(look_up("home").value)
+
+
+def strangers(*, environ: Mapping[str, str] | None = None, system: Path | None = None) -> list[str]:
+    """Name what is set but means nothing to this version: "NBXFER_CONECTIONS", "conections in <file>"."""
+    environ = os.environ if environ is None else environ
+    system = SYSTEM_FILE if system is None else system
+    known = {f"NBXFER_{name.upper()}" for name in OPTIONS}
+    found = [variable for variable in sorted(environ) if variable.startswith("NBXFER_") and variable not in known]
+    for path in (user_file(environ), system):
+        found += [
+            f"{name} in {path}"
+            for name in _table(path)
+            if name not in OPTIONS and not (name == "limits" and path == system)
+        ]
+    return found

@@ -1,0 +1,75 @@
+"""How a process leaves, and what a forked child may do.
+
+A kernel checkpoints and leaves at once. A script that ends with unfinished operations waits for them, with a bar;
+Ctrl-C leaves them resumable. A forked child is inert: nothing of its parent's is touched by it.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import sys
+import weakref
+from typing import TYPE_CHECKING
+
+from nbxfer.errors import TransferError
+from nbxfer.session import config, seat
+
+if TYPE_CHECKING:
+    from nbxfer.session.desk import Session
+
+log = logging.getLogger("nbxfer")
+
+_sessions: weakref.WeakSet[Session] = weakref.WeakSet()
+_strong: set[Session] = set()  # an engine that works keeps its session
+_registered = False
+
+
+def register(session: Session) -> None:
+    """Have a session leave in order when the interpreter does."""
+    global _registered  # noqa: PLW0603 -- once for each process
+    _sessions.add(session)
+    _strong.add(session)
+    if not _registered:
+        _registered = True
+        atexit.register(_leave_all)
+
+
+def forget(session: Session) -> None:
+    """The session has left already."""
+    _sessions.discard(session)
+    _strong.discard(session)
+
+
+def _leave_all() -> None:
+    for session in list(_sessions):
+        if session._pid != os.getpid():
+            continue  # a forked child leaves its parent's transfers alone
+        try:
+            if _waits(session):
+                _wait(session)
+            session.close()
+        except Exception:
+            log.exception("leaving failed; what was saved can be gone on with")
+
+
+def _waits(session: Session) -> bool:
+    choice = session.at_exit or str(config.get("at_exit"))
+    if choice not in ("wait", "leave"):
+        choice = "leave" if seat.in_kernel() else "wait"
+    return choice == "wait" and bool(session.unfinished())
+
+
+def _wait(session: Session) -> None:
+    from nbxfer.session.batch import Batch
+
+    unfinished = session.unfinished()
+    many = f"{len(unfinished)} transfers" if len(unfinished) > 1 else unfinished[0].snapshot.name
+    try:
+        print(f"nbxfer: waiting for {many} (Ctrl-C leaves; then: nbxfer resume --all)", file=sys.stderr)
+        Batch(unfinished).wait()
+    except KeyboardInterrupt:
+        print("nbxfer: left; to go on: nbxfer resume --all", file=sys.stderr)
+    except TransferError as error:
+        print(f"nbxfer: {error}", file=sys.stderr)

@@ -1,0 +1,88 @@
+"""A cell run again: what is there already for this source and destination, and what follows.
+
+Claims lead to the operation that works on a destination, history to the one that finished it. Neither has to be
+right for the bytes to be right; they only save traffic.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import msgspec
+
+from nbxfer.core import url as urls
+from nbxfer.core.phases import FINAL
+from nbxfer.core.record import Before
+from nbxfer.core.spec import Spec
+from nbxfer.errors import DestinationExists, InvalidTransferState
+from nbxfer.manifest.base import Claim, Found, Manifest
+from nbxfer.session import destination as where
+from nbxfer.session.request import Options
+
+
+class Decision(msgspec.Struct):
+    """Join ``found``, or begin a new operation to ``destination`` with ``before`` in its place."""
+
+    destination: str
+    found: Found | None = None
+    before: Before | None = None
+
+
+def decide(manifest: Manifest, spec: Spec, options: Options, known: Found | None) -> Decision:
+    """Say what to do. Raises DestinationExists, InvalidTransferState."""
+    path = spec.destination
+    found = known or _claimed(manifest, path)
+    if found is not None and found.record.phase not in FINAL:
+        if found.record.spec.identity != spec.identity:
+            if options.if_exists == "unique":
+                return Decision(_free(manifest, path))
+            raise DestinationExists(
+                f"{path} is the destination of another transfer, from {urls.safe_url(found.record.spec.url)}.",
+                op_id=found.record.id,
+                hint=f"Give another destination, or cancel that one: nbxfer cancel {found.record.id[:8]}",
+            )
+        if options.on_duplicate == "error":
+            raise InvalidTransferState(
+                f"{path} is being fetched already.", op_id=found.record.id, hint="Leave on_duplicate out to join it."
+            )
+        return Decision(path, found)
+    if options.if_exists == "unique" and os.path.lexists(path):
+        return Decision(_free(manifest, path))
+    finished = manifest.finished(path) if os.path.lexists(path) else None
+    return Decision(path, None, where.before(Path(path), options.if_exists, options.checksum, finished, spec.identity))
+
+
+def _claimed(manifest: Manifest, path: str) -> Found | None:
+    claim = manifest.claimed(path)
+    return manifest.look(claim.op_id, claim.owner) if claim is not None else None
+
+
+def _free(manifest: Manifest, path: str) -> str:
+    """Give a name that neither a file nor a running transfer has."""
+    taken = Path(path)
+    while True:
+        free = where.unique(taken)
+        found = _claimed(manifest, str(free))
+        if found is None or found.record.phase in FINAL:
+            return str(free)
+        number = 1 + sum(1 for _ in free.parent.glob(f"{glob_escape(taken.stem)} (*"))
+        taken = taken.with_name(f"{taken.stem} ({number}){taken.suffix}")
+
+
+def glob_escape(text: str) -> str:
+    """Give ``text`` so that a glob takes it literally."""
+    return "".join(f"[{c}]" if c in "*?[" else c for c in text)
+
+
+def moved(spec: Spec, destination: str) -> Spec:
+    """Give the spec with another destination."""
+    return msgspec.structs.replace(spec, destination=destination)
+
+
+def claim(manifest: Manifest, op_id: str, spec: Spec) -> None:
+    """Claim the destination for a new operation; whatever was claimed before is over."""
+    mine = Claim(op_id, manifest.me.id, spec.identity)
+    holder = manifest.claim(spec.destination, mine)
+    if holder.op_id != op_id:
+        manifest.reclaim(spec.destination, mine)

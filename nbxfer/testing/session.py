@@ -1,0 +1,218 @@
+"""A front desk without an engine: shows the snapshots it is given, and writes down what it is asked.
+
+For tests of faces, and of programs that drive nbxfer. Nothing sleeps: each ``wait`` and ``refresh`` takes the next
+snapshot of an operation's script, if it has one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from nbxfer import errors
+from nbxfer.board import Board
+from nbxfer.core import faults
+from nbxfer.core.phases import LIVE, Phase, Stall
+from nbxfer.core.record import Published, Record
+from nbxfer.core.snapshot import Snapshot, picture, reason_of, status_of
+from nbxfer.core.spec import Spec
+
+_RECORD = frozenset(Record.__struct_fields__)
+_SPEC = frozenset(Spec.__struct_fields__)
+
+
+def snapshot(op_id: str = "3f2a9c", phase: Phase | str = Phase.RUNNING, **fields: Any) -> Snapshot:
+    """Give a snapshot with sensible values; ``fields`` are those of Spec, of Record or of Snapshot.
+
+    ``total`` may be said for the record's ``size``. Reason and status follow from the rest unless they are given.
+    """
+    fields = dict(fields)
+    if "total" in fields:
+        fields["size"] = fields.pop("total")
+    spec_fields: dict[str, Any] = {k: fields.pop(k) for k in list(fields) if k in _SPEC and k != "id"}
+    record_fields: dict[str, Any] = {k: fields.pop(k) for k in list(fields) if k in _RECORD and k not in _SPEC}
+    spec_fields.setdefault("kind", "download")
+    spec_fields.setdefault("url", "https://data.example/data.tar.gz")
+    spec_fields.setdefault("destination", "/home/you/data.tar.gz")
+    spec_fields.setdefault("identity", spec_fields["url"])
+    phase = Phase(phase)
+    record_fields.setdefault("epoch", 1)
+    record_fields.setdefault("created", 1_700_000_000.0)
+    record_fields.setdefault("changed", 1_700_000_000.0)
+    if phase is Phase.STALLED:
+        record_fields.setdefault("stall", Stall.RETRY_WAIT)
+    if phase is Phase.DONE:
+        size = record_fields.setdefault("size", record_fields.get("received", 0))
+        record_fields.setdefault("received", size)
+        record_fields.setdefault("published", Published(spec_fields["destination"], size, 0))
+    record = Record(id=op_id, spec=Spec(**spec_fields), phase=phase, **record_fields)
+    shown = picture(record, rate=fields.pop("rate", None), owner=fields.pop("owner", "ours"))
+    return msgspec.structs.replace(shown, **fields)
+
+
+class FakeOperation:
+    """A handle whose snapshot anybody may set; what is asked of it is written down in ``session.asked``."""
+
+    def __init__(self, session: FakeSession, op_id: str) -> None:
+        self.session, self.id = session, op_id
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The latest snapshot."""
+        found = self.session.board.get(self.id)
+        assert found is not None, f"nobody showed a snapshot of {self.id}"
+        return found
+
+    @property
+    def error(self) -> errors.TransferError | None:
+        """Why it failed, or waits for a person."""
+        fault = self.snapshot.fault
+        return faults.to_error(fault, self.id) if fault else None
+
+    def start(self) -> None:
+        """Let it go."""
+        self.session.ask(self.id, "start")
+
+    def pause(self) -> None:
+        """Ask it to pause."""
+        self.session.ask(self.id, "pause")
+
+    def resume(self, url: str | None = None, headers: Any = None, auth: Any = None) -> None:
+        """Ask it to go on."""
+        self.session.ask(self.id, "resume", url=url, headers=headers, auth=auth)
+
+    def retry(self, url: str | None = None, headers: Any = None, auth: Any = None) -> None:
+        """Ask it to try again."""
+        self.session.ask(self.id, "retry", url=url, headers=headers, auth=auth)
+
+    def cancel(self, delete_partial: bool = True) -> None:  # noqa: FBT001, FBT002 -- the handle's own form
+        """Ask it to end."""
+        self.session.ask(self.id, "cancel", delete_partial=delete_partial)
+
+    def done(self) -> bool:
+        """Whether it is over, well or not."""
+        return self.snapshot.phase not in LIVE
+
+    def wait(self, timeout: float | None = None, progress: bool = True) -> bool:  # noqa: FBT001, FBT002 -- the same
+        """Take the next step of its script; say whether it is over. Without a timeout, play the script to its end."""
+        self.session.step(self.id)
+        while timeout is None and not self.done() and self.session.step(self.id):
+            pass
+        return self.done()
+
+
+class FakeSession:
+    """A front desk for tests.
+
+    ``asked`` lists (operation id, verb, fields) in order; ``downloads`` lists (url, dest, options). ``answer`` makes
+    the operation of a download: it gives its snapshots, first to last, or raises a TransferError. ``refuse`` maps
+    (operation id, verb) to the error that the wish raises. ``closed`` counts the calls of close.
+    """
+
+    def __init__(self, snapshots: Iterable[Snapshot] = (), home: Path | str = "/home/you/.local/state/nbxfer") -> None:
+        self.home = Path(home)
+        self.app, self.notebook = "", ""
+        self.board = Board()
+        self.asked: list[tuple[str, str, dict[str, Any]]] = []
+        self.downloads: list[tuple[str, str | Path | None, dict[str, Any]]] = []
+        self.answer: Callable[[str, str | Path | None, dict[str, Any]], Sequence[Snapshot]] = self._answer
+        self.refuse: dict[tuple[str, str], errors.TransferError] = {}
+        self.refreshed = self.closed = 0
+        self.patience: float | None = None
+        self.attended: list[str] = []
+        self._scripts: dict[str, Iterator[Snapshot | BaseException]] = {}
+        self.show(*snapshots)
+
+    # -- what a test says ------------------------------------------------------------------------------------------
+    def show(self, *snapshots: Snapshot) -> None:
+        """Set the latest snapshots."""
+        self.board.post(snapshots)
+
+    def script(self, op_id: str, *steps: Snapshot | BaseException) -> None:
+        """Have the next waits and refreshes show these, one each; an exception among them is raised by the wait."""
+        self._scripts[op_id] = iter(steps)
+
+    def step(self, op_id: str) -> bool:
+        """Show the next snapshot of an operation's script; say whether there was one."""
+        step = next(self._scripts.get(op_id, iter(())), None)
+        if isinstance(step, BaseException):
+            raise step
+        if step is not None:
+            self.show(step)
+        return step is not None
+
+    def change(self, op_id: str, phase: Phase | str, **fields: Any) -> None:
+        """Show the same operation in another phase; ``fields`` are those of Snapshot."""
+        old = self.board.get(op_id)
+        assert old is not None, f"nobody showed a snapshot of {op_id}"
+        new = msgspec.structs.replace(old, phase=Phase(phase), **fields)
+        self.show(
+            msgspec.structs.replace(
+                new,
+                status=status_of(new.phase, None, new.fault, new.owner),
+                reason=reason_of(new.phase, None, new.fault, new.owner, new.published),
+            )
+        )
+
+    def ask(self, op_id: str, verb: str, **fields: Any) -> None:
+        """Write a wish down; raise what ``refuse`` holds for it."""
+        if (op_id, verb) in self.refuse:
+            raise self.refuse[op_id, verb]
+        self.asked.append((op_id, verb, {k: v for k, v in fields.items() if v is not None}))
+
+    # -- what a session offers -------------------------------------------------------------------------------------
+    def download(self, url: str, dest: str | Path | None = None, **options: Any) -> FakeOperation:
+        """Accept a download: its first snapshot is shown at once, the others are its script."""
+        self.downloads.append((url, dest, options))
+        first, *rest = self.answer(url, dest, options)
+        self.show(first)
+        self.script(first.id, *rest)
+        return FakeOperation(self, first.id)
+
+    def _answer(self, url: str, dest: str | Path | None, options: dict[str, Any]) -> Sequence[Snapshot]:
+        op_id = f"{len(self.downloads):06x}"
+        name = url.split("?", maxsplit=1)[0].rsplit("/", 1)[-1]
+        target = str(dest) if dest is not None else f"/home/you/{name}"
+        same = {"url": url, "destination": target, "total": 1_000_000}
+        return [
+            snapshot(op_id, Phase.QUEUED if options.get("start", True) else Phase.CREATED, **same),
+            *(
+                [snapshot(op_id, Phase.RUNNING, received=400_000, rate=1e5, **same)]
+                if options.get("start", True)
+                else []
+            ),
+            *([snapshot(op_id, Phase.DONE, received=1_000_000, **same)] if options.get("start", True) else []),
+        ]
+
+    def operations(self, status: Any = None, group: str | None = None, scope: str = "notebook") -> list[FakeOperation]:
+        """List everything on the board."""
+        return [FakeOperation(self, s.id) for s in self.board.all() if status is None or s.status == status]
+
+    def find(self, prefix: str) -> FakeOperation:
+        """Find the one operation whose id begins so."""
+        found = [s.id for s in self.board.all() if s.id.startswith(prefix)]
+        if len(found) != 1:
+            what = f"{len(found)} operations begin" if found else "No operation begins"
+            raise errors.InvalidRequest(f"{what} with {prefix!r}.", hint="nbxfer ls --all lists them.")
+        return FakeOperation(self, found[0])
+
+    def wish(self, op_id: str, verb: str, **fields: Any) -> None:
+        """Take a wish, as buttons and commands pass it."""
+        self.ask(op_id, verb, **fields)
+
+    def attend(self, op_id: str) -> None:
+        """Follow an operation of another process."""
+        self.attended.append(op_id)
+
+    def refresh(self) -> None:
+        """Take the next step of every script."""
+        self.refreshed += 1
+        for op_id in list(self._scripts):
+            self.step(op_id)
+
+    def close(self) -> None:
+        """Leave."""
+        self.closed += 1

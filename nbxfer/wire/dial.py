@@ -1,0 +1,130 @@
+"""From a host and a port to an open line: every address is tried, a silent one holds nobody up, TLS on top."""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import os
+import socket
+import ssl
+import time
+from typing import Any, Final
+
+from nbxfer.errors import BadAnswer, WebErrorStatus
+from nbxfer.wire.sockets import POLL, Line, Tick, in_time, ready
+from nbxfer.wire.translate import NO_ROUTE
+
+#: Seconds before the next address is tried beside one that does not answer (RFC 8305 §5).
+STAGGER: Final = 0.25
+
+Address = tuple[int, tuple[Any, ...]]  # family, socket address
+
+
+def dial(host: bytes, port: int, *, trust: ssl.SSLContext | None, within: float, tick: Tick, shy: bool = False) -> Line:
+    """Connect to ``host`` within ``within`` seconds, with TLS when there is ``trust``.
+
+    ``shy`` refuses addresses of loopback, link-local and private networks: a server on the public internet has led
+    here, and it shall not look through our eyes at what is behind our firewall. Foreign errors leave as they are.
+    """
+    deadline = time.monotonic() + within
+    tick()
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)  # cannot be interrupted
+    addresses = _interleaved([(family, address) for family, _, _, _, address in found])
+    if shy:
+        addresses = [a for a in addresses if is_public(a[1][0])]
+        if not addresses:
+            raise BadAnswer(
+                "A server on the public internet redirects to an address in a private network.",
+                status=WebErrorStatus.REDIRECT_FAILED,
+                hint="If that is right, give the URL that it leads to.",
+            )
+    sock = _race(addresses, deadline, tick)
+    try:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        public = is_public(sock.getpeername()[0])
+        if trust is not None:
+            sock = _secured(sock, trust, host.decode("ascii").rstrip("."), deadline, tick)
+    except BaseException:
+        sock.close()
+        raise
+    return Line(sock, public=public)
+
+
+def is_public(address: str) -> bool:
+    """Say whether the whole internet can reach ``address``."""
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
+        ip = ip.ipv4_mapped
+    return ip.is_global
+
+
+def _interleaved(addresses: list[Address]) -> list[Address]:
+    """Let the families take turns, so that one of them that leads nowhere costs one stagger (RFC 8305 §4)."""
+    first = [a for a in addresses if a[0] == addresses[0][0]]
+    other = [a for a in addresses if a[0] != addresses[0][0]]
+    turns = [a for pair in zip(first, other, strict=False) for a in pair]
+    longer = first if len(first) > len(other) else other
+    return turns + longer[len(turns) // 2 :]
+
+
+def _race(addresses: list[Address], deadline: float, tick: Tick) -> socket.socket:
+    """Give the first socket that connects; where none does, raise the error that says most."""
+    waiting = list(addresses)
+    trying: list[socket.socket] = []
+    failed: list[OSError] = []
+    next_start = 0.0
+    try:
+        while waiting or trying:
+            tick()
+            in_time(deadline, "The server could not be reached in time.")
+            if waiting and (not trying or time.monotonic() >= next_start):
+                next_start = time.monotonic() + STAGGER
+                if (sock := _started(waiting.pop(0), failed)) is not None:
+                    trying.append(sock)
+            for sock in list(trying):
+                if not ready(sock, write=True, seconds=POLL / len(trying)):
+                    continue
+                trying.remove(sock)
+                if not (code := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)):
+                    return sock
+                sock.close()
+                failed.append(OSError(code, os.strerror(code)))
+    finally:
+        for sock in trying:
+            sock.close()
+    # "Refused" by one address says more than "no route" to another: that one may only be of a family we lack.
+    raise next((e for e in failed if e.errno not in NO_ROUTE), failed[0])
+
+
+def _started(address: Address, failed: list[OSError]) -> socket.socket | None:
+    try:
+        sock = socket.socket(address[0], socket.SOCK_STREAM)
+    except OSError as error:  # a family this machine does not have, or no file descriptor left
+        failed.append(error)
+        return None
+    sock.setblocking(False)
+    code = sock.connect_ex(address[1])
+    if code in (0, errno.EINPROGRESS, errno.EWOULDBLOCK):
+        return sock
+    sock.close()
+    failed.append(OSError(code, os.strerror(code)))
+    return None
+
+
+def _secured(sock: socket.socket, trust: ssl.SSLContext, host: str, deadline: float, tick: Tick) -> ssl.SSLSocket:
+    # Ragged ends must show: a body that ends with the connection would else be cut unnoticed (RFC 9112 §8).
+    secure = trust.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False, suppress_ragged_eofs=False)
+    try:
+        while True:
+            tick()
+            in_time(deadline, "The server did not finish the TLS handshake in time.")
+            try:
+                secure.do_handshake()
+                return secure
+            except ssl.SSLWantReadError:
+                ready(secure, seconds=POLL)
+            except ssl.SSLWantWriteError:
+                ready(secure, write=True, seconds=POLL)
+    except BaseException:
+        secure.close()
+        raise

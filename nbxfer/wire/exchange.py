@@ -1,0 +1,97 @@
+"""One request head out, one response head in, over one line (RFC 9112). What the body is made of is told, not read."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+import h11
+import httpx
+
+from nbxfer.errors import BadAnswer, NetworkError, WebErrorStatus
+from nbxfer.wire.sockets import Line, Tick, in_time
+
+#: The longest head that is read (bytes), and the most interim answers (1xx) in front of the final one.
+MAX_HEAD: Final = 64 * 1024
+MAX_INTERIM: Final = 20
+
+Framing = Literal["length", "chunked", "close"]
+
+
+@dataclass(frozen=True)
+class Head:
+    """A final response head. Names are lower case, in the order they came.
+
+    ``framing`` says how the body ends: after ``length`` bytes, by chunks, or with the connection. ``rest`` has come
+    of the body already; for chunks it is inside ``protocol``. ``reusable``: another request may follow the body.
+    """
+
+    status: int
+    headers: tuple[tuple[str, str], ...] = field(repr=False)
+    framing: Framing
+    length: int | None
+    reusable: bool
+    rest: bytes = field(repr=False)
+    protocol: h11.Connection = field(repr=False)
+
+
+def exchange(line: Line, request: httpx.Request, within: float, tick: Tick) -> Head:
+    """Send ``request``, which has no body, and read the head of the final answer.
+
+    ``within`` seconds are for all of it: a server that drips, or sends interim answers for ever, gains nothing by it.
+    Raises TransferTimeout, NetworkError, BadAnswer; foreign errors leave as they are.
+    """
+    deadline = time.monotonic() + within
+    protocol = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD)
+    head = protocol.send(
+        h11.Request(method=request.method, target=request.url.raw_path, headers=list(request.headers.raw))
+    )
+    line.send(head + protocol.send(h11.EndOfMessage()), deadline, tick)
+    return _head(_response(line, protocol, deadline, tick), protocol)
+
+
+def _response(line: Line, protocol: h11.Connection, deadline: float, tick: Tick) -> h11.Response:
+    room = memoryview(bytearray(MAX_HEAD))
+    interim = 0
+    while True:
+        event = protocol.next_event()
+        if isinstance(event, h11.Response):
+            return event
+        if isinstance(event, h11.InformationalResponse):
+            interim += 1
+            if interim > MAX_INTERIM:
+                raise BadAnswer(f"The server sent more than {MAX_INTERIM} interim answers and no final one.")
+            continue
+        tick()
+        in_time(deadline, "The server did not answer in time.")
+        got = line.fill(room)
+        if got == 0:
+            raise NetworkError(
+                "The server closed the connection before it had answered.", status=WebErrorStatus.CONNECTION_ABORTED
+            )
+        if got > 0:
+            protocol.receive_data(bytes(room[:got]))
+
+
+def _head(response: h11.Response, protocol: h11.Connection) -> Head:
+    headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers)
+    lengths = {value for name, value in headers if name == "content-length"}
+    coded = any(name == "transfer-encoding" for name, _ in headers)
+    if lengths and coded:  # RFC 9112 §6.3: the mark of smuggling
+        raise BadAnswer(
+            "The server gives two lengths for one answer.", hint="A proxy on the way may be broken, or an attack."
+        )
+    words = {w.strip().lower() for name, value in headers if name == "connection" for w in value.split(",")}
+    status = response.status_code
+    length: int | None = None
+    framing: Framing = "close"
+    if status in (204, 304):  # never a body, whatever the head says (RFC 9112 §6.3)
+        framing, length = "length", 0
+    elif coded:
+        framing = "chunked"
+    elif lengths:
+        framing, length = "length", int(lengths.pop())
+    reusable = response.http_version == b"1.1" and "close" not in words and framing != "close"
+    rest = b"" if framing == "chunked" else protocol.trailing_data[0]
+    return Head(status, headers, framing, length, reusable, rest, protocol)

@@ -1,0 +1,110 @@
+"""One non-blocking socket, plain or TLS: it waits in slices, so that whoever waits can be told to come home."""
+
+from __future__ import annotations
+
+import select
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from typing import Final
+
+from nbxfer.errors import TransferTimeout
+
+#: The longest that anything here waits before it calls ``tick`` again (seconds).
+POLL: Final = 0.1
+
+#: Called between two slices of waiting; comes home by raising.
+Tick = Callable[[], None]
+
+
+def ready(sock: socket.socket, *, write: bool = False, seconds: float = 0.0) -> bool:
+    """Say whether ``sock`` can be read (or written) within ``seconds``; true for a closed or broken one as well."""
+    if not hasattr(select, "poll"):  # Windows
+        readers, writers = ([], [sock]) if write else ([sock], [])
+        return any(select.select(readers, writers, [sock], seconds))
+    watch = select.poll()
+    watch.register(sock, select.POLLOUT if write else select.POLLIN)
+    return bool(watch.poll(seconds * 1000))
+
+
+class Line:
+    """A connected socket. Errors leave as they are; the callers in this room translate them.
+
+    ``heard`` says whether a byte has come since it was last set to False; ``public`` whether the other side has an
+    address that the whole internet can reach.
+    """
+
+    def __init__(self, sock: socket.socket, *, public: bool) -> None:
+        self._sock = sock
+        self._wants_write = False  # TLS may have to write before it can read, and the other way round
+        self.public = public
+        self.heard = False
+
+    def take(self, view: memoryview) -> int:
+        """Give the bytes that are there already: their number, 0 at the end, -1 when there are none yet."""
+        try:
+            got = self._sock.recv_into(view)
+        except (BlockingIOError, ssl.SSLWantReadError):
+            self._wants_write = False
+            return -1
+        except ssl.SSLWantWriteError:
+            self._wants_write = True
+            return -1
+        self.heard = self.heard or got > 0
+        return got
+
+    def fill(self, view: memoryview) -> int:
+        """Wait at most ``POLL`` for bytes, then take what there is, as long as there is room; like ``take``.
+
+        Over TLS one read gives one record of 16 KiB at most: hence the loop.
+        """
+        got = self.take(view)
+        if got < 0:
+            ready(self._sock, write=self._wants_write, seconds=POLL)
+            got = self.take(view)
+        if got <= 0:
+            return got
+        filled, room = got, len(view)
+        while filled < room:
+            got = self.take(view[filled:])
+            if got <= 0:  # an end shows itself again at the next call
+                break
+            filled += got
+        return filled
+
+    def send(self, data: bytes, deadline: float, tick: Tick) -> None:
+        """Send all of ``data``; raise TransferTimeout when that is not done by ``deadline`` (monotonic)."""
+        view = memoryview(data)
+        while view:
+            tick()
+            try:
+                view = view[self._sock.send(view) :]
+                continue
+            except (BlockingIOError, ssl.SSLWantWriteError):
+                write = True
+            except ssl.SSLWantReadError:
+                write = False
+            in_time(deadline, "The server did not take the request in time.")
+            ready(self._sock, write=write, seconds=POLL)
+
+    def quiet(self) -> bool:
+        """Say whether another request may go over it: still open, and nothing has come that nobody asked for."""
+        try:
+            # A TLS socket may have session tickets to read, which are no bytes of a body.
+            return not ready(self._sock) or self.take(memoryview(bytearray(1))) < 0
+        except OSError:
+            return False
+
+    def close(self) -> None:
+        """Close at once. Never raises."""
+        try:
+            self._sock.close()
+        except OSError:  # a reset that had not been seen yet
+            return
+
+
+def in_time(deadline: float, sentence: str) -> None:
+    """Raise TransferTimeout with ``sentence`` when ``deadline`` (monotonic) is over."""
+    if time.monotonic() >= deadline:
+        raise TransferTimeout(sentence)

@@ -1,0 +1,115 @@
+"""A front desk for the panel's tests, imported inside their kernels: operations in every state, and some that move."""
+
+from __future__ import annotations
+
+import threading
+import time
+from itertools import count
+from typing import Any
+
+from nbxfer.board import Board
+from nbxfer.core.faults import Fault, Remedy
+from nbxfer.core.phases import Phase, Stall
+from nbxfer.core.record import Published
+from nbxfer.core.snapshot import Snapshot
+from nbxfer.testing.session import FakeSession, snapshot
+
+GB, MB = 1_000_000_000, 1_000_000
+
+
+class PanelDesk(FakeSession):
+    """Does at once what it is asked: the phase changes as the real machine's would. ``times`` are of the wishes."""
+
+    def __init__(self, *snapshots: Snapshot, home: str = "/home/you/.local/state/nbxfer") -> None:
+        self.times: list[float] = []
+        super().__init__(snapshots, home)
+        self.notebook = "/home/you/study.ipynb"
+
+    def wish(self, op_id: str, verb: str, **fields: Any) -> None:
+        """Take a wish and grant it."""
+        self.times.append(time.time())
+        super().wish(op_id, verb, **fields)
+        phases = {"pause": Phase.PAUSED, "resume": Phase.RUNNING, "retry": Phase.QUEUED, "cancel": Phase.CANCELED}
+        self.change(op_id, phases[verb], rate=None, eta=None, owner="ours", fault=None, due=None)
+
+    def run(self, *op_ids: str, rate: float = 24 * MB) -> None:
+        """Have these operations move, ten times a second, from a thread of its own."""
+
+        def work() -> None:
+            for _ in count():
+                time.sleep(0.1)
+                for op_id in op_ids:
+                    old = self.board.get(op_id)
+                    if old is not None and old.phase is Phase.RUNNING and old.total is not None:
+                        here = min(old.total - 1, old.received + int(rate / 10))
+                        eta = (old.total - here) / rate
+                        self.change(op_id, Phase.RUNNING, received=here, rate=rate, eta=eta)
+
+        threading.Thread(target=work, daemon=True).start()
+
+
+def op(number: int, phase: Phase, name: str, host: str = "data.example.org", **fields: Any) -> Snapshot:
+    """Give the snapshot of one operation."""
+    return snapshot(
+        f"{number:016x}",
+        phase,
+        url=f"https://{host}/sets/2026/{name}",
+        destination=f"/home/you/data/{name}",
+        notebook="/home/you/study.ipynb",
+        **fields,
+    )
+
+
+def every_state() -> list[Snapshot]:
+    """Give one operation in each state that a person may see."""
+    broke = Fault("NetworkError", "The server closed the connection after 1.1 GB.", Remedy.RETRY)
+    offline = Fault("Offline", "There is no route to archive.example.net.", Remedy.WAIT_ONLINE)
+    full = Fault("NoSpace", "/home has 1.2 GB left, 14 GB are needed.", Remedy.WAIT_ROOM)
+    expired = Fault(
+        "NeedsAttention",
+        "https://bucket.s3.example.com/genome.bam… was answered with 403: the signed URL has expired.",
+        Remedy.PERSON,
+        http_status=403,
+        hint="Give a new one: op.resume(url=…).",
+    )
+    absent = Fault(
+        "SourceNotFound",
+        "https://data.example.org/sets/2026/labels-v3.csv was answered with 404: there is nothing.",
+        http_status=404,
+        hint="Check the address.",
+    )
+    done = Published("/home/you/data/readme.md", 18_400, 0, "validator")
+    proved = Published("/home/you/data/weights.safetensors", 4_950_000_000, 0, "digest")
+    return [
+        op(1, Phase.RUNNING, "imagenet-train.tar", received=62 * GB, total=148 * GB, rate=24.1 * MB, eta=3569.0),
+        op(2, Phase.RUNNING, "stream.jsonl", "live.example.com", received=731 * MB, rate=3.4 * MB),
+        op(3, Phase.STALLED, "corpus-07.parquet", received=1100 * MB, total=2400 * MB, fault=broke, due=time.time() + 42),
+        op(4, Phase.PAUSED, "genome.bam", "bucket.s3.example.com", received=31 * GB, total=96 * GB, fault=expired),
+        op(5, Phase.PAUSED, "video-archive.zip", received=3 * GB, total=9 * GB),
+        op(6, Phase.VERIFYING, "sentinel-2.tif", "scenes.example.org", received=6 * GB, total=6 * GB),
+        op(7, Phase.STALLED, "era5-2025.nc", "archive.example.net", received=0, total=3 * GB, fault=offline,
+           stall=Stall.NO_NETWORK),
+        op(8, Phase.STALLED, "model-70b.bin", received=26 * GB, total=40 * GB, fault=full, stall=Stall.SYSTEM),
+        op(9, Phase.RUNNING, "lidar.laz", received=310 * MB, total=5 * GB, owner="orphaned"),
+        op(10, Phase.QUEUED, "checkpoints.tar.zst"),
+        op(11, Phase.FAILED, "labels-v3.csv", fault=absent),
+        op(12, Phase.CANCELED, "old-run.tar", received=40 * MB, total=700 * MB),
+        op(13, Phase.DONE, "weights.safetensors", received=4_950_000_000, published=proved),
+        op(14, Phase.DONE, "readme.md", received=18_400, published=done),
+        op(15, Phase.PROBING, "tiles.mbtiles"),
+        op(16, Phase.CREATED, "later.bin"),
+        op(17, Phase.RUNNING, "shared.h5", received=2 * GB, total=4 * GB, rate=9 * MB, eta=220.0, owner="theirs"),
+    ]  # fmt: skip
+
+
+def many(number: int = 10_000) -> list[Snapshot]:
+    """Give many operations, most of them over."""
+    return [
+        op(i, Phase.DONE, f"shard-{i:05d}.parquet", received=64 * MB, total=64 * MB)
+        if i < number * 9 // 10
+        else op(i, Phase.QUEUED, f"shard-{i:05d}.parquet", total=64 * MB)
+        for i in range(number)
+    ]
+
+
+__all__ = ["Board", "PanelDesk", "every_state", "many", "op"]

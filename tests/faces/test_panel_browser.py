@@ -1,0 +1,233 @@
+"""The panel in a real JupyterLab, in a real browser."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.faces.jupyter import Book, Lab, lab, tab, until
+
+__all__ = ["lab", "tab"]  # the fixtures of this file
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+
+SETUP = """
+import time
+from nbxfer.faces.panel import bundle, panel
+from tests.faces.panel_desk import Phase, PanelDesk, every_state, many, op
+desk = PanelDesk(*every_state())
+class Shown:
+    def __init__(self, *ids): self.ids = ids
+    def _repr_mimebundle_(self, **_): return bundle(desk, self.ids)
+"""
+FIRST = "0000000000000001"
+
+
+@pytest.fixture(scope="module")
+def book(lab: Lab, tab: Any) -> Iterator[Book]:
+    """Give an open notebook whose first cell shows the panel; its errors in the browser are errors."""
+    complaints: list[str] = []
+    tab.on("pageerror", lambda error: complaints.append(str(error)))
+    lab.notebook("study.ipynb", SETUP + "panel(desk)", "pass", "pass")
+    opened = Book(tab, lab, "study.ipynb")
+    opened.run(0)
+    row(opened, "imagenet-train.tar").wait_for()
+    yield opened
+    assert not complaints
+
+
+def row(book: Book, name: str, view: int = 0) -> Any:
+    """Give the row of that name."""
+    return book.page.locator(".nbx").nth(view).locator(".nbx-row", has_text=name)
+
+
+def button(book: Book, name: str, verb: str) -> Any:
+    """Give the button of that name in a row."""
+    return row(book, name).get_by_role("button", name=verb)
+
+
+def tone(book: Book, name: str, wanted: str, seconds: float = 10.0) -> None:
+    """Wait until a row is shown as ``wanted``."""
+    until(lambda: row(book, name).get_attribute("data-tone") == wanted, seconds)
+
+
+def test_it_shows_every_state_in_words(book: Book) -> None:
+    """Each row says what, from where, how far, how fast, how long still, and why it does not move."""
+    running = row(book, "imagenet-train.tar").inner_text()
+    for words in ("data.example.org", "62.0 of 148 GB", "24.1 MB/s", "left", "Running", "Pause", "Cancel"):
+        assert words in running
+    assert "signed URL has expired. Give a new one" in row(book, "genome.bam").inner_text()
+    assert "Will try again in " in row(book, "corpus-07.parquet").inner_text()
+    assert "17 transfers" in book.page.locator(".nbx-head").first.inner_text()
+    bar = row(book, "imagenet-train.tar").get_by_role("progressbar", name="Progress of imagenet-train.tar")
+    assert bar.get_attribute("aria-valuenow") == "41"
+
+
+#: Two cells that keep the kernel busy until four wishes have come, 6 s at most.
+SLEEP = "end = time.time() + 6\nwhile time.time() < end and len(desk.times) < 4: time.sleep(0.5)"
+LOOP = "end = time.time() + 6\nwhile time.time() < end and len(desk.times) < 4: pass"
+
+
+@pytest.mark.parametrize(("way", "busy"), [("control", SLEEP), ("control", LOOP), ("comm", SLEEP)])
+def test_a_click_is_heard_while_a_cell_runs(book: Book, way: str, busy: str) -> None:
+    """Pause and Resume reach the front desk within 300 ms, and the answer is seen, while the kernel is busy."""
+    book.run(1, f"panel(desk).control = {way == 'control'}")
+    book.start(1, f"desk.times.clear()\n{busy}")
+    until(lambda: book.prompt(1) == "[*]:")
+    time.sleep(0.5)  # so that the cell is in its loop
+    clicks = []
+    for verb, wanted in (("Pause", "pause"), ("Resume", "run"), ("Pause", "pause"), ("Resume", "run")):
+        there = button(book, "imagenet-train.tar", verb)
+        there.wait_for()
+        assert book.prompt(1) == "[*]:"
+        clicks.append(there.evaluate("e => { const t = Date.now(); e.click(); return t / 1000; }"))
+        tone(book, "imagenet-train.tar", wanted, 2)
+    book.end(1)
+    heard = json.loads(book.run(2, "import json; print(json.dumps(desk.times))").splitlines()[-1])
+    waits = [at - click for click, at in zip(clicks, heard, strict=True)]
+    print(way, [f"{wait * 1000:.0f} ms" for wait in waits])
+    assert sorted(waits)[1] < 0.3, waits  # one slow answer of four is a slow machine's
+    book.run(1, "panel(desk).control = True")
+
+
+def test_a_busy_cell_keeps_its_figure(book: Book) -> None:
+    """A click fires no post_execute in the running cell: matplotlib would close the figure that it is drawing."""
+    hook = "fired = []\nhook = lambda: fired.append(1)\nget_ipython().events.register('post_execute', hook)\n"
+    book.start(1, hook + "time.sleep(1.5)\nprint('fired', len(fired))\nget_ipython().events.unregister('post_execute', hook)")
+    until(lambda: book.prompt(1) == "[*]:")
+    time.sleep(0.3)
+    button(book, "imagenet-train.tar", "Pause").click()
+    tone(book, "imagenet-train.tar", "pause", 1)
+    assert "fired 0" in book.end(1)
+    button(book, "imagenet-train.tar", "Resume").click()
+    tone(book, "imagenet-train.tar", "run")
+
+
+def test_the_keyboard_suffices(book: Book) -> None:
+    """Enter on a button is a click, not JupyterLab's "edit the cell"; Cancel asks twice, Escape takes it back."""
+    button(book, "video-archive.zip", "Resume").focus()
+    book.page.keyboard.press("Enter")
+    tone(book, "video-archive.zip", "run")
+    stop = button(book, "video-archive.zip", "ancel video")
+    stop.focus()
+    book.page.keyboard.press("Enter")
+    until(lambda: stop.inner_text() == "Really?")
+    book.page.keyboard.press("Escape")
+    until(lambda: stop.inner_text() == "Cancel")
+    assert row(book, "video-archive.zip").get_attribute("data-tone") == "run"
+    book.page.keyboard.press("Enter")
+    until(lambda: stop.inner_text() == "Really?")
+    book.page.keyboard.press("Enter")
+    until(lambda: "canceled" in book.page.locator(".nbx-live").first.inner_text().lower())
+    assert book.page.locator(".jp-Notebook .jp-Cell").count() == 3
+
+
+def test_a_foreign_name_stays_text(book: Book) -> None:
+    """A file name that is markup is shown, not obeyed."""
+    book.run(1, "desk.show(op(40, Phase.RUNNING, '<img src=x onerror=window.hurt=1>.bin', total=9))")
+    book.page.locator(".nbx-chip", has_text="active").first.click()
+    list_ = book.page.locator(".nbx-list").first
+    list_.evaluate("e => { e.scrollTop = 1e6; }")
+    row(book, "<img src=x").wait_for()
+    assert book.page.evaluate("() => window.hurt") is None
+    assert book.page.locator(".nbx img").count() == 0
+    book.page.locator(".nbx-chip", has_text="active").first.click()
+
+
+@pytest.mark.parametrize("theme", ["Light", "Dark"])
+def test_nobody_is_shut_out(book: Book, theme: str) -> None:
+    """axe-core finds nothing that would keep anybody from reading or steering the panel."""
+    spec = importlib.util.find_spec("axe_playwright_python")
+    if spec is None or spec.origin is None:
+        pytest.skip("axe-core is not installed: pip install axe-playwright-python")
+    before = "() => getComputedStyle(document.querySelector('.nbx')).backgroundColor"
+    was = book.page.evaluate(before)
+    book.do("apputils:change-theme", {"theme": f"JupyterLab {theme}"})
+    if theme == "Dark":
+        until(lambda: book.page.evaluate(before) != was)
+    book.page.evaluate((Path(spec.origin).parent / "axe.min.js").read_text("utf-8"))
+    found = book.page.evaluate(
+        "async () => { const r = await axe.run(document.querySelector('.nbx'));"
+        " return [r.passes.length, r.violations.map(v => [v.id, v.nodes[0].html])]; }"
+    )
+    book.do("apputils:change-theme", {"theme": "JupyterLab Light"})
+    assert found[0] > 10
+    assert found[1] == []
+
+
+def test_ten_thousand_rows(book: Book) -> None:
+    """10,000 operations are shown in a moment, by a few dozen elements, and the last one is a scroll away."""
+    book.run(1, "big = PanelDesk(*many(), home='/big')\npanel(big)")
+    view = book.page.locator(".nbx").nth(1)
+    view.locator(".nbx-row", has_text="shard-09000").wait_for()  # what is not over comes first
+    assert "10000 transfers" in view.locator(".nbx-head").inner_text()
+    view.locator(".nbx-list").evaluate("e => { e.scrollTop = e.scrollHeight; }")
+    view.locator(".nbx-row", has_text="shard-08999").wait_for()
+    assert view.locator(".nbx-row").count() < 30
+
+
+def test_reload(book: Book) -> None:
+    """After a page reload a saved notebook shows its panel and an operation's own row again, and clicks work."""
+    book.run(1, f"Shown('{FIRST}')")
+    row(book, "imagenet-train.tar", 1).wait_for()
+    book.save()
+    book.open()
+    row(book, "imagenet-train.tar", 0).wait_for()
+    row(book, "imagenet-train.tar", 1).get_by_role("button", name="Pause").click()
+    tone(book, "imagenet-train.tar", "pause")
+
+
+def test_the_file_tells_nothing(book: Book) -> None:
+    """In the notebook's file there is the static table, without any address, folder or server's words."""
+    saved = book.lab.saved("study.ipynb")
+    assert "imagenet-train.tar" in saved
+    assert "NeedsAttention 403" in saved
+    for private in ("/home/you/data", "https://", "signed URL", "sets/2026"):
+        assert private not in saved.replace(json.dumps("https://"), "")
+
+
+def test_restart_and_again(book: Book) -> None:
+    """When the kernel goes, the panel says so; when panel() is called again, the old output comes alive."""
+    book.restart()
+    gone = book.page.locator(".nbx-gone").first
+    gone.filter(has_text="kernel was restarted").wait_for()
+    assert row(book, "imagenet-train.tar").get_by_role("button").count() == 0
+    book.idle()
+    book.run(2, SETUP + "panel(desk); print(1)")
+    button(book, "imagenet-train.tar", "Pause").click()
+    tone(book, "imagenet-train.tar", "pause")
+    row(book, "imagenet-train.tar", 1).get_by_role("button", name="Resume").click()  # its own row, without a new model
+    tone(book, "imagenet-train.tar", "run")
+    assert gone.is_hidden()
+
+
+def test_killed(book: Book) -> None:
+    """A kernel that is killed, as by the machine when memory runs out, is no less gone than a restarted one."""
+    book.run(1, "import os, signal")
+    book.start(1, "os.kill(os.getpid(), signal.SIGKILL)")
+    book.page.locator(".nbx-gone").first.filter(has_text="kernel was restarted").wait_for()
+    book.page.get_by_role("button", name="Ok", exact=True).click()  # JupyterLab says so, too
+    book.idle()
+
+
+def test_a_reopened_notebook_revives(book: Book) -> None:
+    """Under "Run all" after reopening, the old output comes alive while the next cell is still running."""
+    book.run(1, "pass")
+    book.run(2, "pass")
+    book.start(1, SETUP + "panel(desk); print(1)")
+    book.end(1)
+    book.start(2, "import time; time.sleep(5)")
+    book.save()
+    book.page.goto("about:blank")
+    book.lab.shut_down()
+    book.open()
+    assert book.page.locator(".nbx-row").count() == 0
+    book.do("notebook:run-all-cells")
+    row(book, "imagenet-train.tar").wait_for()
+    assert book.prompt(2) == "[*]:"

@@ -1,0 +1,80 @@
+"""A person's terminal, and what one looks at afterwards."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+MIB = 1024 * 1024
+
+
+class Terminal:
+    """Runs ``nbxfer`` as a person would, in processes that can be killed."""
+
+    def __init__(self, home: Path, folder: Path) -> None:
+        self.home, self.folder = home, folder
+        self.processes: list[subprocess.Popen[str]] = []
+
+    def start(self, *args: str, module: str = "nbxfer", **env: str) -> subprocess.Popen[str]:
+        """Start a command and return at once."""
+        process = subprocess.Popen(
+            [sys.executable, "-m", module, *args],
+            cwd=self.folder,
+            env={**os.environ, "NBXFER_HOME": str(self.home), "NBXFER_PROGRESS": "off", **env},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.processes.append(process)
+        return process
+
+    def run(self, *args: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end."""
+        process = self.start(*args)
+        out, err = process.communicate(timeout=timeout)
+        return subprocess.CompletedProcess(list(args), process.returncode, out, err)
+
+    def script(self, text: str, **env: str) -> subprocess.Popen[str]:
+        """Start a Python script that uses nbxfer."""
+        path = self.folder / f"script{len(self.processes)}.py"
+        path.write_text(text)
+        process = subprocess.Popen(
+            [sys.executable, str(path)],
+            cwd=self.folder,
+            env={**os.environ, "NBXFER_HOME": str(self.home), "NBXFER_PROGRESS": "off", **env},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.processes.append(process)
+        return process
+
+    def close(self) -> None:
+        """Kill what still runs."""
+        for process in self.processes:
+            if process.poll() is None:
+                process.send_signal(signal.SIGCONT)
+                process.kill()
+            process.communicate()
+
+
+def sha256(path: Path) -> str:
+    """Give the digest of a file, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def until(condition: Callable[[], bool], seconds: float = 30) -> None:
+    """Wait until ``condition`` holds; fail after some seconds."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.02)

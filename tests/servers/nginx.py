@@ -1,0 +1,98 @@
+"""A real nginx from a folder of its own, on free ports, for as long as it is entered."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+from typing import Self
+
+PROGRAM = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/opt/homebrew/bin")
+
+_CONF = """
+daemon off;
+{user}
+worker_processes 2;
+pid {run}/nginx.pid;
+error_log {run}/error.log warn;
+events {{ worker_connections 512; }}
+http {{
+  access_log {run}/access.log;
+  client_body_temp_path {run}/t1; proxy_temp_path {run}/t2; fastcgi_temp_path {run}/t3;
+  uwsgi_temp_path {run}/t4; scgi_temp_path {run}/t5;
+  types {{ application/octet-stream bin; text/plain txt; }}
+  sendfile on;
+  keepalive_requests 10000;
+  server {{
+    listen 127.0.0.1:{http};
+    {secure}
+    root {root};
+    # Server-side includes make nginx send chunks, for it cannot know the length.
+    location /chunked/ {{ alias {root}/; ssi on; ssi_types *; }}
+    location /moved/ {{ return 302 /$arg_to; }}
+    location /slow/ {{ alias {root}/; limit_rate 200k; }}
+    location /denied/ {{ return 403; }}
+    location /busy/ {{ add_header Retry-After 7 always; return 503; }}
+  }}
+}}
+"""
+
+
+def free_port() -> int:
+    """Give a port that nobody listens on at this moment."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
+class Nginx:
+    """Serves the files of ``root`` as /name, and as /chunked/name, /slow/name; https too where there is a certificate.
+
+    ``run`` is an empty folder for its own files; ``certificate`` a PEM file with key and chain.
+    """
+
+    def __init__(self, root: Path, run: Path, certificate: Path | None = None) -> None:
+        self.root, self.run = root, run
+        self.http, self.https = free_port(), free_port()
+        secure = ""
+        if certificate is not None:
+            secure = (
+                f"listen 127.0.0.1:{self.https} ssl; ssl_certificate {certificate}; ssl_certificate_key {certificate};"
+            )
+        # As root, nginx would serve as "nobody", who may not look into our folders.
+        user = "user root;" if os.geteuid() == 0 else ""
+        self._conf = _CONF.format(user=user, run=run, root=root, http=self.http, secure=secure)
+
+    def __enter__(self) -> Self:
+        assert PROGRAM is not None, "nginx is not installed"
+        conf = self.run / "nginx.conf"
+        conf.write_text(self._conf)
+        self._process = subprocess.Popen(
+            [PROGRAM, "-p", str(self.run), "-e", str(self.run / "error.log"), "-c", str(conf)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        deadline = time.monotonic() + 10
+        while True:
+            assert self._process.poll() is None and time.monotonic() < deadline, (self.run / "error.log").read_text()
+            try:
+                socket.create_connection(("127.0.0.1", self.http), 1).close()
+                return self
+            except OSError:
+                time.sleep(0.01)
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        self._process.wait(10)
+
+    def url(self, path: str, *, secure: bool = False, host: str = "127.0.0.1") -> str:
+        """The URL of ``path`` here."""
+        return f"https://{host}:{self.https}{path}" if secure else f"http://{host}:{self.http}{path}"
+
+    def requests(self) -> list[str]:
+        """The lines of the access log."""
+        return (self.run / "access.log").read_text().splitlines()

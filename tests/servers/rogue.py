@@ -1,0 +1,191 @@
+"""A web server that does what it is told, right or wrong: raw bytes on raw sockets, one script for all requests."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import struct
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Self
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request as it came: ``number`` counts all of them from 0, ``connection`` says which one it came over."""
+
+    number: int
+    connection: int
+    target: str
+    headers: dict[str, str]
+    raw: bytes = field(repr=False)
+
+    @property
+    def range(self) -> tuple[int, int | None] | None:
+        """First and last byte asked for; None where there is no Range."""
+        value = self.headers.get("range")
+        if value is None:
+            return None
+        first, _, last = value.removeprefix("bytes=").partition("-")
+        return int(first), int(last) if last else None
+
+
+class Wire:
+    """The server's end of a connection, in the hands of a script."""
+
+    def __init__(self, sock: socket.socket, over: threading.Event) -> None:
+        self.sock, self._over = sock, over
+        self.open = True
+
+    def send(self, data: bytes) -> None:
+        """Send, or notice that the client has gone."""
+        if self.open:
+            try:
+                self.sock.sendall(data)
+            except OSError:
+                self.open = False
+
+    def answer(self, status: int = 200, body: bytes = b"", *headers: str, length: int | None = -1) -> None:
+        """Send a whole answer; ``length`` -1 is the true one, None sends none (and the end is the connection's)."""
+        lines = [f"HTTP/1.1 {status} Whatever", *headers]
+        if length is not None:
+            lines.append(f"Content-Length: {len(body) if length < 0 else length}")
+        self.send("\r\n".join([*lines, "", ""]).encode("latin-1") + body)
+        if length is None:
+            self.close()
+
+    def drip(self, data: bytes, every: float) -> None:
+        """Send byte by byte, one each ``every`` seconds, as long as somebody is there."""
+        for i in range(len(data)):
+            if not self.open or self._over.wait(every):
+                return
+            self.send(data[i : i + 1])
+
+    def hang(self) -> None:
+        """Say nothing more until the server is closed."""
+        self._over.wait()
+
+    def reset(self) -> None:
+        """End with an RST."""
+        with contextlib.suppress(OSError):
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close()
+
+    def close(self) -> None:
+        """End with a FIN (over TLS: without a close_notify, as a cut connection ends)."""
+        self.open = False
+        with contextlib.suppress(OSError):
+            self.sock.close()
+
+
+Script = Callable[[Asked, Wire], None]
+
+
+class Rogue:
+    """Serves ``script`` on a free port of 127.0.0.1 while it is entered; a thread for each connection."""
+
+    def __init__(self, script: Script, tls: ssl.SSLContext | None = None) -> None:
+        self.script, self._tls = script, tls
+        self.asked: list[Asked] = []
+        self.connections = 0
+        self.errors: list[BaseException] = []
+        self._over = threading.Event()
+        self._lock = threading.Lock()
+        self._threads: list[threading.Thread] = []
+        self._open: set[socket.socket] = set()
+
+    def __enter__(self) -> Self:
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self._listener.settimeout(0.05)
+        self.port: int = self._listener.getsockname()[1]
+        self._start(self._accept)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        with self._lock:
+            for sock in self._open:
+                with contextlib.suppress(OSError):
+                    sock.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join(5)
+        self._listener.close()
+        assert not self.errors, self.errors
+
+    def url(self, path: str = "/file.bin", host: str = "127.0.0.1") -> str:
+        """The URL of ``path`` here."""
+        return f"{'https' if self._tls else 'http'}://{host}:{self.port}{path}"
+
+    @property
+    def open_connections(self) -> int:
+        """How many connections stand open at this moment."""
+        with self._lock:
+            return len(self._open)
+
+    def _start(self, target: Callable[..., None], *args: object) -> None:
+        thread = threading.Thread(target=target, args=args, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _accept(self) -> None:
+        while not self._over.is_set():
+            with contextlib.suppress(TimeoutError):
+                sock, _ = self._listener.accept()
+                number, self.connections = self.connections, self.connections + 1
+                self._start(self._serve, sock, number)
+
+    def _serve(self, sock: socket.socket, number: int) -> None:
+        try:
+            sock.settimeout(30)
+            if self._tls is not None:
+                sock = self._tls.wrap_socket(sock, server_side=True)
+            with self._lock:
+                self._open.add(sock)
+            wire = Wire(sock, self._over)
+            while wire.open and not self._over.is_set() and (asked := self._read(sock, number)):
+                self.script(asked, wire)
+        except OSError:  # a client that goes, or that does not trust us
+            pass
+        except BaseException as error:
+            self.errors.append(error)
+        finally:
+            with self._lock:
+                self._open.discard(sock)
+            sock.close()
+
+    def _read(self, sock: socket.socket, connection: int) -> Asked | None:
+        raw = b""
+        while not raw.endswith(b"\r\n\r\n"):
+            more = sock.recv(4096)
+            if not more:
+                return None
+            raw += more
+        first, *lines = raw.decode("latin-1").rstrip("\r\n").split("\r\n")
+        headers = {n.lower(): v.strip() for n, _, v in (line.partition(":") for line in lines)}
+        with self._lock:
+            asked = Asked(len(self.asked), connection, first.split(" ")[1], headers, raw)
+            self.asked.append(asked)
+        return asked
+
+
+def honest(data: bytes, etag: str | None = '"v1"', *more: str, ranges: bool = True) -> Script:
+    """Give the script of a good server for ``data``: ranges, If-Range, If-None-Match."""
+    own = ([f"ETag: {etag}"] if etag else []) + (["Accept-Ranges: bytes"] if ranges else []) + list(more)
+
+    def script(asked: Asked, wire: Wire) -> None:
+        if etag is not None and asked.headers.get("if-none-match") == etag:
+            wire.send("\r\n".join(["HTTP/1.1 304 Not Modified", *own, "", ""]).encode())
+            return
+        span = asked.range if ranges and asked.headers.get("if-range", etag) == etag else None
+        if span is None:
+            wire.answer(200, data, *own)
+        elif span[0] >= len(data):
+            wire.answer(416, b"", f"Content-Range: bytes */{len(data)}", *own)
+        else:
+            last = len(data) - 1 if span[1] is None else min(span[1], len(data) - 1)
+            body = data[span[0] : last + 1]
+            wire.answer(206, body, f"Content-Range: bytes {span[0]}-{last}/{len(data)}", *own)
+
+    return script

@@ -1,0 +1,66 @@
+"""The notebooks run, from the first cell to the last, in a real kernel, and say what they promise to say."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import nbclient
+import nbformat
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+def _run(path: Path, folder: Path) -> Any:
+    notebook = nbformat.read(path, as_version=4)
+    client = nbclient.NotebookClient(
+        notebook,
+        timeout=120,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(folder)}},  # where its cells write
+    )
+    # Not the kernelspec that happens to be called python3, but this interpreter.
+    client.create_kernel_manager()
+    client.km.kernel_spec.argv[0] = sys.executable
+    client.execute(env={**os.environ, "PYTHONPATH": str(ROOT), "JPY_SESSION_NAME": str(folder / path.name)})
+    return notebook
+
+
+def _said(notebook: Any) -> str:
+    texts = []
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            assert output.output_type != "error"
+            texts += [output.get("text", ""), *map(str, output.get("data", {}).values())]
+    return "\n".join(texts)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_stored_clean(path: Path) -> None:
+    """A notebook is stored without outputs: what it shows is made by running it."""
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    assert not [cell.id for cell in notebook.cells if cell.get("outputs") or cell.get("execution_count")]
+    assert "widgets" not in notebook.metadata
+
+
+def test_how_it_works(tmp_path: Path) -> None:
+    """Notebook 00 draws the phases from their table, and tells a life with a crash in it."""
+    said = _said(_run(ROOT / "notebooks" / "00_how_it_works.ipynb", tmp_path))
+    assert "```mermaid\nstateDiagram-v2" in said
+    assert "<svg" in said
+    assert "probing → **running**" in said
+    assert "SIGKILL" in said
+    assert "committing → **done**" in said
+    assert "'pause' does not fit an operation that is done" in said
+
+
+def test_first_transfer(tmp_path: Path) -> None:
+    """Notebook 01 downloads, pauses, goes on, and holds the result against the server's own SHA-256."""
+    said = _said(_run(ROOT / "notebooks" / "01_first_transfer.ipynb", tmp_path))
+    assert "paused by you" in said
+    assert "the SHA-256 is right" in said
