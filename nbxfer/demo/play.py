@@ -23,7 +23,11 @@ from nbxfer.faces.words import size_words
 SIZE = 256 * 1024 * 1024  # bytes: long enough to be killed in the middle, short enough to wait for
 RATE = 40_000_000  # bytes a second
 
-_HERE = "import json; print(json.dumps([op.snapshot.received, op.snapshot.total, op.done(), op.snapshot.reason]))"
+_LOOK = """\
+import json
+now = op.snapshot
+print(json.dumps([now.received, now.total, op.done(), now.reason, now.phase]))
+"""
 _SCRIPT = """\
 import sys
 import nbxfer
@@ -60,7 +64,7 @@ class Play:
             begun = time.perf_counter()
             kernel.run(f"import nbxfer; op = nbxfer.download({self.subject.url!r}, {str(target)!r})")
             tick(f"started in a kernel (pid {kernel.process.pid}); the cell was back after {since(begun)}")
-            received, total, cells = self._half(lambda: json.loads(kernel.run(_HERE)))
+            received, total, cells = self._half(lambda: json.loads(kernel.run(_LOOK)))
             kernel.kill()
             named = "something is there already!" if target.exists() else "nothing is there yet"
             tick(f"the kernel answered {cells} cells meanwhile, then: SIGKILL at {share(received, total)}")
@@ -68,17 +72,23 @@ class Play:
         with Kernel(self.folder, self.environment) as kernel:
             kernel.run("import nbxfer; batch = nbxfer.reattach(); op = batch[0]")
             begun = time.perf_counter()
-            received, total, done, reason = json.loads(kernel.run(_HERE))
-            tick(f"a new kernel (pid {kernel.process.pid}): reattach() found it with {share(received, total)}")
-            deadline = time.monotonic() + self.subject.patience
-            while not done:
-                if time.monotonic() > deadline:
-                    raise TransferError(f"It did not finish: {reason}.")
-                time.sleep(0.1)
-                *_, done, reason = json.loads(kernel.run(_HERE))
-            twice = int(kernel.run("op.result(); print(op.snapshot.refetched)"))
+            received, total = self._until(kernel, lambda phase: phase not in ("queued", "probing"))
+            tick(f"a new kernel (pid {kernel.process.pid}): reattach() found {share(received, total)} on the disk")
+            self._until(kernel, lambda phase: phase == "done")
+            twice = int(kernel.run("print(op.snapshot.refetched)"))
         tick(f"finished {since(begun)} later")
         self._check(target, before, twice)
+
+    def _until(self, kernel: Kernel, reached: Callable[[str], bool]) -> tuple[int, int | None]:
+        """Look into the kernel until its operation is as far as that; give the bytes that are here, and all."""
+        deadline = time.monotonic() + self.subject.patience
+        while True:
+            received, total, _, reason, phase = json.loads(kernel.run(_LOOK))
+            if reached(phase):
+                return received, total
+            if phase in ("failed", "canceled", "paused") or time.monotonic() > deadline:
+                raise TransferError(f"It did not go on: {reason}.")
+            time.sleep(0.05)
 
     def in_a_script(self) -> None:
         """Kill a script half-way; the command line goes on."""
@@ -100,7 +110,9 @@ class Play:
         print(file=sys.stderr, flush=True)
         tick(f"SIGKILL at {share(received, total)}; now: nbxfer resume --all")
         command = [sys.executable, "-m", "nbxfer", "resume", "--all"]
-        subprocess.run(command, cwd=self.folder, env=environment, check=True)
+        resumed = subprocess.run(command, cwd=self.folder, env=environment, stdout=subprocess.DEVNULL, check=False)
+        if resumed.returncode:
+            raise TransferError(f"nbxfer resume ended with exit code {resumed.returncode}.")
         self._check(target, before, self._find(target)[4])
 
     def _half(self, look: Callable[[], Any]) -> tuple[int, int | None, int]:
@@ -150,7 +162,7 @@ class Play:
             raise TransferError(f"The SHA-256 of {target.name} is wrong: {digest}.", hint="Please report this.")
         if self.subject.sent:
             twice = max(0, self._sent() - before - size)
-            tick(f"sent twice by the server, for two runs: {size_words(twice)} ({twice / size:.1%})")
+            tick(f"sent twice, by the server's count: {size_words(twice)} ({twice / size:.1%})")
         else:
             tick(f"fetched twice: {size_words(twice)} ({twice / size:.1%})")
 
@@ -178,7 +190,7 @@ def subject(url: str | None) -> Iterator[Subject]:
         return
     with DemoServer(size=SIZE, rate=RATE) as server:
         print(f"A server on this machine: {size_words(SIZE)} of made-up data at {size_words(RATE)}/s, {server.url}")
-        yield Subject(server.url, server.sha256, server.sent, patience=120.0)
+        yield Subject(server.url, server.sha256, lambda: server.sent, patience=120.0)
 
 
 def main(url: str | None = None) -> None:

@@ -8,6 +8,7 @@ Runs on the loop thread (``tick`` and what the engine calls); what reads folders
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
@@ -68,6 +69,7 @@ class Custody:
         self.manifest, self.board = dispatcher.manifest, dispatcher.board
         self.followed: dict[str, Followed] = {}
         self.parked: dict[str, Record] = {}
+        self._claims: deque[tuple[str, Claim]] = deque()
         self._looking = False
         self._next_wishes = self._next_follow = 0.0
 
@@ -127,6 +129,23 @@ class Custody:
             self.adopt([found])
         else:
             self.board.post([seen(found, me)])
+
+    # -- claiming ------------------------------------------------------------------------------------------------
+    def stake(self, ops: Iterable[Operation]) -> None:
+        """Claim the destinations of operations, in the background: a claim saves traffic, and nobody waits for it."""
+        first = not self._claims
+        self._claims += [(op.spec.destination, Claim(op.id, self.manifest.me.id, op.spec.identity)) for op in ops]
+        if first and self._claims:
+            self.work.workers.submit(self._claim_all)
+
+    def _claim_all(self) -> None:
+        while self._claims:
+            destination, mine = self._claims[0]
+            holder = self.manifest.claim(destination, mine)
+            # Whose operation came first was settled when this one was accepted: what is claimed otherwise is over.
+            if holder.op_id != mine.op_id and self.manifest.hold_of(holder.owner) is not Hold.THEIRS:
+                self.manifest.reclaim(destination, mine)
+            self._claims.popleft()
 
     # -- taking over ---------------------------------------------------------------------------------------------
     def follow(self, found: Found, *, adopt: bool) -> None:
@@ -200,8 +219,8 @@ class Custody:
             op.tell("taken over", "its kernel was gone")
             op.dirty = True
             ops.append(op)
-            self.manifest.reclaim(op.spec.destination, Claim(op.id, self.manifest.me.id, op.spec.identity))
         self.dispatcher.admit(ops)
+        self.stake(ops)
         return [op.id for op in ops]
 
     # -- asking, and being asked ---------------------------------------------------------------------------------

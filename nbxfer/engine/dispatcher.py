@@ -46,6 +46,7 @@ class Dispatcher:
         self.manifest, self.board, self.slots = manifest, board, slots
         self.perform, self.missing, self.rested, self.clock = perform, missing, rested, clock
         self.ops: dict[str, Operation] = {}
+        self.by_destination: dict[str, Operation] = {}
         self.queue = Queue()
         self.leaving = False  # no operation gets a slot any more
         self.unsaved = False  # the manifest's disk refused; what was planned waits in ``_held_back``
@@ -60,7 +61,7 @@ class Dispatcher:
     def admit(self, ops: Iterable[Operation]) -> None:
         """Take operations in, new ones and revived ones; saved and told at the end of the turn."""
         for op in ops:
-            self.ops[op.id] = op
+            self.ops[op.id] = self.by_destination[op.spec.destination] = op
             self._touched[op.id] = op
             self._new.append(op.id)
             self._planned += [(op, action) for action in op.revive(self.clock())]
@@ -106,8 +107,7 @@ class Dispatcher:
         for op in touched.values():
             self.rested(op)
             if op.phase in FINAL or op.handed_over:
-                self.ops.pop(op.id, None)
-                self._saved.pop(op.id, None)
+                self._drop(op.id)
         planned, self._planned, self._touched, self._new = self._planned, [], {}, []
         self._reply()
         if planned:
@@ -155,8 +155,8 @@ class Dispatcher:
         """Tell those who wait for this turn; what was accepted before is kept and tried again on the next one."""
         replies, self._replies = self._replies, []
         for op_id in self._new:
-            del self.ops[op_id], self._touched[op_id]
-            self.slots.release(op_id)
+            self._touched.pop(op_id, None)
+            self._drop(op_id)
         self._planned = [(op, action) for op, action in self._planned if op.id in self.ops]
         self._new = []
         for reply, _ in replies:
@@ -172,15 +172,20 @@ class Dispatcher:
             else:
                 reply.set_result(value)
 
+    def _drop(self, op_id: str) -> None:
+        op = self.ops.pop(op_id, None)
+        if op is not None and self.by_destination.get(op.spec.destination) is op:
+            del self.by_destination[op.spec.destination]
+        self._saved.pop(op_id, None)
+        self.slots.release(op_id)
+        self.queue.discard(op_id)
+
     def surrender(self) -> None:
         """Forget every operation without a word to the disk: they are somebody else's now."""
-        for op_id in self.ops:
-            self.slots.release(op_id)
-            self.queue.discard(op_id)
-        self.ops.clear()
+        for op_id in list(self.ops):
+            self._drop(op_id)
         self._touched.clear()
         self._planned.clear()
-        self._saved.clear()
         self._new.clear()
         replies, self._replies = self._replies, []
         for reply, _ in replies:

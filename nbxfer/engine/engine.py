@@ -10,13 +10,14 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from nbxfer.board import Board
 from nbxfer.core import events as ev
 from nbxfer.core.lease import HEARTBEAT
+from nbxfer.core.lifecycle import Operation
 from nbxfer.engine.custody import Custody
 from nbxfer.engine.dispatcher import Dispatcher
 from nbxfer.engine.limits import Slots
@@ -85,6 +86,12 @@ class Engine:
             raise TransferError("The transfer loop has ended.", hint="Restart the kernel; nothing is lost.")
         return reply.result()
 
+    def submit(self, ops: Iterable[Operation]) -> None:
+        """Take new operations in; call it on the loop."""
+        new = list(ops)
+        self.dispatcher.admit(new)
+        self.custody.stake(new)
+
     def post(self, op_id: str, event: ev.Event, reply: Future[None] | None = None) -> None:
         """Hand an event over and return at once; ``reply`` is answered when its turn is saved."""
         self._inbox.append((op_id, event, reply))
@@ -117,6 +124,7 @@ class Engine:
             log.warning("the list of transfers could not be closed in order: %s", error)
         self._portal.wake()
         thread.join(1.0)
+        self.work.close()
 
     def _in_flight(self) -> bool:
         return self.dispatcher.busy

@@ -1,7 +1,7 @@
 """Bytes from an open stream into a part, block by block; runs on a worker thread.
 
 Large reads into a reused buffer and positional writes: both release the GIL. A block is written when it is full, or
-once a second with what has come (a row may vouch for the first bytes of a block), so that a kill costs little on slow
+four times a second with what has come (a row may vouch for the first bytes of a block), so that a kill costs little on slow
 lines too. The row follows the write, never the other way round.
 """
 
@@ -22,7 +22,7 @@ from nbxfer.sources.base import Stream
 
 #: Seconds between two reports, and between two writes of an unfinished block.
 REPORT_EVERY = 0.1
-FLUSH_EVERY = 1.0
+FLUSH_EVERY = 0.25
 #: A sync may take at most a tenth of the time.
 SYNC_EVERY = 1.0
 #: One wait counts at most this long for the watchdog: a thread that could not run is no stalled server.

@@ -45,6 +45,10 @@ class Doors(Protocol):
         """Name the secrets that the operation needs and this process does not have."""
         ...
 
+    def close(self) -> None:
+        """Let go of what is shared between sources."""
+        ...
+
 
 class Work:
     """Performs the actions of a turn and keeps the jobs."""
@@ -148,3 +152,9 @@ class Work:
         """Let everything that is in flight come home."""
         for job in self.jobs.values():
             job.stop.set()
+
+    def close(self) -> None:
+        """Close what is open; what a worker still holds is closed by it."""
+        for op_id in list(self.jobs):
+            self.jobs.pop(op_id).close()
+        self.doors.close()

@@ -147,14 +147,16 @@ class Bar:
         over = all(s.phase not in LIVE for s in snapshots)
         took = f" in {words.time_words(self._clock() - self._began)}" if last and over and self._come else ""
         if len(snapshots) == 1:
-            return words.name_words(snapshots[0]), _one(snapshots[0], took)
-        return _count_words(snapshots), _many(snapshots, took)
+            return words.name_words(snapshots[0]), _one(snapshots[0], took, moving=not last)
+        return _count_words(snapshots), _many(snapshots, took, moving=not last)
 
 
 # -- words ---------------------------------------------------------------------------------------------------------
-def _one(snapshot: Snapshot, took: str) -> str:
+def _one(snapshot: Snapshot, took: str, *, moving: bool) -> str:
     amount = words.amount_words(snapshot.received, snapshot.total)
     if snapshot.phase is Phase.RUNNING and snapshot.rate is not None and snapshot.owner != "orphaned":
+        if not moving:  # whoever stops looking is promised nothing
+            return amount
         return ", ".join(filter(None, (amount, words.rate_words(snapshot.rate), words.eta_words(snapshot.eta))))
     known = snapshot.received or snapshot.total
     return f"{amount if known else ''}{took}{', ' if known else ''}{words.status_words(snapshot, time.time())}"
@@ -166,7 +168,7 @@ def _count_words(snapshots: Sequence[Snapshot]) -> str:
     return f"{done} of {len(snapshots)} done" + (f", {failed} failed" if failed else "")
 
 
-def _many(snapshots: Sequence[Snapshot], took: str) -> str:
+def _many(snapshots: Sequence[Snapshot], took: str, *, moving: bool) -> str:
     """Say of many: bytes, speed, time left, and what they wait for where none of them runs."""
     counted = _counted(snapshots)
     whole = all(s.total is not None for s in counted)
@@ -174,9 +176,9 @@ def _many(snapshots: Sequence[Snapshot], took: str) -> str:
     here = sum(s.received for s in counted)
     parts = [words.amount_words(here, total if whole else None) + took]
     rate = sum(s.rate or 0.0 for s in snapshots)
-    if rate:
+    if rate and moving:
         parts += [words.rate_words(rate), words.eta_words((total - here) / rate) if whole else ""]
-    elif waiting := [s for s in snapshots if s.phase in LIVE and words.reason_words(s)]:
+    elif not rate and (waiting := [s for s in snapshots if s.phase in LIVE and words.reason_words(s)]):
         some = f"{len(waiting)} × " if len(waiting) > 1 else ""
         parts.append(some + words.status_words(waiting[0], time.time()))
     return ", ".join(part for part in parts if part)

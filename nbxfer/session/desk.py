@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from nbxfer.board import Board
 from nbxfer.core import url as urls
+from nbxfer.core.lease import Hold
 from nbxfer.core.lifecycle import Operation as Machine
 from nbxfer.core.phases import FINAL, TransferStatus
 from nbxfer.core.snapshot import Snapshot
@@ -52,6 +53,7 @@ class Session:
         self._doors = Doors()
         self._manifest = FolderManifest(self.home, notebook=self.notebook, app=self.app)
         self._engine = Engine(self._manifest, self.board, self._doors, running=config.get("connections"))
+        self._interrupted = rerun.Interrupted(self._manifest)
         self._given: list[Operation] = []
         leaving.register(self)
 
@@ -81,23 +83,22 @@ class Session:
             needs = (*needs, "auth")
         spec = request.spec(asked, needs, known, references, self)
         self._engine.start()
-        decision = rerun.decide(self._manifest, spec, o, self._known(spec.destination))
+        decision = rerun.decide(self._manifest, spec, o, self._known(spec.destination), self._interrupted)
         if decision.found is not None:
             return self._join(decision.found, way_in, spec.url, spec.needs)
         if decision.destination != spec.destination:
             spec = rerun.moved(spec, decision.destination)
         machine = Machine(secrets.token_hex(8), spec, time.time(), before=decision.before, start=o.start)
         self._doors.give(machine.id, way_in)
-        rerun.claim(self._manifest, machine.id, spec)
-        self._engine.call(lambda: self._engine.dispatcher.admit([machine]))
+        self._engine.call(lambda: self._engine.submit([machine]))
         return Operation(self, machine.id)
 
     def _known(self, destination: str) -> Found | None:
         """Give the live operation of this process for a destination."""
-        for op in list(self._engine.dispatcher.ops.values()):
-            if op.spec.destination == destination and op.phase not in FINAL:
-                return Found(op.record(), self._manifest.me.id, self._manifest.hold_of(self._manifest.me.id))
-        return None
+        op = self._engine.dispatcher.by_destination.get(destination)
+        if op is None or op.phase in FINAL:
+            return None
+        return Found(op.record(), self._manifest.me.id, Hold.OURS)
 
     def _join(self, found: Found, way_in: Any, url: str, needs: tuple[str, ...]) -> Operation:
         """Give the operation that is there already; one that had failed, or lacked a secret, goes on."""

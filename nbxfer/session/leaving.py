@@ -62,13 +62,13 @@ def _waits(session: Session) -> bool:
 
 
 def _wait(session: Session) -> None:
-    from nbxfer.session.batch import Batch
+    from nbxfer.session.operation import RESTING, watch
 
     unfinished = session.unfinished()
     many = f"{len(unfinished)} transfers" if len(unfinished) > 1 else unfinished[0].snapshot.name
     try:
         print(f"nbxfer: waiting for {many} (Ctrl-C leaves; then: nbxfer resume --all)", file=sys.stderr)
-        Batch(unfinished).wait()
+        watch(unfinished, None, progress=True, until=RESTING)
     except KeyboardInterrupt:
         print("nbxfer: left; to go on: nbxfer resume --all", file=sys.stderr)
     except TransferError as error:

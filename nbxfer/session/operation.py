@@ -29,6 +29,8 @@ log = logging.getLogger("nbxfer")
 
 #: Phases in which nothing more happens by itself, and nobody is asked.
 OVER = FINAL | {Phase.FAILED}
+#: Those, and those in which a person has the next word.
+RESTING = OVER | {Phase.PAUSED, Phase.CREATED}
 #: Seconds between two looks while waiting.
 LOOK_EVERY = 0.1
 
@@ -242,7 +244,9 @@ def _waits_for_person(shown: Snapshot) -> bool:
     return shown.phase is Phase.PAUSED or shown.status is TransferStatus.PAUSED_SYSTEM_POLICY
 
 
-def watch(operations: Sequence[Operation], timeout: float | None, progress: bool) -> bool:
+def watch(
+    operations: Sequence[Operation], timeout: float | None, progress: bool, until: frozenset[Phase] = OVER
+) -> bool:
     """Wait on this thread until all are over, with a bar where there is something to see; give whether they are."""
     if not operations:
         return True
@@ -255,7 +259,7 @@ def watch(operations: Sequence[Operation], timeout: float | None, progress: bool
     bar = resolve_name("nbxfer.faces.bar:Bar")(lambda: [o.snapshot for o in operations]) if progress else None
     impatience = Impatience(operations)
     try:
-        while not all(o.done() for o in operations):
+        while not all(o.snapshot.phase in until for o in operations):
             left = None if end is None else end - time.monotonic()
             if left is not None and left <= 0:
                 return False
@@ -278,4 +282,4 @@ def somebody_looks() -> bool:
     return any(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))
 
 
-__all__ = ["OVER", "Operation", "somebody_looks", "watch"]
+__all__ = ["OVER", "RESTING", "Operation", "somebody_looks", "watch"]

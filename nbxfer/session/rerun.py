@@ -29,10 +29,31 @@ class Decision(msgspec.Struct):
     before: Before | None = None
 
 
-def decide(manifest: Manifest, spec: Spec, options: Options, known: Found | None) -> Decision:
+class Interrupted:
+    """What was unfinished in somebody's journal when this process first looked, by destination.
+
+    Claims lead to it faster, and to what came later; but a claim may be missing, and a part must not be lost for that.
+    """
+
+    def __init__(self, manifest: Manifest) -> None:
+        self._manifest = manifest
+        self._found: dict[str, Found] | None = None
+
+    def at(self, destination: str) -> Found | None:
+        """Give the unfinished operation for a destination, as it stands now."""
+        if self._found is None:
+            found = self._manifest.scan()
+            self._found = {f.record.spec.destination: f for f in found if f.record.phase not in FINAL}
+        seen = self._found.pop(destination, None)
+        return self._manifest.look(seen.record.id, seen.owner) if seen is not None else None
+
+
+def decide(
+    manifest: Manifest, spec: Spec, options: Options, known: Found | None, interrupted: Interrupted
+) -> Decision:
     """Say what to do. Raises DestinationExists, InvalidTransferState."""
     path = spec.destination
-    found = known or _claimed(manifest, path)
+    found = known or _claimed(manifest, path) or interrupted.at(path)
     if found is not None and found.record.phase not in FINAL:
         if found.record.spec.identity != spec.identity:
             if options.if_exists == "unique":
@@ -78,11 +99,3 @@ def glob_escape(text: str) -> str:
 def moved(spec: Spec, destination: str) -> Spec:
     """Give the spec with another destination."""
     return msgspec.structs.replace(spec, destination=destination)
-
-
-def claim(manifest: Manifest, op_id: str, spec: Spec) -> None:
-    """Claim the destination for a new operation; whatever was claimed before is over."""
-    mine = Claim(op_id, manifest.me.id, spec.identity)
-    holder = manifest.claim(spec.destination, mine)
-    if holder.op_id != op_id:
-        manifest.reclaim(spec.destination, mine)

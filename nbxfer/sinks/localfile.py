@@ -59,16 +59,15 @@ class LocalFile:
             make_folders(self._parent)
             with self._folder() as folder:
                 folder.look(self._names.final)  # too long a name is refused here, not after hours
-                name = self._names.part(epoch)
                 try:
-                    fd = folder.make(name)
+                    fd = folder.make(self._names.part(epoch))
                 except OSError as error:
                     if error.errno != errno.EINVAL:
                         raise
                     raise InvalidRequest(
                         f"The file system does not accept the name {self._shown}.", hint="Give another name."
                     ) from None
-        return PartFile(fd, self._parent, name)
+        return PartFile(fd, self._parent, self._shown)
 
     def _check_room(self, size: int | None) -> None:
         room = self.room()
@@ -89,7 +88,7 @@ class LocalFile:
                     fd = self._reopen(folder, epoch, fresh_since, proven=proven)
             except FileNotFoundError:
                 return None
-        return None if fd is None else PartFile(fd, self._parent, self._names.part(epoch))
+        return None if fd is None else PartFile(fd, self._parent, self._shown)
 
     def _reopen(self, folder: Folder, epoch: int, fresh_since: int, *, proven: bool) -> int | None:
         wanted = self._names.part(epoch)

@@ -12,7 +12,7 @@ from typing import Final
 from nbxfer.core.record import Seal
 from nbxfer.errors import NoSpace, StorageFailed
 from nbxfer.sinks.folder import Folder
-from nbxfer.sinks.oserrors import shown, translate, translated
+from nbxfer.sinks.oserrors import translate, translated
 
 #: From this size on (bytes) a part's *name* is synced too; what is smaller is sooner fetched again after a power cut.
 WORTH_A_NAME: Final = 8 * 1024 * 1024
@@ -28,12 +28,13 @@ class PartFile:
     """One open part. Its methods may be called from several threads; the last one out closes the descriptor.
 
     (A descriptor closed under a writer could be somebody else's file by the time the write reaches it.)
+    ``folder`` is the path of its folder, ``of`` the destination as it may be shown.
     """
 
-    def __init__(self, fd: int, folder: str, name: str) -> None:
+    def __init__(self, fd: int, folder: str, of: str) -> None:
         self._fd = fd
         self._folder = folder
-        self._what = f"The part of {shown(os.path.join(folder, name))}"
+        self._what = f"The part of {of}"
         self._lock = threading.Lock()
         self._users = 1  # the one who will call close()
         self._closed = False

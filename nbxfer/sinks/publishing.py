@@ -33,6 +33,8 @@ _AT_RENAME_NOREPLACE: Final = 1
 NO_LINKS: Final = frozenset(
     {errno.EPERM, errno.EACCES, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV, errno.EINVAL}
 )
+#: And so where there is no room for one more name (tmpfs counts names as inodes); a rename needs none.
+_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 #: renameat2() answers so where kernel or file system do not know RENAME_NOREPLACE (NFS, some FUSE ones).
 _NO_NOREPLACE: Final = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
 
@@ -47,11 +49,12 @@ class Placed(NamedTuple):
 def place(folder: Folder, names: PartNames, epoch: int, seal: Seal, before: Before | None, shown: str) -> Placed:
     """Give the sealed part its final name in ``folder``. Raises DestinationExists, SourceChanged, OSError."""
     for _ in range(_LOOKS):
-        there = folder.look(names.final)
-        if there is not None and _is_sealed(there, seal):
-            return Placed(there, atomic=True)
+        # The part first: if another owner publishes it at this moment, it is gone, and then the name is there.
         found = _open_sealed(folder, names, epoch, seal)
         try:
+            there = folder.look(names.final)
+            if there is not None and _is_sealed(there, seal):
+                return Placed(there, atomic=True)
             if there is not None and not _described(there, before):
                 if not _same_bytes(folder, names.final, there, found[1] if found else None, seal):
                     _refuse(there, shown)
@@ -167,7 +170,7 @@ def _name_new(folder: Folder, part: str, final: str) -> bool:
     try:
         os.link(part, final, src_dir_fd=folder.fd, dst_dir_fd=folder.fd, follow_symlinks=False)
     except OSError as error:
-        if error.errno not in NO_LINKS:
+        if error.errno not in NO_LINKS | _NO_ROOM:
             raise
     else:
         folder.unlink(part)
@@ -185,8 +188,10 @@ def _name_new(folder: Folder, part: str, final: str) -> bool:
 
 def rename_noreplace(folder: int, old: str, new: str) -> int:
     """Rename within an open folder unless ``new`` is there; give 0, or the errno of the refusal."""
-    import ctypes  # only where there are no links
-
+    try:
+        import ctypes  # only where there are no links, and some builds of Python do without
+    except ImportError:
+        return errno.ENOSYS
     rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
     if rename is None:
         return errno.ENOSYS

@@ -35,8 +35,10 @@ class HttpSource:
         pool: Pool | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._own_pool = None if pool is not None else Pool()
-        self._client = Client(access, patience or Patience(), pool or self._own_pool or Pool())
+        self._own_pool = Pool() if pool is None else None
+        shared = pool if pool is not None else self._own_pool
+        assert shared is not None
+        self._client = Client(access, patience or Patience(), shared)
         self._where, self._now = access.safe_url, now
 
     def open(self, want: Want, stop: Stop) -> HttpStream | None:

@@ -77,20 +77,23 @@ class Client:
         ``headers`` are the caller's own (Range and the like); across origins only core.url.CROSS_ORIGIN_HEADERS go.
         Raises TransferError, and whatever ``tick`` raises.
         """
+        parts = urlsplit(self._access.url)
         try:
-            return self._follow(tuple(headers), tick)
+            url = httpx.URL(urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment="")))
         except FOREIGN as error:
             raise translate(error, self._access.safe_url) from None
+        return self._follow(url, tuple(headers), tick)
 
-    def _follow(self, headers: tuple[tuple[str, str], ...], tick: Tick) -> Answer:
-        parts = urlsplit(self._access.url)
-        url = httpx.URL(urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment="")))
+    def _follow(self, url: httpx.URL, headers: Pairs, tick: Tick) -> Answer:
         home = origin(str(url))
         seen = {url}
         shy = False
         for _ in range(redirects.MOST + 1):
             ours = origin(str(url)) == home
-            answer = self._ask(_Hop(url, ours=ours, shy=shy and not ours), headers, tick)
+            try:
+                answer = self._ask(_Hop(url, ours=ours, shy=shy and not ours), headers, tick)
+            except FOREIGN as error:
+                raise translate(error, safe_url(str(url))) from None
             location = next((value for name, value in answer.headers if name == "location"), None)
             if answer.status not in redirects.FOLLOWED or location is None:
                 return answer

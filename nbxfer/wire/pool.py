@@ -72,5 +72,7 @@ class Pool:
         for _, _, line in idle:
             line.close()
 
-    def __len__(self) -> int:
+    @property
+    def idle(self) -> int:
+        """How many lines it keeps."""
         return len(self._idle)

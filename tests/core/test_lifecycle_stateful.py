@@ -58,6 +58,9 @@ WISHES: dict[type[ev.Event], frozenset[Phase]] = {  # in which phases a wish fit
     ev.PriorityAsked: frozenset(set(P) - FINAL),
     ev.HandOverAsked: frozenset(set(P) - FINAL - {P.COMMITTING, P.CANCELING}),
 }
+ONWARD: dict[Phase, ev.Event] = {
+    P.CREATED: ev.StartAsked(), P.QUEUED: ev.SlotFree(), P.PAUSED: ev.ResumeAsked(), P.FAILED: ev.ResumeAsked(),
+}  # fmt: skip
 STATUS: dict[Phase, set[int]] = {  # Windows' integers
     P.CREATED: {0}, P.QUEUED: {0}, P.PROBING: {1}, P.RUNNING: {1}, P.PAUSING: {1}, P.CANCELING: {1},
     P.PAUSED: {2, 8}, P.STALLED: {4, 32, 100}, P.VERIFYING: {101}, P.COMMITTING: {101},
@@ -92,11 +95,12 @@ class Server(msgspec.Struct):
 
 
 class Part(msgspec.Struct):
-    """A part file: the version of each byte, and those that rows of the block log vouch for."""
+    """A part file: the version of each byte, those that rows of the block log vouch for, and whether it is synced."""
 
     inode: int
     cells: dict[int, int]
     rows: set[int]
+    synced: bool = False
 
     def held(self) -> RangeSet:
         return RangeSet.of((i, i + 1) for i in self.rows if self.cells.get(i, FLIPPED) != FLIPPED)
@@ -111,6 +115,37 @@ class Body(msgspec.Struct):
     proven: bool
 
 
+class Case(msgspec.Struct):
+    """What was asked for, and of whom."""
+
+    server: Server
+    start: bool
+    checksum: bool
+    expect: bool
+    before: str
+    recoverable: tuple[int, ...]
+    tries: int
+
+
+CASES = st.builds(
+    Case,
+    server=st.builds(
+        Server,
+        sizes=st.tuples(*[st.sampled_from([6, 0, 1, 9])] * 4),
+        says_size=st.booleans(),
+        ranges=st.booleans(),
+        validator=st.sampled_from(["strong", "strong", "weak", "none"]),
+        honest=st.booleans(),
+    ),
+    start=st.sampled_from([True, True, True, False]),
+    checksum=st.booleans(),
+    expect=st.sampled_from([False, False, True]),
+    before=st.sampled_from(["", "", "ours", "foreign"]),
+    recoverable=st.sampled_from([(), (404, 503)]),
+    tries=st.integers(1, 4),
+)
+
+
 class World(RuleBasedStateMachine):
     """The operation under test and everything around it."""
 
@@ -118,7 +153,12 @@ class World(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.server = Server()
+        self.saved: list[Record] = []
+        self.lives = 0
+        self.now = 1_763_800_000.0
+
+    def clear(self) -> None:
+        """An empty world, but for the clock."""
         self.parts: dict[int, Part] = {}
         self.inodes = 0
         self.final: list[int] | None = None
@@ -127,53 +167,27 @@ class World(RuleBasedStateMachine):
         self.flying: dict[int, do.Action] = {}
         self.stopping: set[int] = set()
         self.answered: set[int] = set()
-        self.now = 1_763_800_000.0
-        self.saved: list[Record] = []
         self.news = False  # whether the last turn was saved
-        self.lives = 0
         self.unproven = False  # the published bytes may be cut short, and it was said
         self.fresh = True  # nothing was looked at on the disk in this life
 
     # -- the engine ------------------------------------------------------------------------------------------------
-    @initialize(
-        start=st.booleans(),
-        checksum=st.booleans(),
-        expect=st.booleans(),
-        before=st.sampled_from(["", "ours", "foreign"]),
-        recoverable=st.sampled_from([(), (404, 503)]),
-        tries=st.integers(1, 4),
-        server=st.builds(
-            Server,
-            sizes=st.tuples(*[st.sampled_from([0, 1, 6, 9])] * 4),
-            says_size=st.booleans(),
-            ranges=st.booleans(),
-            validator=st.sampled_from(["strong", "strong", "weak", "none"]),
-            honest=st.booleans(),
-        ),
-    )
-    def submit(
-        self,
-        start: bool,
-        checksum: bool,
-        expect: bool,
-        before: str,
-        recoverable: tuple[int, ...],
-        tries: int,
-        server: Server,
-    ) -> None:
-        self.server = server
+    @initialize(case=CASES)
+    def submit(self, case: Case) -> None:
+        self.clear()
+        self.server = case.server
         spec = Spec(
             "download", "https://host/data.bin", "/home/me/data.bin", "https://host/data.bin",
-            checksum="sha256:1" if checksum else None,  # of version 1
-            expect_size=server.sizes[1] if expect else None,
-            recoverable=recoverable,
-            retry=Retry(tries=tries),
+            checksum="sha256:1" if case.checksum else None,  # of version 1
+            expect_size=self.server.sizes[1] if case.expect else None,
+            recoverable=case.recoverable,
+            retry=Retry(tries=case.tries),
         )  # fmt: skip
         there = None
-        if before:
-            there = Before(5, 77, before == "ours", Validator("etag", f'"{OURS_BEFORE}"'), "validator")
+        if case.before:
+            there = Before(5, 77, case.before == "ours", Validator("etag", f'"{OURS_BEFORE}"'), "validator")
             self.final = [OURS_BEFORE] * 5
-        self.op = Operation("0123456789abcdef", spec, self.now, before=there, start=start)
+        self.op = Operation("0123456789abcdef", spec, self.now, before=there, start=case.start)
         self.saved = [self.op.record()]
         self.op.dirty = False
 
@@ -258,6 +272,7 @@ class World(RuleBasedStateMachine):
         for i in range(body.position, stop):
             part.cells[i] = body.version
             part.rows.add(i)
+            part.synced = False
         body.position = max(stop, body.position)
         held = part.held()
         if end == "news":
@@ -277,6 +292,7 @@ class World(RuleBasedStateMachine):
         if part is None or not planning.complete(part.held(), action.size):
             gone = errors.SourceChanged("The part is not there any more.")
             return ev.VerifyLost(action.serial, faults.of(gone))
+        part.synced = True
         if action.checksum is None:
             return ev.Verified(action.serial, Seal(action.size, 1, part.inode), "nothing")
         if all(part.cells[i] == 1 for i in range(action.size)):
@@ -327,15 +343,30 @@ class World(RuleBasedStateMachine):
                 return self.good(action)
 
     # -- rules: the engine's own --------------------------------------------------------------------------------------
-    @rule()
-    def slot(self) -> None:
-        self.happens(ev.SlotFree())
+    @precondition(lambda self: self.op.phase not in FINAL)
+    @rule(steps=st.integers(1, 2))
+    def goes_on(self, steps: int) -> None:
+        """All goes well for a while."""
+        for _ in range(steps):
+            self.step()
 
+    @precondition(lambda self: self.op.phase in FINAL)
+    @rule(case=CASES)
+    def next_one(self, case: Case) -> None:
+        """It is over; another one begins."""
+        self.submit(case)
+
+    def step(self) -> None:
+        if self.flying:
+            self.answer(self.good(next(iter(self.flying.values()))))
+        elif self.op.phase in ONWARD and not self.op.handed_to:
+            self.happens(ONWARD[self.op.phase])
+
+    @precondition(lambda self: self.op.phase is P.QUEUED)
     @rule(what=st.sampled_from([("url",), ("auth",), ("url", "header X-Api-Key")]))
     def secrets_missing(self, what: tuple[str, ...]) -> None:
-        queued = self.op.phase is P.QUEUED and not self.op.handed_to
         self.happens(ev.SecretsMissing(what))
-        assert not queued or self.op.phase is P.PAUSED
+        assert self.op.phase is (P.QUEUED if self.op.handed_to else P.PAUSED)
 
     @precondition(lambda self: self.flying)
     @rule(data=st.data())
@@ -369,7 +400,7 @@ class World(RuleBasedStateMachine):
     @precondition(lambda self: self.answered)
     @rule(data=st.data())
     def late_answer(self, data: st.DataObject) -> None:
-        """An answer that came already, or one to an earlier life, changes nothing."""
+        """An answer that came already, or to an earlier life, changes nothing; nor does a slot that nobody waits for."""
         serial = data.draw(st.sampled_from(sorted(self.answered)))
         fault, held = FAULTS[0], RangeSet.of([(0, 3)])
         old: list[ev.Event] = [
@@ -378,6 +409,8 @@ class World(RuleBasedStateMachine):
             ev.CutShort(serial), ev.Verified(serial, Seal(1, 1, 1), "digest"), ev.VerifyLost(serial, fault),
             ev.Discarded(serial), ev.Committed(serial, Published("/x", 1, 1)),
         ]  # fmt: skip
+        if self.op.phase is not P.QUEUED:
+            old += [ev.SlotFree(), ev.SecretsMissing(("auth",))]  # a wish of the same turn came between
         before = self.op.record()
         assert self.op.handle(data.draw(st.sampled_from(old)), self.now) == []
         assert self.op.record() == before
@@ -423,14 +456,21 @@ class World(RuleBasedStateMachine):
     def source_changes(self, version: int) -> None:
         self.server.version = version
 
+    @precondition(lambda self: self.op.spec.checksum)
+    @rule(offset=st.integers(0, 8))
+    def disk_rots(self, offset: int) -> None:
+        """A byte is not what was written; only a checksum can tell."""
+        for part in self.parts.values():
+            if offset in part.cells and self.op.phase is not P.COMMITTING:
+                part.cells[offset] = FLIPPED
+
     @rule(bump=st.booleans(), unsaved=st.booleans(), lost=st.sets(st.integers(0, 9), max_size=2))
     def crash(self, bump: bool, unsaved: bool, lost: set[int]) -> None:
         """The process dies, perhaps before it saved its last decision; some of the newest bytes never got there."""
         if unsaved and self.news and len(self.saved) > 1:
             self.saved.pop()
         for part in self.parts.values():
-            part.rows -= lost
-            for i in lost & set(part.cells):
+            for i in lost & part.rows if not part.synced else ():
                 part.cells[i] = FLIPPED
         self.live_again(self.saved[-1], bump=bump)
 
@@ -515,26 +555,20 @@ class World(RuleBasedStateMachine):
 
     def drain(self) -> None:
         while self.flying:
-            self.answer(self.good(next(iter(self.flying.values()))))
+            self.step()
 
     def until(self, over: Callable[[], bool]) -> None:
-        ways: dict[Phase, ev.Event] = {
-            P.CREATED: ev.StartAsked(), P.QUEUED: ev.SlotFree(), P.PAUSED: ev.ResumeAsked(), P.FAILED: ev.ResumeAsked(),
-        }  # fmt: skip
         for _ in range(60):
             if over():
                 return
-            if self.flying:
-                self.answer(self.good(next(iter(self.flying.values()))))
-            else:
-                self.happens(ways[self.op.phase])
+            self.step()
         raise AssertionError(f"it does not come to an end: {self.op.story}")
 
 
 def test_one_operation_in_its_world() -> None:
     """Whatever happens in whatever order, an operation keeps its promises and can be brought to its end."""
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
-        World, settings=settings(max_examples=150, stateful_step_count=40)
+        World, settings=settings(max_examples=400, stateful_step_count=50)
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 
 import crc32c
@@ -117,7 +118,7 @@ def test_any_pieces_and_any_break_leave_only_what_is_vouched_for(seed: int) -> N
         pieces: list[int | Exception] = [chance.choice([-1, 1, 100, 65536, 10**6]) for _ in range(chance.randrange(30))]
         body = Body(data, start, [*pieces, NetworkError("reset")])
         pump = _pump(body, part, log, held)
-        with pytest.raises(NetworkError):
+        with contextlib.suppress(NetworkError):  # it may have come to its end before the break
             pump.run(len(data))
         held = pump.held
         assert held == _vouched(part, log)
@@ -170,7 +171,7 @@ def test_slow_lines_are_vouched_for_every_second() -> None:
 
     class Slow(Body):
         def read_into(self, buffer: memoryview) -> int:
-            clock.advance(0.4)
+            clock.wind(0.4)
             return super().read_into(buffer[:10])
 
     pump = _pump(Slow(data), part, log, clock=clock)

@@ -83,7 +83,8 @@ def every_state() -> list[Snapshot]:
     return [
         op(1, Phase.RUNNING, "imagenet-train.tar", received=62 * GB, total=148 * GB, rate=24.1 * MB, eta=3569.0),
         op(2, Phase.RUNNING, "stream.jsonl", "live.example.com", received=731 * MB, rate=3.4 * MB),
-        op(3, Phase.STALLED, "corpus-07.parquet", received=1100 * MB, total=2400 * MB, fault=broke, due=time.time() + 42),
+        op(3, Phase.STALLED, "corpus-07.parquet", received=1100 * MB, total=2400 * MB, fault=broke,
+           due=time.time() + 42),
         op(4, Phase.PAUSED, "genome.bam", "bucket.s3.example.com", received=31 * GB, total=96 * GB, fault=expired),
         op(5, Phase.PAUSED, "video-archive.zip", received=3 * GB, total=9 * GB),
         op(6, Phase.VERIFYING, "sentinel-2.tif", "scenes.example.org", received=6 * GB, total=6 * GB),

@@ -98,8 +98,9 @@ def test_a_click_is_heard_while_a_cell_runs(book: Book, way: str, busy: str) -> 
 
 def test_a_busy_cell_keeps_its_figure(book: Book) -> None:
     """A click fires no post_execute in the running cell: matplotlib would close the figure that it is drawing."""
-    hook = "fired = []\nhook = lambda: fired.append(1)\nget_ipython().events.register('post_execute', hook)\n"
-    book.start(1, hook + "time.sleep(1.5)\nprint('fired', len(fired))\nget_ipython().events.unregister('post_execute', hook)")
+    book.run(1, "fired = []\nhook = lambda: fired.append(1)\nevents = get_ipython().events")
+    watched = "events.register('post_execute', hook)\ntime.sleep(1.5)\nevents.unregister('post_execute', hook)\n"
+    book.start(1, f"{watched}print('fired', len(fired))")
     until(lambda: book.prompt(1) == "[*]:")
     time.sleep(0.3)
     button(book, "imagenet-train.tar", "Pause").click()

@@ -71,4 +71,4 @@ def test_the_disk_fills_up_half_way(small_disk: Path, serve: Callable[..., DemoS
     filler.unlink()
     assert op.wait(20, progress=False)
     assert sha256(op.path) == server.sha256
-    assert server.sent() <= SIZE + 6 * MIB
+    assert server.sent <= SIZE + 6 * MIB

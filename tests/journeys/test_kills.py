@@ -58,7 +58,7 @@ def test_a_download_survives_kills_at_random_moments(
         ended = terminal.run("get", server.url, "-o", str(target))
     assert ended.returncode == 0, ended.stderr
     assert sha256(target) == server.sha256
-    assert server.sent() <= SIZE + 64 * MIB
+    assert server.sent <= SIZE + 64 * MIB
     assert _leftovers(terminal.folder) == []
 
 
@@ -73,12 +73,12 @@ def test_two_processes_ask_for_the_same_file_and_the_server_sends_it_once(
     server = serve(SIZE, RATE)
     target = terminal.folder / "X"
     first = terminal.start("get", server.url, "-o", str(target))
-    until(lambda: server.sent() > MIB)
+    until(lambda: server.sent > MIB)
     second = terminal.start("get", server.url, "-o", str(target))
     assert first.wait(60) == 0
     assert second.wait(60) == 0, second.communicate()
     assert sha256(target) == server.sha256
-    assert server.sent() <= SIZE + 64 * 1024
+    assert server.sent <= SIZE + 64 * 1024
 
 
 def test_the_one_that_joined_finishes_when_the_owner_dies(
@@ -88,15 +88,15 @@ def test_the_one_that_joined_finishes_when_the_owner_dies(
     server = serve(SIZE, RATE / 2)
     target = terminal.folder / "X"
     first = terminal.start("get", server.url, "-o", str(target))
-    until(lambda: server.sent() > SIZE // 3)
+    until(lambda: server.sent > SIZE // 3)
     second = terminal.start("get", server.url, "-o", str(target))
-    until(lambda: server.sent() > SIZE // 2)
+    until(lambda: server.sent > SIZE // 2)
     first.kill()
     first.communicate()
     out, err = second.communicate(timeout=60)
     assert second.returncode == 0, out + err
     assert sha256(target) == server.sha256
-    assert server.sent() <= SIZE + 16 * MIB
+    assert server.sent <= SIZE + 16 * MIB
 
 
 def test_a_stale_owner_that_wakes_up_harms_nothing(terminal: Terminal, serve: Callable[..., DemoServer]) -> None:
@@ -104,13 +104,13 @@ def test_a_stale_owner_that_wakes_up_harms_nothing(terminal: Terminal, serve: Ca
     server = serve(SIZE, RATE / 2)
     target = terminal.folder / "X"
     stale = terminal.start("get", server.url, "-o", str(target))
-    until(lambda: server.sent() > SIZE // 3)
+    until(lambda: server.sent > SIZE // 3)
     stale.send_signal(signal.SIGSTOP)
     time.sleep(0.2)  # a heartbeat may be under way
     for owner in (terminal.home / "owners").glob("*.json"):
         os.utime(owner, (time.time() - 3600,) * 2)
     fresh = terminal.start("resume", "--all")
-    until(lambda: server.sent() > 2 * SIZE // 3)
+    until(lambda: server.sent > 2 * SIZE // 3)
     stale.send_signal(signal.SIGCONT)
     out, err = fresh.communicate(timeout=60)
     assert fresh.returncode == 0, out + err

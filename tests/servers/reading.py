@@ -8,7 +8,7 @@ from nbxfer.core.policy import Patience
 from nbxfer.core.probe import Want
 from nbxfer.sources.base import Stream
 from nbxfer.sources.http import HttpSource
-from nbxfer.wire.access import access
+from nbxfer.wire.access import Access, access
 
 #: Nobody wants it to stop.
 GO_ON = threading.Event()
@@ -16,9 +16,20 @@ GO_ON = threading.Event()
 PATIENCE = Patience(connect=5, response=5)
 
 
-def source(url: str, patience: Patience = PATIENCE) -> HttpSource:
-    """Give a source with nothing but its URL."""
-    return HttpSource(access(url), patience)
+_made: list[HttpSource] = []
+
+
+def source(url: str | Access, patience: Patience = PATIENCE) -> HttpSource:
+    """Give a source; a plain URL is all that some of them need. ``close_all`` closes it at the latest."""
+    made = HttpSource(access(url) if isinstance(url, str) else url, patience)
+    _made.append(made)
+    return made
+
+
+def close_all() -> None:
+    """Close every source made here."""
+    while _made:
+        _made.pop().close()
 
 
 def opened(src: HttpSource, want: Want | None = None) -> Stream:
@@ -39,7 +50,7 @@ def read_all(stream: Stream, piece: int = 65536) -> bytes:
     return bytes(whole)
 
 
-def fetch(url: str, want: Want | None = None, patience: Patience = PATIENCE) -> tuple[Stream, bytes]:
+def fetch(url: str | Access, want: Want | None = None, patience: Patience = PATIENCE) -> tuple[Stream, bytes]:
     """Open, read to the end, close all."""
     src = source(url, patience)
     try:

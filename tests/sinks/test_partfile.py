@@ -149,7 +149,13 @@ def test_planted_part(tmp_path: Path, kind: str) -> None:
     """What somebody plants under a part's name is neither followed, nor waited for, nor taken for a part."""
     victim, planted = tmp_path / "victim", tmp_path / ".data.bin.op1.1.part"
     victim.write_text("untouched")
-    {"link": lambda: planted.symlink_to(victim), "fifo": lambda: os.mkfifo(planted), "folder": planted.mkdir}[kind]()
+    match kind:
+        case "link":
+            planted.symlink_to(victim)
+        case "fifo":
+            os.mkfifo(planted)
+        case _:
+            planted.mkdir()
     sink = LocalFile(tmp_path / "data.bin", "op1")
     assert sink.reopen(1, 1, proven=True) is None
     if kind == "folder":
@@ -240,7 +246,12 @@ def test_the_name_is_synced_too(sink: LocalFile, monkeypatch: pytest.MonkeyPatch
     """A large part must not vanish by a power cut because its name was never on the disk; a small one may."""
     synced: list[int] = []
     real = os.fsync
-    monkeypatch.setattr(os, "fsync", lambda fd: (synced.append(fd), real(fd)))
+
+    def noted(fd: int) -> None:
+        synced.append(fd)
+        real(fd)
+
+    monkeypatch.setattr(os, "fsync", noted)
     with closing(sink.create(1, None)) as part:
         write(part, b"small")
         part.sync()

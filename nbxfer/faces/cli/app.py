@@ -5,7 +5,7 @@ from __future__ import annotations
 import pkgutil
 import signal
 import sys
-from importlib import metadata
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,8 @@ class Program(click.Group):
             raise  # whoever read us has heard enough; click ends quietly
         except Exception as error:  # noqa: BLE001 -- a bug of ours is told without what it says: that may be secret
             call.pen.fail(_our_fault(error))
+            if call.pen.verbose:
+                click.echo("".join(traceback.format_tb(error.__traceback__)), err=True)
             ctx.exit(exits.FAILED)
         finally:
             call.close()
@@ -77,6 +79,8 @@ def _our_fault(error: Exception) -> str:
 
 
 def _version() -> str:
+    from importlib import metadata
+
     try:
         return metadata.version("nbxfer")
     except metadata.PackageNotFoundError:

@@ -38,12 +38,12 @@ class Pen:
     """Writes for one run of the program."""
 
     def __init__(self) -> None:
-        self.json = self.quiet = False
+        self.json = self.quiet = self.verbose = False
         self._lines: _Lines | None = None
 
     def setup(self, *, json: bool = False, quiet: bool = False, verbose: bool = False) -> None:
         """Take the command's options; begin to listen to the log."""
-        self.json, self.quiet = json, quiet
+        self.json, self.quiet, self.verbose = json, quiet, verbose
         self._lines = _Lines(logging.ERROR if quiet else logging.DEBUG if verbose else logging.WARNING)
 
     def close(self) -> None:

@@ -24,7 +24,7 @@ Command = Callable[..., Any]
 
 def _which(command: Command) -> Command:
     """Add the arguments that say which operations are meant."""
-    command = click.pass_context(click.pass_obj(command))
+    command = click.pass_obj(click.pass_context(command))
     command = click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")(command)
     every = click.option("--all", "every", is_flag=True, help="All that this fits, of every notebook and terminal.")
     named: Command = click.argument("ids", metavar="ID...|--all", nargs=-1)(every(command))

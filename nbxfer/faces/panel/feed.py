@@ -201,9 +201,8 @@ class Feed:
                     body["rows"].append(row)
                 body["live"].append(rows.live(number, snapshot))
             last = index == len(parts) - 1
-            content: dict[str, Any] = {"t": "rows", "boot": self._boot, "serial": self._serial, "last": last}
-            if whole:
-                content["first"] = index == 0
+            content = {"t": "rows", "boot": self._boot, "serial": self._serial, "whole": whole}
+            content |= {"first": whole and index == 0, "last": last}
             if last:
                 body |= {"sum": self._tally.words(), "notes": notes} | ({"scopes": scopes} if scopes else {})
             self._serial += 1

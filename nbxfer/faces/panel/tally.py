@@ -15,11 +15,11 @@ _GOING = frozenset({"run", "queue", "wait"})
 
 
 class Tally:
-    """Counts by tone, and bytes received, expected and still to come."""
+    """Bytes received, expected and still to come, and how fast they come."""
 
     def __init__(self) -> None:
         self._parts: dict[str, tuple[str, int, int | None, float]] = {}
-        self.tones: dict[str, int] = {}
+        self._running = 0
         self._received = self._total = self._unknown = self._left = 0
         self._rate = 0.0
 
@@ -34,7 +34,7 @@ class Tally:
         if part is None:
             return
         found, received, total, rate = part
-        self.tones[found] = self.tones.get(found, 0) + sign
+        self._running += sign * (found == "run")
         self._rate += sign * rate
         if found in _OUT:
             return
@@ -47,9 +47,8 @@ class Tally:
     def words(self) -> dict[str, Any]:
         """Give the header's figures in words; ``fraction`` is 0 to 1, or None while a size is unknown."""
         total = None if self._unknown else self._total
-        moving = self.tones.get("run", 0) > 0 and self._rate > 1
+        moving = self._running > 0 and self._rate > 1
         return {
-            "tones": {name: count for name, count in self.tones.items() if count},
             "size": words.amount_words(self._received, total) if self._received or total else "",
             "rate": words.rate_words(self._rate) if moving else "",
             "left": words.eta_words(self._left / self._rate) if moving and total is not None else "",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,15 @@ from nbxfer.faces.panel.feed import Feed
 from nbxfer.faces.panel.rows import Desk
 
 _HERE = Path(__file__).parent
+
+
+def _module() -> str:
+    """Give the one ES module that anywidget wants: store.js and panel.js, joined."""
+    store, panel = ((_HERE / name).read_text("utf-8") for name in ("store.js", "panel.js"))
+    whole = re.sub(r"^export (?!default)", "", store, flags=re.MULTILINE)
+    return whole + re.sub(r"^import .*\n", "", panel, flags=re.MULTILINE)
+
+
 _NAMES = uuid.UUID("6f0a1c52-0f0e-5b1e-9a53-6e6278666572")
 _panels: dict[str, Panel] = {}
 _views: dict[str, Panel] = {}
@@ -23,7 +33,7 @@ _views: dict[str, Panel] = {}
 class Panel(anywidget.AnyWidget):
     """The operations of a notebook, live. ``only`` is empty, or names the operation(s) that a view is about."""
 
-    _esm = _HERE / "panel.js"
+    _esm = _module()
     _css = _HERE / "panel.css"
     uid = traitlets.Unicode().tag(sync=True)
     only = traitlets.Unicode().tag(sync=True)

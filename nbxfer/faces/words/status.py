@@ -147,5 +147,5 @@ def table(snapshots: Sequence[Snapshot], columns: int = 100, now: float | None =
     for op_id, name, size, percent, state in rows:
         fixed = f"{pad(op_id, widths[0])}  {pad(cut_middle(name, widths[1]), widths[1])}  {pad(size, widths[2])}"
         text = f"{fixed}  {' ' * (widths[3] - width(percent))}{percent}  "
-        lines.append((text + cut(state, max(8, columns - width(text)))).rstrip())
+        lines.append(cut(text + state, columns).rstrip())
     return "\n".join(lines)

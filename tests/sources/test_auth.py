@@ -1,0 +1,108 @@
+"""Credentials on the wire: given to their own server, in as many steps as its challenge takes."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import httpx
+import pytest
+
+from nbxfer.core.probe import Want
+from nbxfer.errors import AccessDenied, BadAnswer, InvalidRequest, NeedsAttention
+from nbxfer.wire.access import access
+from nbxfer.wire.credentials import Bearer
+from tests.servers.reading import GO_ON, fetch, opened, source
+from tests.servers.rogue import Asked, Rogue, Wire, honest
+
+DATA = b"x" * 10_000
+
+
+def _guarded(asked: Asked, wire: Wire) -> None:
+    if asked.headers.get("authorization") not in ("Basic dTpw", "Bearer t0k3n"):
+        return wire.answer(401, b"who?", 'WWW-Authenticate: Basic realm="x"')
+    return honest(DATA)(asked, wire)
+
+
+def _digest(asked: Asked, wire: Wire) -> None:
+    if not asked.headers.get("authorization", "").startswith('Digest username="u"'):
+        return wire.answer(401, b"who?", 'WWW-Authenticate: Digest realm="x", nonce="n", qop="auth", algorithm=SHA-256')
+    return honest(DATA)(asked, wire)
+
+
+def test_basic_and_bearer() -> None:
+    """A user and password, as an option or in the URL, and a token."""
+    with Rogue(_guarded) as server:
+        for way in (
+            access(server.url(), auth=("u", "p")),
+            access(server.url().replace("//", "//u:p@")),
+            access(server.url(), auth=Bearer("t0k3n")),
+            access(server.url(), headers={"Authorization": "Bearer t0k3n"}),
+        ):
+            assert fetch(way)[1] == DATA
+        with pytest.raises(AccessDenied) as caught:
+            opened(source(server.url()))
+    assert (caught.value.http_status, caught.value.retryable) == (401, False)
+    assert "@" not in server.asked[1].raw.decode()
+
+
+def test_digest() -> None:
+    """A challenge is answered over the same connection, on a resume as well."""
+    with Rogue(_digest) as server:
+        assert fetch(access(server.url(), auth=httpx.DigestAuth("u", "p")))[1] == DATA
+        assert fetch(access(server.url(), auth=httpx.DigestAuth("u", "p")), Want(start=9_000))[1] == DATA[9_000:]
+    assert [a.connection for a in server.asked] == [0, 0, 1, 1]
+
+
+class _Endless(httpx.Auth):
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        while True:
+            yield request
+
+
+class _Broken(httpx.Auth):
+    def __init__(self, when: int) -> None:
+        self.when = when
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        for step in range(3):
+            if step == self.when:
+                raise KeyError("hush")
+            yield request
+
+
+def test_flows_of_ones_own() -> None:
+    """A flow that never ends is ended; one that fails is named as what failed, without its words."""
+    with Rogue(honest(DATA)) as server:
+        with pytest.raises(BadAnswer):
+            opened(source(access(server.url(), auth=_Endless())))
+        assert len(server.asked) == 5
+        for when in (0, 1):
+            with pytest.raises(InvalidRequest, match="KeyError") as caught:
+                opened(source(access(server.url(), auth=_Broken(when))))
+            assert "hush" not in str(caught.value)
+
+
+def test_a_challenge_that_makes_no_sense() -> None:
+    """A challenge that cannot be read is a bad answer."""
+    with Rogue(lambda _, wire: wire.answer(401, b"", "WWW-Authenticate: Digest nonsense")) as server:
+        with pytest.raises(BadAnswer):
+            opened(source(access(server.url(), auth=httpx.DigestAuth("u", "p"))))
+
+
+def test_a_reference_that_leads_nowhere() -> None:
+    """Where the variable is not set, nobody is asked, and a person is told its name."""
+    with Rogue(honest(DATA)) as server:
+        with pytest.raises(NeedsAttention, match="NO_SUCH_TOKEN"):
+            source(access(server.url(), auth=Bearer("env:NO_SUCH_TOKEN"))).open(Want(), GO_ON)
+        assert not server.asked
+
+
+@pytest.mark.parametrize(
+    "target", ["/a%2Fb%20c%7e", "/?sig=a%2Bb%3D%3D&x=a+b&y=%C3%BC", "/a;b=c,d/e@f:g", "/a'b(c)!*$", "/?", "/?a=[1]&b={2}"]
+)
+def test_the_target_as_it_was_given(target: str) -> None:
+    """A path and query arrive as they were written: signatures are over the very bytes."""
+    with Rogue(honest(DATA)) as server:
+        fetch(server.url(target) + "#fragment")
+    (asked,) = server.asked
+    assert asked.target in (target, target.replace("{", "%7B").replace("}", "%7D"), target.rstrip("?"))
