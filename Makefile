@@ -26,6 +26,7 @@ lab: .venv/.with-lab ## JupyterLab with the quickstart
 
 test: .venv/.with-dev lint ## everything that a change must pass
 	@sh tools/servers.sh
+	$(BIN)/python -m coverage erase
 	$(PYTEST) --cov --cov-report= $(ARGS)
 	@$(if $(ARGS),:,sh tools/coverage.sh)
 

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from nbxfer.core.phases import TransferStatus
     from nbxfer.core.policy import Retry
     from nbxfer.core.snapshot import Snapshot
-    from nbxfer.session.door import download, operations, panel, reattach
     from nbxfer.errors import (
         AccessDenied,
         BadAnswer,
@@ -43,6 +42,7 @@ if TYPE_CHECKING:
         WebErrorStatus,
     )
     from nbxfer.session import Batch, Operation, Session
+    from nbxfer.session.door import download, operations, panel, reattach
     from nbxfer.wire.credentials import Basic, Bearer
 
 __version__ = "0.1.0"

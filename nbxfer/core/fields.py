@@ -112,10 +112,11 @@ class Fields:
         self.story.append(Entry(round(self.now, 3), what, detail[:DETAIL]))
 
     def land(self, held: RangeSet) -> None:
-        """Take what is held on the disk now; what is there no more will be fetched twice."""
+        """Take what is held on the disk now; what is there no more is fetched twice, and that is said."""
         self.held = held
         total = held.total
         if total < self.received:
+            self.restarts += 1
             self.refetched += self.received - total
         self.received = total
 

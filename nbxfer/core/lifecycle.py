@@ -231,7 +231,6 @@ class Operation(Wishes):
     def _mismatched(self, event: ev.Mismatched) -> None:
         wanted = self._checking()
         if event.held.total < self.held.total:
-            self.restarts += 1
             self.changes += 1
             self.land(event.held)
             if not wanted:

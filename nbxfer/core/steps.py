@@ -75,12 +75,14 @@ class Steps(Fields):
 
     def _start_over(self) -> None:
         """Forget the version: a new epoch, of which no byte is here."""
-        self.restarts += 1
         self.epoch += 1
         self.fresh_since = self.epoch
         self.size = self.validator = self.seal = None
         self.tied = False
-        self.land(RangeSet())
+        if self.received:
+            self.land(RangeSet())  # counts as a restart
+        else:
+            self.restarts += 1
 
     def _restart(self, why: str) -> None:
         self._start_over()

@@ -123,6 +123,11 @@ class Answer(BaseHTTPRequestHandler):
                 break
             view = memoryview(data.read(at, min(at + piece, stop)))
             while view:
-                gone = self.connection.send(view)
-                self.server.count(path, sent=gone)
+                # Counted first and corrected after: who has read the last byte must find it counted.
+                self.server.count(path, sent=len(view))
+                gone = 0
+                try:
+                    gone = self.connection.send(view)
+                finally:
+                    self.server.count(path, sent=gone - len(view))
                 view = view[gone:]

@@ -122,6 +122,8 @@ class Engine:
             self.call(self._end)
         except TransferError as error:
             log.warning("the list of transfers could not be closed in order: %s", error)
+        except Fenced:
+            log.info("left what another kernel has taken over")
         self._portal.wake()
         thread.join(1.0)
         self.work.close()
@@ -159,6 +161,9 @@ class Engine:
             make, reply = self._calls.popleft()
             try:
                 self.dispatcher.answer(reply, make())
+            except Fenced as error:
+                self.dispatcher.answer(reply, error)
+                raise
             except Exception as error:
                 self.dispatcher.answer(reply, error)
         if now >= self._next_checkpoint:
@@ -208,9 +213,11 @@ class Engine:
         self.work.stop_all()
 
     def _end(self) -> None:
-        for op in self.dispatcher.ops.values():
-            op.dirty = True
-        self._compact()
-        self.manifest.sync()
-        self.manifest.end()
-        self._ended = True
+        try:
+            for op in self.dispatcher.ops.values():
+                op.dirty = True
+            self._compact()
+            self.manifest.sync()
+            self.manifest.end()
+        finally:
+            self._ended = True

@@ -20,7 +20,13 @@ class Job:
     """What one operation has open. One worker at a time; ``stop`` is set from the loop."""
 
     def __init__(
-        self, op_id: str, spec: Spec, before: Before | None, source: Callable[[], Source], sink: Sink, manifest: Manifest
+        self,
+        op_id: str,
+        spec: Spec,
+        before: Before | None,
+        source: Callable[[], Source],
+        sink: Sink,
+        manifest: Manifest,
     ) -> None:
         self.op_id, self.spec, self.before, self.sink, self.manifest = op_id, spec, before, sink, manifest
         self.proven = True  # nobody else writes to our part any more

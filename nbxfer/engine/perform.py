@@ -19,14 +19,12 @@ from nbxfer.core.faults import Fault
 from nbxfer.core.probe import same_version
 from nbxfer.core.ranges import BLOCK, RangeSet
 from nbxfer.core.record import Before, Published
-from nbxfer.core.spec import Spec
 from nbxfer.engine import recheck
 from nbxfer.engine.job import Job
 from nbxfer.engine.pump import Pump
-from nbxfer.errors import ChecksumMismatch, DestinationExists, SourceChanged, StorageFailed, TransferError
-from nbxfer.manifest.base import BlockLog, Manifest, Row, good_ranges
-from nbxfer.sinks.base import Part, Sink
-from nbxfer.sources.base import Source, Stopped, Stream
+from nbxfer.errors import ChecksumMismatch, DestinationExists, SourceChanged, TransferError
+from nbxfer.manifest.base import good_ranges
+from nbxfer.sources.base import Stopped
 
 log = logging.getLogger("nbxfer")
 

@@ -58,8 +58,9 @@ class Tail:
         if (seen.st_dev, seen.st_ino) != self._file or seen.st_size < self._offset:  # compacted, or cut
             self._begin((seen.st_dev, seen.st_ino))
         at = self._offset
+        end = seen.st_size if stop is None else stop
         rest = b""
-        while chunk := os.pread(fd, _CHUNK if stop is None else min(_CHUNK, stop - at), at):
+        while chunk := os.pread(fd, min(_CHUNK, end - at), at):
             at += len(chunk)
             *whole, rest = (rest + chunk).split(b"\n")
             for line in whole:

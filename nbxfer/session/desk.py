@@ -126,7 +126,9 @@ class Session:
             self.refresh()
             found = self.board.get(op_id)
         if found is None:
-            raise InvalidRequest(f"There is no operation {op_id!r} any more.", hint="See nbxfer.operations(scope='all').")
+            raise InvalidRequest(
+                f"There is no operation {op_id!r} any more.", hint="See nbxfer.operations(scope='all')."
+            )
         return found
 
     def refresh(self) -> None:
@@ -216,6 +218,11 @@ class Session:
                 return found
         raise InvalidRequest(f"There is no operation {op_id!r} any more.", hint="See nbxfer.operations(scope='all').")
 
+    def ask_for(self, op_id: str) -> None:
+        """Ask the living kernel that runs an operation to hand it over; it goes on here. Raises InvalidTransferState."""
+        found = self._found(op_id)
+        self._engine.call(lambda: self._engine.custody.ask(found))
+
     def wish(self, op_id: str, verb: str, **fields: Any) -> None:
         """Pass a wish on and return at once; what does not fit the phase any more is dropped. For panels."""
         self._check_fork()
@@ -279,8 +286,6 @@ def default() -> Session:
         if _default is None or _default._pid != os.getpid():
             _default = Session()
         return _default
-
-
 
 
 def forget_default() -> None:

@@ -16,7 +16,9 @@ _NAME_BYTES = 255
 def destination(url: str, dest: object, into: object, name: str | None) -> Path:
     """Give the absolute path of the file. ``dest`` is a folder when it ends in a separator or is one; else the file."""
     if dest is not None and into is not None:
-        raise InvalidRequest("dest and into= both say where it lands.", hint="Give one of them; into= is always a folder.")
+        raise InvalidRequest(
+            "dest and into= both say where it lands.", hint="Give one of them; into= is always a folder."
+        )
     text = _path("dest", dest) if into is None else _path("into", into)
     folder = into is not None or not text or text.endswith((os.sep, os.altsep or os.sep)) or os.path.isdir(text)
     if not folder and name not in (None, "url"):
@@ -91,7 +93,9 @@ def before(path: Path, if_exists: str, checksum: str | None, finished: Record | 
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise AccessDenied(f"{path} cannot be looked at ({error.strerror}).", hint="Give another destination.") from None
+        raise AccessDenied(
+            f"{path} cannot be looked at ({error.strerror}).", hint="Give another destination."
+        ) from None
     if not stat.S_ISREG(there.st_mode):
         kind = "a link" if stat.S_ISLNK(there.st_mode) else "no ordinary file"
         raise DestinationExists(f"{path} is there already, and it is {kind}.", hint="Give another destination.")

@@ -28,7 +28,7 @@ _registered = False
 
 def register(session: Session) -> None:
     """Have a session leave in order when the interpreter does."""
-    global _registered  # noqa: PLW0603 -- once for each process
+    global _registered
     _sessions.add(session)
     _strong.add(session)
     if not _registered:

@@ -63,7 +63,9 @@ def read(url: object, dest: object, given: Mapping[str, Any]) -> Request:
     """Check one request; raise InvalidRequest or UnknownOption with a sentence that says what to do."""
     options = _options(given)
     if not isinstance(url, str):
-        raise InvalidRequest(f"The URL is a {type(url).__name__}, not a text.", hint="Give one like 'https://host/path'.")
+        raise InvalidRequest(
+            f"The URL is a {type(url).__name__}, not a text.", hint="Give one like 'https://host/path'."
+        )
     scheme = urls.parse(url).scheme.lower()
     if scheme not in SCHEMES:
         raise InvalidRequest(
@@ -106,7 +108,9 @@ def _check(options: Options) -> None:
     if options.timeout == 0:
         raise InvalidRequest("timeout=0 would let nothing through.", hint="Give seconds, or leave it out.")
     if options.retry is not None and not isinstance(options.retry, Retry):
-        raise InvalidRequest(f"retry={options.retry!r} is no policy.", hint="Give nbxfer.Retry(tries=…, base=…, cap=…).")
+        raise InvalidRequest(
+            f"retry={options.retry!r} is no policy.", hint="Give nbxfer.Retry(tries=…, base=…, cap=…)."
+        )
     if not isinstance(options.start, bool):
         raise InvalidRequest(f"start={options.start!r} is neither True nor False.")
     verify = options.verify
@@ -163,7 +167,9 @@ def _words(name: str, value: object) -> tuple[str, ...]:
     raise InvalidRequest(f"{name}={value!r} is no list of names.")
 
 
-def spec(request: Request, needs: tuple[str, ...], headers: tuple[tuple[str, str], ...], references: Any, seat: Any) -> Spec:
+def spec(
+    request: Request, needs: tuple[str, ...], headers: tuple[tuple[str, str], ...], references: Any, seat: Any
+) -> Spec:
     """Give the part of a request that may be written down."""
     options = request.options
     stored, cut = urls.stored_url(request.url, options.secret_query)

@@ -16,7 +16,7 @@ from nbxfer.core.phases import FINAL
 from nbxfer.core.record import Before
 from nbxfer.core.spec import Spec
 from nbxfer.errors import DestinationExists, InvalidTransferState
-from nbxfer.manifest.base import Claim, Found, Manifest
+from nbxfer.manifest.base import Found, Manifest
 from nbxfer.session import destination as where
 from nbxfer.session.request import Options
 
@@ -48,9 +48,7 @@ class Interrupted:
         return self._manifest.look(seen.record.id, seen.owner) if seen is not None else None
 
 
-def decide(
-    manifest: Manifest, spec: Spec, options: Options, known: Found | None, interrupted: Interrupted
-) -> Decision:
+def decide(manifest: Manifest, spec: Spec, options: Options, known: Found | None, interrupted: Interrupted) -> Decision:
     """Say what to do. Raises DestinationExists, InvalidTransferState."""
     path = spec.destination
     found = known or _claimed(manifest, path) or interrupted.at(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator
 from typing import Final
 
@@ -40,7 +41,7 @@ def signer(auth: Auth) -> httpx.Auth | None:
             return TokenAuth(look_up(token))
         case str():
             try:
-                return httpx.NetRCAuth()
+                return httpx.NetRCAuth(os.environ.get("NETRC"))  # unset: ~/.netrc
             except (OSError, SyntaxError):  # netrc.NetrcParseError is a SyntaxError
                 raise NeedsAttention(
                     "The netrc file, which holds the credentials, cannot be read.", hint="Mend it, or give auth=."

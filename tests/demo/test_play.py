@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from nbxfer.core.phases import TRANSITIONS, Phase
 from nbxfer.demo import drawing, play
 from nbxfer.demo.kernel import CellFailed, Kernel
 from nbxfer.demo.server import DemoServer
@@ -75,7 +76,7 @@ def test_kernel_needs_jupyter_client(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_drawing() -> None:
     """The picture has a box for every phase and an arrow for every way from one to another."""
     picture = drawing.phases_svg()
-    pairs = {(start, end) for (start, _), end in drawing.TRANSITIONS.items()}
-    assert picture.count("<rect") == len(drawing.Phase) + 1
+    pairs = {(start, end) for (start, _), end in TRANSITIONS.items()}
+    assert picture.count("<rect") == len(Phase) + 1
     assert picture.count("marker-end") == len(pairs)
     assert "running → stalled: starved" in picture

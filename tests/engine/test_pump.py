@@ -71,7 +71,9 @@ class Log(list[Row]):
         """Nothing is open."""
 
 
-def _pump(body: Body, part: Memory, log: Log, held: RangeSet | None = None, clock: HandWoundClock | None = None) -> Pump:
+def _pump(
+    body: Body, part: Memory, log: Log, held: RangeSet | None = None, clock: HandWoundClock | None = None
+) -> Pump:
     clock = clock or HandWoundClock()
     return Pump(
         body,

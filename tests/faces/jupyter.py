@@ -140,7 +140,7 @@ def jupyterlab(folder: Path) -> Iterator[Lab]:
     books.mkdir()
     quiet = folder / "JUPYTER_CONFIG_DIR" / "labconfig" / "default_setting_overrides.json"
     quiet.parent.mkdir(parents=True)
-    quiet.write_text('{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false}}')
+    quiet.write_text('{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}}')
     mine = {name: str(folder / name) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR", "HOME")}
     mine |= {"JUPYTER_RUNTIME_DIR": str(folder / "runtime"), "NBXFER_HOME": str(folder / "nbxfer")}
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("COV", "JPY_", "NBXFER_"))}

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 MIB = 1024 * 1024
@@ -21,10 +21,10 @@ class Terminal:
         self.home, self.folder = home, folder
         self.processes: list[subprocess.Popen[str]] = []
 
-    def start(self, *args: str, module: str = "nbxfer", **env: str) -> subprocess.Popen[str]:
+    def start(self, *args: str, wrapper: Sequence[str] = (), **env: str) -> subprocess.Popen[str]:
         """Start a command and return at once."""
         process = subprocess.Popen(
-            [sys.executable, "-m", module, *args],
+            [*wrapper, sys.executable, "-m", "nbxfer", *args],
             cwd=self.folder,
             env={**os.environ, "NBXFER_HOME": str(self.home), "NBXFER_PROGRESS": "off", **env},
             stdin=subprocess.DEVNULL,

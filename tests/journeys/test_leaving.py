@@ -148,4 +148,3 @@ print(op.result().name)
     assert "PAUSED_BY_APPLICATION paused by you" in out, out + err
     assert sha256(terminal.folder / "X") == server.sha256
     assert server.sent <= SIZE + 4 * MIB
-

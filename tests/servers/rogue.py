@@ -38,6 +38,7 @@ class Wire:
     def __init__(self, sock: socket.socket, over: threading.Event) -> None:
         self.sock, self._over = sock, over
         self.open = True
+        self.goodbye = False
 
     def send(self, data: bytes) -> None:
         """Send, or notice that the client has gone."""
@@ -73,10 +74,13 @@ class Wire:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.close()
 
-    def close(self) -> None:
-        """End with a FIN (over TLS: without a close_notify, as a cut connection ends)."""
+    def close(self, *, goodbye: bool = False) -> None:
+        """End with a FIN; over TLS with a close_notify only for ``goodbye``: a cut connection ends without one."""
         self.open = False
         with contextlib.suppress(OSError):
+            if (goodbye or self.goodbye) and isinstance(self.sock, ssl.SSLSocket):
+                self.sock.settimeout(0.2)  # the client need not answer
+                self.sock.unwrap()
             self.sock.close()
 
 
@@ -90,6 +94,7 @@ class Rogue:
         self.script, self._tls = script, tls
         self.asked: list[Asked] = []
         self.connections = 0
+        self.goodbye = False  # whether TLS connections end as they should, also when they are closed by a script
         self.errors: list[BaseException] = []
         self._over = threading.Event()
         self._lock = threading.Lock()
@@ -144,6 +149,7 @@ class Rogue:
             with self._lock:
                 self._open.add(sock)
             wire = Wire(sock, self._over)
+            wire.goodbye = self.goodbye
             while wire.open and not self._over.is_set() and (asked := self._read(sock, number)):
                 self.script(asked, wire)
         except OSError:  # a client that goes, or that does not trust us

@@ -40,9 +40,7 @@ def data() -> bytes:
 
 
 @pytest.fixture(scope="session")
-def nginx(
-    authority: trustme.CA, data: bytes, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[real.Nginx]:
+def nginx(authority: trustme.CA, data: bytes, tmp_path_factory: pytest.TempPathFactory) -> Iterator[real.Nginx]:
     """Give a running nginx, http and https."""
     if real.PROGRAM is None:
         pytest.skip("nginx is not installed")

@@ -186,7 +186,9 @@ def test_206_of_something_else(answer: Reply) -> None:
 def test_a_date_gets_stronger() -> None:
     """The same Last-Modified is the same version, though an hour later it proves more than in its first second."""
     weak = Validator("modified", DATE.value, strong=False)
-    answer = part("bytes 400-999/1000", f"Last-Modified: {DATE.value}", "Date: Mon, 02 Nov 2026 11:00:00 GMT", etag=None)
+    answer = part(
+        "bytes 400-999/1000", f"Last-Modified: {DATE.value}", "Date: Mon, 02 Nov 2026 11:00:00 GMT", etag=None
+    )
     assert took(judge(Ask.first(Want(start=400, pinned=weak, size=N)), answer)).length == 600
 
 
@@ -269,7 +271,8 @@ def test_a_coded_whole(coding: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("coding", "path"), [("identity", "/x"), ("gzip", "/x.tar.gz"), ("x-gzip", "/X.TGZ"), ("zstd", "/x.zst"), ("", "/x")]
+    ("coding", "path"),
+    [("identity", "/x"), ("gzip", "/x.tar.gz"), ("x-gzip", "/X.TGZ"), ("zstd", "/x.zst"), ("", "/x")],
 )
 def test_a_coding_that_the_name_announces(coding: str, path: str) -> None:
     """x.tar.gz that is "gzip-coded" is the file as it is."""

@@ -98,7 +98,8 @@ def test_a_reference_that_leads_nowhere() -> None:
 
 
 @pytest.mark.parametrize(
-    "target", ["/a%2Fb%20c%7e", "/?sig=a%2Bb%3D%3D&x=a+b&y=%C3%BC", "/a;b=c,d/e@f:g", "/a'b(c)!*$", "/?", "/?a=[1]&b={2}"]
+    "target",
+    ["/a%2Fb%20c%7e", "/?sig=a%2Bb%3D%3D&x=a+b&y=%C3%BC", "/a;b=c,d/e@f:g", "/a'b(c)!*$", "/?", "/?a=[1]&b={2}"],
 )
 def test_the_target_as_it_was_given(target: str) -> None:
     """A path and query arrive as they were written: signatures are over the very bytes."""

@@ -63,7 +63,13 @@ def test_retry_after(value: str, more: list[tuple[str, str]], expected: float | 
 
 def test_what_is_kept() -> None:
     """Of the headers only an allow-list is kept: a cookie is a secret, and so may be what nobody knows."""
-    pairs = [("etag", '"a"'), ("set-cookie", "s=1"), ("x-amz-security-token", "t"), ("location", "/?k=v"), ("server", "x")]
+    pairs = [
+        ("etag", '"a"'),
+        ("set-cookie", "s=1"),
+        ("x-amz-security-token", "t"),
+        ("location", "/?k=v"),
+        ("server", "x"),
+    ]
     assert metadata.kept(pairs) == (("etag", '"a"'), ("server", "x"))
     assert metadata.kept([("server", "x" * 5000)]) == (("server", "x" * 1000),)
     assert len(metadata.kept([("server", "x")] * 1000)) == 64
@@ -71,7 +77,10 @@ def test_what_is_kept() -> None:
 
 _text = st.text(st.characters(min_codepoint=0x20, max_codepoint=0xFF), max_size=60)
 _dates = st.builds(
-    "{}{}{}".format, _text, st.sampled_from([DATE, "Mon, 99 Nov 99999 99:99:99 +9999", "01 Jan 0001 00:00:00 -2400"]), _text
+    "{}{}{}".format,
+    _text,
+    st.sampled_from([DATE, "Mon, 99 Nov 99999 99:99:99 +9999", "01 Jan 0001 00:00:00 -2400"]),
+    _text,
 )
 
 

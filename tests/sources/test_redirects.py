@@ -240,7 +240,9 @@ def test_bodies_of_redirects_are_not_read() -> None:
     def script(asked: Asked, wire: Wire) -> None:
         if asked.target == "/here":
             return honest(DATA)(asked, wire)
-        return wire.send(b"HTTP/1.1 302 Found\r\nLocation: /here\r\nContent-Length: 99999999999\r\n\r\n" + b"x" * 100_000)
+        return wire.send(
+            b"HTTP/1.1 302 Found\r\nLocation: /here\r\nContent-Length: 99999999999\r\n\r\n" + b"x" * 100_000
+        )
 
     with Rogue(script) as server:
         assert fetch(server.url("/start"))[1] == DATA

@@ -170,7 +170,12 @@ def test_statuses(status: int, kind: type) -> None:
 
 @pytest.mark.parametrize(
     ("value", "wait"),
-    [("17", 17.0), ("Mon, 02 Nov 2026 10:01:00 GMT", 60.0), ("Mon, 02 Nov 1998 10:01:00 GMT", 0.0), ("999999", 21600.0)],
+    [
+        ("17", 17.0),
+        ("Mon, 02 Nov 2026 10:01:00 GMT", 60.0),
+        ("Mon, 02 Nov 1998 10:01:00 GMT", 0.0),
+        ("999999", 21600.0),
+    ],
 )
 def test_retry_after(value: str, wait: float) -> None:
     """When to come back is passed on: seconds, or a date by the server's own clock; six hours at most."""

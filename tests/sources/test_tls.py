@@ -51,7 +51,10 @@ def test_trusted(authority: trustme.CA, ca: str) -> None:
 
 def test_wrong_host(authority: trustme.CA, ca: str) -> None:
     """A certificate for another host."""
-    for leaf, host in ((authority.issue_cert("example.org"), "localhost"), (authority.issue_cert("10.0.0.1"), "127.0.0.1")):
+    for leaf, host in (
+        (authority.issue_cert("example.org"), "localhost"),
+        (authority.issue_cert("10.0.0.1"), "127.0.0.1"),
+    ):
         error = _refusal(leaf, ca, host)
         assert error.status == WebErrorStatus.CERTIFICATE_COMMON_NAME_IS_INCORRECT
         assert "another host" in error.message
@@ -115,7 +118,9 @@ def test_plain_to_tls(authority: trustme.CA) -> None:
 def test_cut_without_goodbye(authority: trustme.CA, ca: str) -> None:
     """Over TLS a body that ends with the connection must end with a goodbye, or it may have been cut (RFC 9112 §9.8)."""
     with (
-        Rogue(lambda _, wire: wire.answer(200, DATA, length=None), _context(authority.issue_cert("127.0.0.1"))) as server,
+        Rogue(
+            lambda _, wire: wire.answer(200, DATA, length=None), _context(authority.issue_cert("127.0.0.1"))
+        ) as server,
         pytest.raises(NetworkError),
     ):
         fetch(access(server.url(), verify=ca))

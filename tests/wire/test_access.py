@@ -129,7 +129,6 @@ def test_netrc(monkeypatch: pytest.MonkeyPatch, private_dir: Path) -> None:
     """netrc is read when it is needed; where it cannot be read, a person is asked."""
     path = private_dir / "netrc"
     monkeypatch.setenv("NETRC", str(path))
-    monkeypatch.setattr("os.path.expanduser", lambda p: str(path) if p.startswith("~") else p)
     with pytest.raises(NeedsAttention):
         _signed("netrc")
     path.write_text("machine h.example login user password pass\n")

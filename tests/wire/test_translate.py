@@ -32,7 +32,7 @@ SECRET = "hush"
 def _classes(module: ModuleType) -> Iterator[type[Exception]]:
     for name in dir(module):
         thing = getattr(module, name)
-        if isinstance(thing, type) and issubclass(thing, Exception):
+        if not name.startswith("_") and isinstance(thing, type) and issubclass(thing, Exception):
             yield thing
 
 

@@ -36,7 +36,7 @@ LOOKS_FOR = 60.0
 #: Seconds of rest after which the rows that moved are told once more.
 REST = 1.0
 #: Seconds after the opening at which keyframes are repeated until a front end answers.
-REPEATS = (0.0, 0.15, 0.4, 1.0, 2.5, 5.0, 10.0)
+REPEATS = (0.0, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 #: Sends one message: its content and its buffers.
 Send = Callable[[dict[str, Any], list[bytes]], None]
@@ -54,6 +54,7 @@ class Feed:
         self._notes: list[tuple[str, str]] = []
         self._scopes: dict[str, tuple[str, ...]] = {}
         self._scoped: frozenset[str] = frozenset()  # the ids that any scope names
+        self._books = rows.books(desk)
         self._looks_until = 0.0
         self._repeats = [clock() + seconds for seconds in REPEATS]
         self._boot = uuid.uuid4().hex[:8]
@@ -103,7 +104,7 @@ class Feed:
         return snapshot is not None and self._shows(snapshot)
 
     def _shows(self, snapshot: Snapshot) -> bool:
-        return rows.mine(snapshot, self._desk) or snapshot.id in self._scoped
+        return snapshot.notebook in self._books or snapshot.owner == "ours" or snapshot.id in self._scoped
 
     def close(self) -> None:
         """End: no message follows."""
@@ -158,6 +159,7 @@ class Feed:
         """Tell everything, with new numbers."""
         self._numbers, self._told, self._tally = {}, {}, Tally()
         self._moved.clear()
+        self._books = rows.books(self._desk)
         with self._lock:
             scopes = dict(self._scopes)
         snapshots = [s for s in self._desk.board.all() if self._shows(s)]
@@ -195,7 +197,7 @@ class Feed:
             for snapshot in part:
                 number = self._numbers.setdefault(snapshot.id, len(self._numbers))
                 self._tally.take(snapshot)
-                row = rows.row(number, snapshot, now)
+                row = rows.row(number, snapshot, now, self._desk.notebook)
                 if self._told.get(snapshot.id) != row:
                     self._told[snapshot.id] = row
                     body["rows"].append(row)

@@ -94,7 +94,7 @@ function rowOf(store, id) {
     const wait = row.until ? (row.until - Date.now()) / 1000 : 0;
     const reason = row.why.replace("{due}", wait >= 1 ? ` in ${span(wait)}` : "");
     Object.assign(el.dataset, { tone: stopped ? "orphan" : row.tone, lines: String(lines) });
-    say(name, row.name); say(host, row.elsewhere ? dots(row.host, "run by another kernel") : row.host);
+    say(name, row.name); say(host, dots(row.host, row.where));
     say(size, stopped ? bytes : dots(bytes, rate, left));
     say(word, stopped ? "Interrupted" : row.word);
     say(why, note ? `. ${note}` : stopped ? ": its kernel is gone" : reason);

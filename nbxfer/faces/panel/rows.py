@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
@@ -47,7 +48,8 @@ class Row(msgspec.Struct, frozen=True):
     """The part of a row that changes with its phase. ``n`` is its number until the next keyframe.
 
     ``tone`` groups the phases as people do: run, queue, wait, pause, person, check, fail, orphan, cancel, done.
-    ``word`` and ``why`` together read as one sentence. ``due`` is in seconds from the sending.
+    ``word`` and ``why`` together read as one sentence. ``where`` says whose it is, if not this notebook's. ``due`` is
+    in seconds from the sending.
     """
 
     n: int
@@ -60,7 +62,7 @@ class Row(msgspec.Struct, frozen=True):
     word: str
     why: str
     verbs: tuple[str, ...]
-    elsewhere: bool
+    where: str
     due: float | None
 
 
@@ -93,20 +95,20 @@ _TONES = {
 OVER = frozenset({"done", "cancel", "fail"})
 
 
-def mine(snapshot: Snapshot, desk: Desk) -> bool:
-    """Say whether this notebook's panel shows it: it is of this notebook, or runs in this kernel."""
-    return snapshot.notebook == desk.notebook or snapshot.owner == "ours"
-
-
-def shown(desk: Desk) -> list[Snapshot]:
-    """Give the snapshots that this notebook's panel shows, in the order of their first appearance."""
-    return [s for s in desk.board.all() if mine(s, desk)]
+def books(desk: Desk) -> frozenset[str]:
+    """Give the notebooks whose operations are shown: this one; while it has none, its folder's: it may be renamed."""
+    known = {s.notebook for s in desk.board.all()}
+    if desk.notebook in known:
+        return frozenset({desk.notebook})
+    folder = desk.notebook if os.path.isdir(desk.notebook) else os.path.dirname(desk.notebook)
+    return frozenset({desk.notebook, *(book for book in known if folder in (book, os.path.dirname(book)))})
 
 
 def chosen(desk: Desk, op_ids: Iterable[str] | None) -> list[Snapshot]:
-    """Give the snapshots of ``op_ids`` that the board knows; for None all that the panel shows."""
+    """Give the snapshots of ``op_ids`` that the board knows; for None all of the notebook's, and what runs here."""
     if op_ids is None:
-        return shown(desk)
+        here = books(desk)
+        return [s for s in desk.board.all() if s.notebook in here or s.owner == "ours"]
     return [s for s in map(desk.board.get, op_ids) if s is not None]
 
 
@@ -127,8 +129,8 @@ def verbs(snapshot: Snapshot) -> tuple[str, ...]:
     return tuple(filter(None, (first, "cancel" if may(phase, Cause.CANCEL) else "")))
 
 
-def row(n: int, snapshot: Snapshot, now: float) -> Row:
-    """Give the seldom-changing part of a row; ``now`` is the Unix time."""
+def row(n: int, snapshot: Snapshot, now: float, notebook: str = "") -> Row:
+    """Give the seldom-changing part of a row; ``now`` is the Unix time, ``notebook`` the one that shows it."""
     word, why = words.state_words(snapshot), words.reason_words(snapshot)
     due = None
     if why.startswith(AGAIN):
@@ -143,17 +145,31 @@ def row(n: int, snapshot: Snapshot, now: float) -> Row:
     return Row(
         n=n,
         id=snapshot.id,
-        name=words.name_words(snapshot),
-        host=words.clean(snapshot.host, 100),
-        source=words.clean(snapshot.source),
-        path=words.clean(snapshot.destination),
+        name=_clean(snapshot.name, 120) or words.name_words(snapshot),
+        host=_clean(snapshot.host, 100),
+        source=_clean(snapshot.source),
+        path=_clean(snapshot.destination),
         tone=tone(snapshot),
         word=word[:1].upper() + word[1:],
         why=why,
         verbs=verbs(snapshot),
-        elsewhere=snapshot.owner == "theirs",
+        where=_where(snapshot, notebook),
         due=due,
     )
+
+
+def _clean(text: str, limit: int = 500) -> str:
+    # Nearly all names are plain: looking at each character of 10,000 rows would hold the GIL for a quarter second.
+    plain = len(text) <= limit and text.isascii() and text.isprintable() and "  " not in text
+    return text if plain else words.clean(text, limit)
+
+
+def _where(snapshot: Snapshot, notebook: str) -> str:
+    if snapshot.owner == "theirs":
+        return "run by another kernel"
+    if snapshot.notebook == notebook:
+        return ""
+    return f"from {words.clean(os.path.basename(snapshot.notebook), 60)}"
 
 
 def live(n: int, snapshot: Snapshot) -> Live:

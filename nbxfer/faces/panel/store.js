@@ -7,7 +7,7 @@
  * over the comm.
  *
  * @typedef {{n: number, id: string, name: string, host: string, source: string, path: string, tone: string,
- *   word: string, why: string, verbs: string[], elsewhere: boolean, due: number | null, until?: number}} Row
+ *   word: string, why: string, verbs: string[], where: string, due: number | null, until?: number}} Row
  * @typedef {[n: number, fraction: number | null, size: string, rate: string, left: string]} Live
  * @typedef {{size: string, rate: string, left: string, fraction: number | null}} Sum
  * @typedef {{verb: string, row: Row}} Asked

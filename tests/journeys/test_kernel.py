@@ -1,0 +1,163 @@
+"""Real kernels: killed, interrupted, restarted, shut down."""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jupyter_client.manager import KernelManager
+
+from nbxfer.demo.server import DemoServer
+from tests.journeys.terminal import MIB, sha256, until
+
+SIZE = 32 * MIB
+
+
+class Kernel:
+    """A kernel of a notebook, as a front end has it."""
+
+    def __init__(self, folder: Path, home: Path) -> None:
+        self.manager = KernelManager(kernel_name="python3")
+        env = {**os.environ, "NBXFER_HOME": str(home), "JPY_SESSION_NAME": str(folder / "work.ipynb")}
+        self.manager.start_kernel(cwd=str(folder), env=env)
+        self.client = self.manager.client()
+        self.client.start_channels()
+        self.client.wait_for_ready(timeout=60)
+
+    def send(self, code: str) -> str:
+        """Start a cell; give the id of its message."""
+        return str(self.client.execute(code))
+
+    def reply(self, sent: str, timeout: float = 30) -> dict[str, Any]:
+        """Wait for the end of a cell; give its reply."""
+        while True:
+            message = self.client.get_shell_msg(timeout=timeout)
+            if message["parent_header"].get("msg_id") == sent:
+                content: dict[str, Any] = message["content"]
+                return content
+
+    def run(self, code: str, timeout: float = 30) -> str:
+        """Run a cell; give what it printed. Fails where it raised."""
+        sent = self.send(code)
+        reply = self.reply(sent, timeout)
+        text = self._printed(sent)
+        assert reply["status"] == "ok", (reply, text)
+        return text
+
+    def _printed(self, sent: str) -> str:
+        text = ""
+        while True:
+            try:
+                message = self.client.get_iopub_msg(timeout=5)
+            except queue.Empty:
+                return text
+            if message["parent_header"].get("msg_id") != sent:
+                continue
+            if message["msg_type"] == "stream":
+                text += message["content"]["text"]
+            if message["msg_type"] == "status" and message["content"]["execution_state"] == "idle":
+                return text
+
+    @property
+    def pid(self) -> int:
+        """The process."""
+        provisioner: Any = self.manager.provisioner
+        return int(provisioner.pid)
+
+    def close(self, *, now: bool = True) -> None:
+        """End it."""
+        self.client.stop_channels()
+        self.manager.shutdown_kernel(now=now)
+
+
+@pytest.fixture
+def kernel(tmp_path: Path, home: Path) -> Iterator[Callable[[], Kernel]]:
+    """Give a maker of kernels of one and the same notebook."""
+    made: list[Kernel] = []
+
+    def make() -> Kernel:
+        made.append(Kernel(tmp_path, home))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+def test_a_killed_kernel_s_download_is_finished_by_the_next(
+    kernel: Callable[[], Kernel], serve: Callable[..., DemoServer], tmp_path: Path
+) -> None:
+    """SIGKILL half-way, a new kernel, reattach(): the file is right, and little was fetched twice."""
+    server = serve(SIZE, SIZE / 3)
+    first = kernel()
+    first.run(f"import nbxfer; op = nbxfer.download({server.url!r}, 'X')")
+    until(lambda: server.sent > SIZE // 2)
+    os.kill(first.pid, signal.SIGKILL)
+    assert not (tmp_path / "X").exists()
+    second = kernel()
+    printed = second.run(
+        "import nbxfer\nbatch = nbxfer.reattach()\nprint(len(batch), batch.wait(60, progress=False), batch[0].error)"
+    )
+    assert printed == "1 True None\n"
+    assert sha256(tmp_path / "X") == server.sha256
+    assert server.sent <= SIZE + 8 * MIB
+    assert "taken over" in second.run("print(batch[0].snapshot.story)")
+
+
+def test_an_interrupt_stops_the_cell_never_the_transfer(
+    kernel: Callable[[], Kernel], serve: Callable[..., DemoServer], tmp_path: Path
+) -> None:
+    """Interrupting wait() and `await op` returns at once; the download goes on, and nothing was printed by it."""
+    server = serve(SIZE, SIZE / 4)
+    one = kernel()
+    assert one.run(f"import nbxfer; op = nbxfer.download({server.url!r}, 'X')") == ""
+    for cell in ("op.wait(progress=False)", "await op"):
+        sent = one.send(cell)
+        time.sleep(0.5)
+        begin = time.monotonic()
+        one.manager.interrupt_kernel()
+        reply = one.reply(sent)
+        assert reply["status"] == "error", cell
+        assert reply["ename"] in ("KeyboardInterrupt", "CancelledError"), cell
+        assert time.monotonic() - begin < 1, cell
+    assert one.run("print(op.result(60).name)") == "X\n"
+    assert sha256(tmp_path / "X") == server.sha256
+
+
+def test_a_kernel_that_is_shut_down_leaves_at_once(
+    kernel: Callable[[], Kernel], serve: Callable[..., DemoServer], tmp_path: Path
+) -> None:
+    """A kernel does not wait for its downloads; what had come is checkpointed, and the next kernel goes on."""
+    server = serve(SIZE, SIZE / 4)
+    one = kernel()
+    one.run(f"import nbxfer; op = nbxfer.download({server.url!r}, 'X')")
+    until(lambda: server.sent > SIZE // 3)
+    begin = time.monotonic()
+    one.manager.shutdown_kernel(now=False)
+    assert time.monotonic() - begin < 5
+    two = kernel()
+    listed = two.run("import nbxfer\nprint([o.status.name for o in nbxfer.operations()])")
+    assert listed == "['ORPHANED']\n"
+    assert server.sent < SIZE * 0.9, "listing starts nothing"
+    # Running the same cell again is enough.
+    assert two.run(f"op = nbxfer.download({server.url!r}, 'X'); print(op.result(60).name)", 60) == "X\n"
+    assert sha256(tmp_path / "X") == server.sha256
+    assert server.sent <= SIZE + 4 * MIB
+
+
+def test_a_busy_cell_does_not_stop_a_download(
+    kernel: Callable[[], Kernel], serve: Callable[..., DemoServer], tmp_path: Path
+) -> None:
+    """Beside a pure-Python loop a download at 16 MB/s arrives while the loop runs."""
+    server = serve(16 * MIB, 16.0 * MIB)
+    one = kernel()
+    one.run(f"import nbxfer, time; op = nbxfer.download({server.url!r}, 'X')")
+    one.run("end = time.monotonic() + 4\nwhile time.monotonic() < end: sum(i * i for i in range(1000))", 30)
+    assert one.run("print(op.status.name)") == "COMPLETED\n"
+    assert sha256(tmp_path / "X") == server.sha256

@@ -1,0 +1,344 @@
+"""The journal: full and failing disks, compaction beside a writer, and every call that may fail, failing."""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import os
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nbxfer.core.record import Record
+from nbxfer.errors import AccessDenied, ForkedError, NoSpace, StorageFailed, TransferError
+from nbxfer.manifest import lines, storage
+from nbxfer.manifest.base import Fenced
+from nbxfer.manifest.folder import FolderManifest
+from nbxfer.manifest.journal import LITTLE
+from nbxfer.testing.manifests import a_record, after
+
+
+@pytest.fixture
+def manifest(tmp_path: Path) -> Iterator[FolderManifest]:
+    """Give a manifest that has begun."""
+    made = FolderManifest(tmp_path / "home")
+    made.begin()
+    yield made
+    made.end()
+
+
+def seen(manifest: FolderManifest) -> dict[str, int]:
+    """Give what another process sees: the bytes of each operation."""
+    return {f.record.id: f.record.received for f in FolderManifest(manifest.layout.home).scan()}
+
+
+def journal(manifest: FolderManifest) -> Path:
+    """Give the path of the journal."""
+    return Path(manifest.layout.journal(manifest.me.id))
+
+
+# -- a disk that is full, or fails -------------------------------------------------------------------------------------
+class FullDisk:
+    """A stand-in for os.write that has room for so many bytes."""
+
+    def __init__(self, room: int, number: int = errno.ENOSPC) -> None:
+        self.room, self.number, self.write = room, number, os.write
+
+    def __call__(self, fd: int, data: bytes) -> int:
+        if not self.room:
+            raise OSError(self.number, os.strerror(self.number))
+        done = self.write(fd, data[: self.room])
+        self.room -= done
+        return done
+
+
+@pytest.mark.parametrize("room", [0, 1, 40, 300, 600, 1000])
+def test_a_full_disk(manifest: FolderManifest, monkeypatch: pytest.MonkeyPatch, room: int) -> None:
+    """When the disk is full, an append raises NoSpace, the journal stays readable, and goes on when there is room."""
+    first, second = a_record("/1"), a_record("/2")
+    manifest.append([first])
+    size = journal(manifest).stat().st_size
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", FullDisk(room))
+        with pytest.raises(NoSpace, match="No space left"):
+            manifest.append([after(first, received=1), second, a_record("/3"), a_record("/4")])
+    assert journal(manifest).stat().st_size == size
+    assert seen(manifest) == {first.id: 0}
+    manifest.append([after(first, received=2), second])
+    assert seen(manifest) == {first.id: 2, second.id: 0}
+
+
+def test_a_full_disk_that_cannot_be_cut_back(manifest: FolderManifest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where half a record stays in the journal, what is appended later is read."""
+    first, second = a_record("/1"), a_record("/2")
+    manifest.append([first])
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", FullDisk(100))
+        patch.setattr(os, "ftruncate", _fails(errno.EIO))
+        with pytest.raises(NoSpace):
+            manifest.append([second])
+    manifest.append([second, after(first, received=2)])
+    assert seen(manifest) == {first.id: 2, second.id: 0}
+    manifest.compact([])
+    assert seen(manifest) == {first.id: 2, second.id: 0}
+
+
+def _fails(number: int) -> Callable[..., Any]:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    return fail
+
+
+@pytest.mark.parametrize(
+    ("number", "error"),
+    [
+        (errno.ENOSPC, NoSpace),
+        (errno.EDQUOT, NoSpace),
+        (errno.EIO, StorageFailed),
+        (errno.ESTALE, StorageFailed),
+        (errno.EROFS, AccessDenied),
+    ],
+)
+def test_a_failing_disk(
+    manifest: FolderManifest, monkeypatch: pytest.MonkeyPatch, number: int, error: type[TransferError]
+) -> None:
+    """What the disk says is said in the project's words, with a reason and what to do."""
+    manifest.append([a_record()])
+    for name in ("write", "fsync"):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, name, _fails(number))
+            with pytest.raises(error) as caught:
+                manifest.append([a_record()])
+                manifest.sync()
+        assert caught.value.hint
+        assert os.strerror(number) in str(caught.value)
+
+
+def test_every_error_has_a_class() -> None:
+    """Every error number that the system knows is translated; ours are left as they are."""
+    for number in errno.errorcode:
+        found = storage.translated(OSError(number, os.strerror(number)), "It failed")
+        assert type(found) in (NoSpace, AccessDenied, StorageFailed)
+    ours = NoSpace("full")
+    assert storage.translated(ours, "It failed") is ours
+    assert str(storage.translated(OSError("odd"), "It failed")).startswith("It failed: OSError.")
+    with pytest.raises(NoSpace) as caught, storage.doing("outer"), storage.doing("inner"):
+        raise OSError(errno.ENOSPC, "full")
+    assert caught.value.message == "inner: full."
+
+
+def test_a_failed_sync_is_made_good(manifest: FolderManifest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a failed sync the journal is written anew from what the engine knows: the disk may have dropped lines."""
+    record = a_record()
+    manifest.append([record])
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", _fails(errno.EIO))
+        with pytest.raises(StorageFailed):
+            manifest.sync()
+    assert manifest.bulky
+    os.truncate(journal(manifest), 0)  # what the disk may do
+    manifest.compact([record])
+    assert not manifest.bulky
+    assert seen(manifest) == {record.id: 0}
+
+
+def test_the_home_is_removed(manifest: FolderManifest) -> None:
+    """When somebody removes the journal under a running engine, it is fenced, as if taken over."""
+    manifest.append([a_record()])
+    journal(manifest).unlink()
+    with pytest.raises(Fenced):
+        manifest.append([a_record()])
+
+
+# -- compaction --------------------------------------------------------------------------------------------------------
+def test_compaction_makes_it_small(manifest: FolderManifest) -> None:
+    """After compaction there is one line for each unfinished operation, and nothing of the rest."""
+    records = [a_record(f"/{n}") for n in range(10)]
+    for received in range(50):
+        manifest.append([after(r, received=received) for r in records])
+    manifest.append([after(r, phase="done") for r in records[5:]])
+    manifest.compact(records[:5])
+    assert len(journal(manifest).read_bytes().splitlines()) == 5
+    assert os.listdir(manifest.layout.journals) == [journal(manifest).name]
+    assert seen(manifest) == {r.id: 49 for r in records[:5]}
+
+
+def test_lines_of_a_newer_version_are_carried_along(manifest: FolderManifest) -> None:
+    """What a newer version wrote is never dropped: not by compaction, not by taking over, not by leaving."""
+    mine, theirs = a_record("/1"), a_record("/2")
+    newer = lines.encode(theirs, 5).replace(b'"format":1', b'"format":2')
+    manifest.append([mine])
+    with journal(manifest).open("ab") as file:
+        file.write(newer)
+    manifest.append([after(mine, received=1)])
+    manifest.compact([mine])
+    assert newer in journal(manifest).read_bytes()
+    manifest.end()
+    heir = FolderManifest(manifest.layout.home)
+    heir.begin()
+    got = heir.take_over(manifest.me.id)
+    assert got is not None
+    assert [r.id for r in got] == [mine.id]
+    heir.append([after(mine, epoch=2)])
+    heir.taken(manifest.me.id)
+    heir.append([after(mine, epoch=2, phase="canceled")])
+    heir.end()
+    left = [path.read_bytes() for path in Path(manifest.layout.journals).iterdir()]
+    assert newer in left
+    assert FolderManifest(manifest.layout.home).scan() == []
+
+
+def test_appending_beside_compaction(manifest: FolderManifest) -> None:
+    """Whatever is appended while a compaction runs is in the journal after it."""
+    records = [a_record(f"/{n}") for n in range(300)]
+    manifest.append(records)
+    stop = threading.Event()
+    trouble: list[BaseException] = []
+
+    def compact() -> None:
+        try:
+            while not stop.is_set():
+                manifest.compact(records)
+                manifest.sync()
+        except BaseException as error:
+            trouble.append(error)
+
+    thread = threading.Thread(target=compact)
+    thread.start()
+    try:
+        for received in range(400):
+            manifest.append([after(r, received=received) for r in records[received % 7 :: 7]])
+            if received % 100 == 99:
+                manifest.append([a_record(f"/late{received}")])
+    finally:
+        stop.set()
+        thread.join()
+    assert not trouble
+    found = seen(manifest)
+    expected = {r.id: max(n for n in range(400) if n % 7 == i % 7) for i, r in enumerate(records)}
+    assert {op_id: found[op_id] for op_id in expected} == expected
+    assert len(found) == len(records) + 4
+
+
+CALLS = ("open", "write", "fsync", "rename", "mkdir", "stat", "fstat", "pread", "link", "utime")
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC])
+@pytest.mark.parametrize("name", CALLS)
+def test_compaction_with_every_call_failing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, number: int
+) -> None:
+    """Whichever system call of a compaction fails, it raises or succeeds, and nothing is lost either way."""
+    for nth in itertools.count(1):
+        manifest = FolderManifest(tmp_path / f"{name}{nth}")
+        manifest.begin()
+        live, done = a_record("/live"), a_record("/done")
+        manifest.append([live, done, after(live, received=3), after(done, phase="done")])
+        calls = itertools.count(1)
+        real: Callable[..., Any] = getattr(os, name)
+
+        def maybe(*args: Any, calls: Iterator[int] = calls, nth: int = nth, real: Any = real, **more: Any) -> Any:
+            if next(calls) == nth:
+                raise OSError(number, os.strerror(number))
+            return real(*args, **more)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, name, maybe)
+            try:
+                manifest.compact([live])
+            except TransferError:
+                pass
+        check_nothing_lost(manifest, live, done)
+        manifest.append([after(live, received=4)])
+        assert seen(manifest)[live.id] == 4
+        manifest.compact([live])
+        check_nothing_lost(manifest, live, done)
+        manifest.end()
+        if next(calls) <= nth:  # it was not called that often
+            break
+    assert nth > 1 or name in ("link", "mkdir", "stat", "utime")
+
+
+def check_nothing_lost(manifest: FolderManifest, live: Record, done: Record) -> None:
+    """The live one is in the journals; the finished one there or in the history."""
+    reader = FolderManifest(manifest.layout.home)
+    found = reader.finished(done.spec.destination)
+    assert found is not None
+    assert found.id == done.id
+    assert seen(manifest)[live.id] >= 3
+
+
+def test_taken_over_in_the_middle_of_compaction(manifest: FolderManifest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An owner that slept between its check and its rename, and was taken over then, does not come back to life."""
+    record = a_record()
+    manifest.append([record])
+    heir = "f" * 16
+    rename = os.rename
+
+    def sleepy(source: str, target: str) -> None:
+        if target == str(journal(manifest)):
+            rename(target, manifest.layout.journal(manifest.me.id, heir))
+        rename(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "rename", sleepy)
+        with pytest.raises(Fenced):
+            manifest.compact([record])
+    assert not journal(manifest).exists()
+    with pytest.raises(Fenced):
+        manifest.append([record])
+    (found,) = FolderManifest(manifest.layout.home).scan()
+    assert found.owner == heir
+
+
+def test_a_rename_whose_answer_is_lost(manifest: FolderManifest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over NFS a rename may have happened although it failed: what lies there counts."""
+    record = a_record()
+    manifest.append([record, after(record, received=3)])
+    rename = os.rename
+
+    def lossy(source: str, target: str) -> None:
+        rename(source, target)
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "rename", lossy)
+        manifest.compact([record])
+    manifest.append([after(record, received=4)])
+    assert seen(manifest) == {record.id: 4}
+
+
+def test_little_is_not_worth_it(manifest: FolderManifest) -> None:
+    """A short journal is left as it is, however much of it is past."""
+    record = a_record()
+    manifest.append([record] * 100)
+    assert journal(manifest).stat().st_size < LITTLE
+    assert not manifest.bulky
+
+
+# -- the process -------------------------------------------------------------------------------------------------------
+def test_a_forked_child_is_inert(manifest: FolderManifest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A forked child can neither write its parent's journal nor end it."""
+    manifest.append([a_record()])
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "getpid", lambda: -1)
+        with pytest.raises(ForkedError):
+            manifest.append([a_record()])
+    assert len(seen(manifest)) == 1
+
+
+def test_a_forked_child_that_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A forked child that leaves takes nothing of its parent's away."""
+    manifest = FolderManifest(tmp_path / "home")
+    manifest.begin()
+    record = a_record("/d", "done")
+    manifest.append([record])
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "getpid", lambda: -1)
+        manifest.end()
+    assert journal(manifest).exists()
+    assert manifest._owners.known(manifest.me.id)
