@@ -44,7 +44,9 @@ class Followed(msgspec.Struct):
 class Later(Protocol):
     """How a worker's finding comes back to the loop."""
 
-    def __call__(self, call: Callable[[], None]) -> None: ...
+    def __call__(self, call: Callable[[], None]) -> None:
+        """Have ``call`` made on the loop."""
+        ...
 
 
 def standing(found: Found, me: str) -> str:

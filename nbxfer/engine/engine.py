@@ -164,7 +164,7 @@ class Engine:
             except Fenced as error:
                 self.dispatcher.answer(reply, error)
                 raise
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 -- whoever asked gets it, whatever it is
                 self.dispatcher.answer(reply, error)
         if now >= self._next_checkpoint:
             self._next_checkpoint = now + 1.0

@@ -6,7 +6,6 @@ These run on worker threads, at most one at a time for each job.
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable
 
 import msgspec
@@ -16,7 +15,7 @@ from nbxfer.core import events as ev
 from nbxfer.core import faults
 from nbxfer.core import plan as planning
 from nbxfer.core.faults import Fault
-from nbxfer.core.probe import same_version
+from nbxfer.core.probe import Probe, same_version
 from nbxfer.core.ranges import BLOCK, RangeSet
 from nbxfer.core.record import Before, Published
 from nbxfer.engine import recheck
@@ -90,15 +89,18 @@ def _probe(job: Job, action: do.Probe) -> ev.Event:
         assert before is not None
         return ev.Unchanged(action.serial, before.published(job.spec.destination, revalidated=True))
     probe = stream.probe
-    if before is not None and before.ours and not job.held:
-        # A server without conditional requests: the same version said in another way.
-        if same_version(before.validator, probe.validator) and probe.size in (None, before.size):
-            stream.close()
-            return ev.Unchanged(action.serial, before.published(job.spec.destination, revalidated=True))
+    if before is not None and before.ours and not job.held and _is_that(before, probe):
+        stream.close()
+        return ev.Unchanged(action.serial, before.published(job.spec.destination, revalidated=True))
     job.park(stream)
     if stream.restarted:
         job.held = RangeSet()
     return ev.Probed(action.serial, probe, job.held, restarted=stream.restarted)
+
+
+def _is_that(before: Before, probe: Probe) -> bool:
+    """Say whether a server without conditional requests has said "unchanged" in its own way."""
+    return bool(same_version(before.validator, probe.validator)) and probe.size in (None, before.size)
 
 
 def _already_there(job: Job, before: Before) -> Published | None:
@@ -178,21 +180,12 @@ def _verify(job: Job, action: do.Verify) -> ev.Event:
 
 
 def _commit(job: Job, action: do.Commit) -> ev.Event:
-    try:
-        published = job.sink.publish(action.epoch, action.seal, job.before)
-    except DestinationExists:
-        # Two of us may have worked on the same thing where claims could not tell: the first to publish wins.
-        path = job.spec.destination
-        if job.part is None or not recheck.same_bytes(job.part, path, action.seal.size):
-            raise
-        job.sink.discard()
-        published = Published(path, action.seal.size, os.stat(path).st_mtime_ns)
+    job.close_part()  # first: what is renamed while open leaves a ghost on NFS
+    done = job.sink.publish(action.epoch, action.seal, job.before)
     job.close()
     job.manifest.forget_blocks(job.op_id)
-    return ev.Committed(
-        action.serial,
-        Published(published.path, published.size, published.mtime_ns, action.by, published.atomic),
-    )
+    published = Published(done.path, done.size, done.mtime_ns, action.by, done.atomic)
+    return ev.Committed(action.serial, published)
 
 
 def _discard(job: Job, action: do.Discard) -> ev.Event:

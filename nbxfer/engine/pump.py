@@ -1,8 +1,8 @@
 """Bytes from an open stream into a part, block by block; runs on a worker thread.
 
 Large reads into a reused buffer and positional writes: both release the GIL. A block is written when it is full, or
-four times a second with what has come (a row may vouch for the first bytes of a block), so that a kill costs little on slow
-lines too. The row follows the write, never the other way round.
+four times a second with what has come (a row may vouch for the first bytes of a block), so that a kill costs little
+on slow lines too. The row follows the write, never the other way round.
 """
 
 from __future__ import annotations

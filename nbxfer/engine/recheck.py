@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import os
 
 import crc32c
 
 from nbxfer.core.ranges import BLOCK, RangeSet
 from nbxfer.engine.job import Job
-from nbxfer.errors import StorageFailed
+from nbxfer.errors import NoSpace, StorageFailed
 from nbxfer.manifest.base import Row, good_ranges
 from nbxfer.sinks.base import Part
 from nbxfer.sources.base import Stopped
@@ -35,6 +34,7 @@ def reopen(job: Job, epoch: int, fresh_since: int) -> None:
 
 
 def true_rows(job: Job, part: Part, epochs: list[int]) -> list[Row]:
+    """Give, for every block, the longest row of these epochs that the disk agrees with. Raises Stopped."""
     candidates: dict[int, list[Row]] = {}
     for e in reversed(epochs):
         for row in job.manifest.read_blocks(job.op_id, e):
@@ -52,6 +52,7 @@ def true_rows(job: Job, part: Part, epochs: list[int]) -> list[Row]:
 
 
 def digest(job: Job, part: Part, size: int, checksum: str) -> str:
+    """Give the checksum of a part, by the algorithm that ``checksum`` names. Raises Stopped."""
     algorithm = checksum.split(":", 1)[0]
     digest = hashlib.new(algorithm)
     for start in range(0, size, BLOCK):
@@ -61,25 +62,13 @@ def digest(job: Job, part: Part, size: int, checksum: str) -> str:
     return f"{algorithm}:{digest.hexdigest()}"
 
 
-def same_bytes(part: Part, path: str, size: int) -> bool:
-    try:
-        if os.path.islink(path) or not os.path.isfile(path) or os.path.getsize(path) != size:
-            return False
-        with open(path, "rb") as file:
-            return all(file.read(BLOCK) == part.read_at(start, BLOCK) for start in range(0, size, BLOCK))
-    except OSError:
-        return False
-
-
 def sync(job: Job) -> None:
-    """Sync the part; one that could not be synced is not believed again, for the cache may call it clean (fsync(2))."""
+    """Sync the part. One that could not be synced is closed: what is opened again is read before it is believed."""
     assert job.part is not None
     try:
         job.part.sync()
-    except StorageFailed:
+    except (NoSpace, StorageFailed):
         job.close_part()
-        job.sink.discard()
-        job.manifest.forget_blocks(job.op_id)
         raise
 
 

@@ -125,11 +125,8 @@ class Work:
 
         def look() -> None:
             room = sink.room()
-            if room is None or (tried == 0 and room > action.need):
-                met = tried >= ROOM_TRIES
-            else:
-                met = room > action.need
-            if met:
+            # Not at the first look: where a write has just failed, "there is room" may be a quota's word.
+            if tried >= (ROOM_TRIES if room is None else 1) and (room is None or room > action.need):
                 self.post(op.id, ev.ConditionMet(action.serial))
 
         def again() -> None:

@@ -64,13 +64,19 @@ def _is_terminal(stream: TextIO | None) -> bool:
 class Bar:
     """Shows what ``look`` gives; made, refreshed and closed by the one thread that waits.
 
-    ``stream`` is where a bar is drawn (default: standard error); ``clock`` gives seconds.
+    ``stream`` is where a bar is drawn (default: standard error); ``clock`` gives seconds. With ``say_why`` False the
+    last line of a failed operation only says that it failed: somebody else will say why.
     """
 
     def __init__(
-        self, look: Look, *, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        look: Look,
+        *,
+        stream: TextIO | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        say_why: bool = True,
     ) -> None:
-        self._look, self._stream, self._clock = look, stream, clock
+        self._look, self._stream, self._clock, self._say_why = look, stream, clock, say_why
         self._mode = mode(stream)
         self._every = 0.5 if in_notebook() else 0.1
         self._began = self._logged = clock()
@@ -147,19 +153,21 @@ class Bar:
         over = all(s.phase not in LIVE for s in snapshots)
         took = f" in {words.time_words(self._clock() - self._began)}" if last and over and self._come else ""
         if len(snapshots) == 1:
-            return words.name_words(snapshots[0]), _one(snapshots[0], took, moving=not last)
+            brief = last and not self._say_why and snapshots[0].phase is Phase.FAILED
+            return words.name_words(snapshots[0]), _one(snapshots[0], took, moving=not last, brief=brief)
         return _count_words(snapshots), _many(snapshots, took, moving=not last)
 
 
 # -- words ---------------------------------------------------------------------------------------------------------
-def _one(snapshot: Snapshot, took: str, *, moving: bool) -> str:
+def _one(snapshot: Snapshot, took: str, *, moving: bool, brief: bool) -> str:
     amount = words.amount_words(snapshot.received, snapshot.total)
     if snapshot.phase is Phase.RUNNING and snapshot.rate is not None and snapshot.owner != "orphaned":
         if not moving:  # whoever stops looking is promised nothing
             return amount
         return ", ".join(filter(None, (amount, words.rate_words(snapshot.rate), words.eta_words(snapshot.eta))))
     known = snapshot.received or snapshot.total
-    return f"{amount if known else ''}{took}{', ' if known else ''}{words.status_words(snapshot, time.time())}"
+    status = words.state_words(snapshot) if brief else words.status_words(snapshot, time.time())
+    return f"{amount if known else ''}{took}{', ' if known else ''}{status}"
 
 
 def _count_words(snapshots: Sequence[Snapshot]) -> str:

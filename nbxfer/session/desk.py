@@ -219,7 +219,7 @@ class Session:
         raise InvalidRequest(f"There is no operation {op_id!r} any more.", hint="See nbxfer.operations(scope='all').")
 
     def ask_for(self, op_id: str) -> None:
-        """Ask the living kernel that runs an operation to hand it over; it goes on here. Raises InvalidTransferState."""
+        """Ask the living kernel that runs an operation to hand it over, to go on here. Raises InvalidTransferState."""
         found = self._found(op_id)
         self._engine.call(lambda: self._engine.custody.ask(found))
 

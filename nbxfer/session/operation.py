@@ -52,7 +52,7 @@ class Operation:
 
     @property
     def progress(self) -> Snapshot:
-        """The snapshot: ``received``, ``total``, ``rate``, ``eta``, ``fraction``, ``restarted``, ``integrity`` …"""
+        """The snapshot, with ``received``, ``total``, ``rate``, ``eta``, ``fraction``, ``restarted``, ``integrity``."""
         return self.snapshot
 
     @property

@@ -97,6 +97,17 @@ def _check(options: Options) -> None:
     options.checksum = checksum(options.checksum)
     options.recoverable = _codes(options.recoverable)
     options.secret_query = _words("secret_query", options.secret_query)
+    _check_numbers(options)
+    if options.retry is not None and not isinstance(options.retry, Retry):
+        raise InvalidRequest(
+            f"retry={options.retry!r} is no policy.", hint="Give nbxfer.Retry(tries=…, base=…, cap=…)."
+        )
+    if not isinstance(options.start, bool):
+        raise InvalidRequest(f"start={options.start!r} is neither True nor False.")
+    options.verify = _trust(options.verify)
+
+
+def _check_numbers(options: Options) -> None:
     for name in ("expect_size", "timeout"):
         value = getattr(options, name)
         if value is None:
@@ -107,22 +118,17 @@ def _check(options: Options) -> None:
         raise InvalidRequest(f"expect_size={options.expect_size!r} is not a whole number of bytes.")
     if options.timeout == 0:
         raise InvalidRequest("timeout=0 would let nothing through.", hint="Give seconds, or leave it out.")
-    if options.retry is not None and not isinstance(options.retry, Retry):
-        raise InvalidRequest(
-            f"retry={options.retry!r} is no policy.", hint="Give nbxfer.Retry(tries=…, base=…, cap=…)."
-        )
-    if not isinstance(options.start, bool):
-        raise InvalidRequest(f"start={options.start!r} is neither True nor False.")
-    verify = options.verify
-    if not isinstance(verify, bool):
-        try:
-            options.verify = verify = os.fspath(verify)
-        except TypeError:
-            raise InvalidRequest(
-                f"verify={verify!r} is neither True, False nor a path.", hint="Give the path of a CA bundle."
-            ) from None
-        if not os.path.exists(verify):
-            raise InvalidRequest(f"The CA bundle {verify!r} does not exist.", hint="Correct verify=, or leave it out.")
+
+
+def _trust(verify: object) -> bool | str:
+    if isinstance(verify, bool):
+        return verify
+    if not isinstance(verify, str | os.PathLike):
+        raise InvalidRequest(f"verify={verify!r} is neither True, False nor a path.", hint="Give a CA bundle's path.")
+    path = os.fspath(verify)
+    if not isinstance(path, str) or not os.path.exists(path):
+        raise InvalidRequest(f"The CA bundle {path!r} does not exist.", hint="Correct verify=, or leave it out.")
+    return path
 
 
 def _list(words: Iterable[str]) -> str:

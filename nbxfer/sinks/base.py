@@ -19,7 +19,10 @@ class Part(Protocol):
         ...
 
     def sync(self) -> None:
-        """Return when what was written is on the disk. Any error makes the part untrusted (StorageFailed)."""
+        """Return when what was written is on the disk.
+
+        After StorageFailed or NoSpace the part refuses everything until it is reopened.
+        """
         ...
 
     def truncate(self, size: int) -> None:
@@ -27,7 +30,7 @@ class Part(Protocol):
         ...
 
     def seal(self, size: int, digest: str | None) -> Seal:
-        """Give what the committing record says of this part."""
+        """Give what the committing record says of this part. Raises StorageFailed when it is shorter than ``size``."""
         ...
 
     def close(self) -> None:
@@ -41,7 +44,8 @@ class Sink(Protocol):
     def create(self, epoch: int, size: int | None) -> Part:
         """Begin an empty part of ``epoch``; parts of older epochs are removed.
 
-        Checks free space for ``size`` bytes first. Raises NoSpace, AccessDenied, StorageFailed.
+        Checks free space for ``size`` bytes first. Raises NoSpace, AccessDenied, StorageFailed; InvalidRequest for a
+        name that the file system cannot hold.
         """
         ...
 

@@ -12,7 +12,7 @@ import msgspec
 from nbxfer.core.policy import Patience
 from nbxfer.core.probe import Probe, Want
 from nbxfer.errors import NetworkError, WebErrorStatus
-from nbxfer.sources.answer import Ask, AskAgain, Refuse, Reply, Take, Unchanged, judge
+from nbxfer.sources.answer import Ask, Refuse, Reply, Take, Unchanged, judge
 from nbxfer.sources.base import Stop, Stopped
 from nbxfer.wire.access import Access
 from nbxfer.wire.client import Answer, Client
@@ -51,21 +51,16 @@ class HttpSource:
         ask = Ask.first(want)
         while True:
             answer = self._client.get(ask.headers(), tick)
-            try:
-                verdict = judge(self._as_sent(ask, answer), self._reply(answer))
-                if isinstance(verdict, Take):
-                    return HttpStream(answer, verdict, tick)
-            except BaseException:
-                answer.close()
-                raise
+            verdict = judge(self._as_sent(ask, answer), self._reply(answer))
+            if isinstance(verdict, Take):
+                return HttpStream(answer, verdict, tick)
             answer.close()
-            match verdict:
-                case Unchanged():
-                    return None
-                case Refuse(error):
-                    raise error
-                case AskAgain(ask, why):
-                    log.debug("%s: %s", self._where, why)
+            if isinstance(verdict, Unchanged):
+                return None
+            if isinstance(verdict, Refuse):
+                raise verdict.error
+            ask = verdict.ask
+            log.debug("%s: %s", self._where, verdict.why)
 
     @staticmethod
     def _as_sent(ask: Ask, answer: Answer) -> Ask:

@@ -61,9 +61,6 @@ class Answer:
         """Let the line go: back to the pool when the body has been read to its end. Never raises."""
         self._body.close()
 
-    def __repr__(self) -> str:
-        return f"<Answer {self.status} {self.safe_url}>"
-
 
 class Client:
     """Asks the source that ``access`` leads to. Blocking; several threads may ask at once."""

@@ -15,6 +15,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import trustme
@@ -75,8 +76,8 @@ def main() -> None:
                 url = nginx.url("/big.bin", secure=secure)
                 ours, curls = [], []
                 for _ in range(ROUNDS):
-                    ours.append(_timed(lambda u=url: _ours(u, ca, buffer), resource.RUSAGE_SELF, size))
-                    curls.append(_timed(lambda u=url: _curl(u, ca), resource.RUSAGE_CHILDREN, size))
+                    ours.append(_timed(partial(_ours, url, ca, buffer), resource.RUSAGE_SELF, size))
+                    curls.append(_timed(partial(_curl, url, ca), resource.RUSAGE_CHILDREN, size))
                 (speed, cpu), (theirs, their_cpu) = (
                     [statistics.median(column) for column in zip(*rows, strict=True)] for rows in (ours, curls)
                 )

@@ -7,7 +7,6 @@ import time
 from itertools import count
 from typing import Any
 
-from nbxfer.board import Board
 from nbxfer.core.faults import Fault, Remedy
 from nbxfer.core.phases import Phase, Stall
 from nbxfer.core.record import Published
@@ -113,4 +112,4 @@ def many(number: int = 10_000) -> list[Snapshot]:
     ]
 
 
-__all__ = ["Board", "PanelDesk", "every_state", "many", "op"]
+__all__ = ["PanelDesk", "every_state", "many", "op"]

@@ -270,6 +270,25 @@ def test_the_writer_is_a_thread_of_its_own(said: list[Any], kernel: FakeKernel) 
     assert not threads[0].is_alive()
 
 
+def test_the_totals_are_of_what_goes_on() -> None:
+    """The header adds up what is wanted; its time left is never shorter than the slowest one's."""
+    slow = snapshot("1", received=10_000_000, total=20_000_000, rate=1e6, eta=10.0)
+    fast = snapshot("2", received=0, total=9_000_000, rate=9e6, eta=1.0)
+    lost = snapshot("3", Phase.FAILED, received=7, total=9)
+    desk = FakeSession([slow, fast, lost])
+    line = Line(desk)
+    line.feed.hello()
+    (message,) = line.steps(0.2)
+    assert message["sum"] == {"size": "10.0 of 29.0 MB", "rate": "10.0 MB/s", "left": "10 s left", "fraction": 0.3448}
+    desk.show(snapshot("4", Phase.QUEUED))
+    (message,) = line.steps(0.2)
+    assert message["sum"] == {"size": "10.0 MB", "rate": "10.0 MB/s", "left": "", "fraction": None}
+    for op_id in "1234":
+        desk.change(op_id, Phase.CANCELED, rate=None, eta=None)
+    message = line.steps(0.5)[-1]
+    assert message["sum"] == {"size": "", "rate": "", "left": "", "fraction": None}
+
+
 # -- what it hears -------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("verb", sorted(rows.VERBS))
 def test_verbs_reach_the_desk(said: list[Any], kernel: FakeKernel, verb: str) -> None:

@@ -78,7 +78,9 @@ class Nginx:
         )
         deadline = time.monotonic() + 10
         while True:
-            assert self._process.poll() is None and time.monotonic() < deadline, (self.run / "error.log").read_text()
+            alive = self._process.poll() is None
+            assert alive, (self.run / "error.log").read_text()
+            assert time.monotonic() < deadline
             try:
                 socket.create_connection(("127.0.0.1", self.http), 1).close()
                 return self

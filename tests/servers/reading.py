@@ -39,9 +39,9 @@ def opened(src: HttpSource, want: Want | None = None) -> Stream:
     return stream
 
 
-def read_all(stream: Stream, piece: int = 65536) -> bytes:
-    """Read to the end, and close."""
-    whole, view = bytearray(), memoryview(bytearray(piece))
+def read_all(stream: Stream, piece: int = 65536, into: bytearray | None = None) -> bytes:
+    """Read to the end, and close; ``into`` has what came, in any case."""
+    whole, view = bytearray() if into is None else into, memoryview(bytearray(piece))
     try:
         while got := stream.read_into(view):
             whole += view[: max(got, 0)]

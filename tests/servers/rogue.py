@@ -88,10 +88,10 @@ Script = Callable[[Asked, Wire], None]
 
 
 class Rogue:
-    """Serves ``script`` on a free port of 127.0.0.1 while it is entered; a thread for each connection."""
+    """Serves ``script`` on a free port of ``host`` while it is entered; a thread for each connection."""
 
-    def __init__(self, script: Script, tls: ssl.SSLContext | None = None) -> None:
-        self.script, self._tls = script, tls
+    def __init__(self, script: Script, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
+        self.script, self._tls, self._host = script, tls, host
         self.asked: list[Asked] = []
         self.connections = 0
         self.goodbye = False  # whether TLS connections end as they should, also when they are closed by a script
@@ -102,7 +102,7 @@ class Rogue:
         self._open: set[socket.socket] = set()
 
     def __enter__(self) -> Self:
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self._listener = socket.create_server((self._host, 0), backlog=128)
         self._listener.settimeout(0.05)
         self.port: int = self._listener.getsockname()[1]
         self._start(self._accept)
@@ -144,6 +144,7 @@ class Rogue:
     def _serve(self, sock: socket.socket, number: int) -> None:
         try:
             sock.settimeout(30)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._tls is not None:
                 sock = self._tls.wrap_socket(sock, server_side=True)
             with self._lock:

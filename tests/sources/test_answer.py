@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nbxfer.core.probe import Validator, Want
-from nbxfer.errors import AccessDenied, BadAnswer, ServerBusy, SourceNotFound, WebErrorStatus
+from nbxfer.errors import AccessDenied, BadAnswer, ServerBusy, SourceNotFound, TransferError, WebErrorStatus
 from nbxfer.sources.answer import Ask, AskAgain, Refuse, Reply, Take, Unchanged, judge
 
 V = Validator("etag", '"v1"')
@@ -49,7 +47,7 @@ def again(verdict: object) -> Ask:
     return verdict.ask
 
 
-def refused(verdict: object) -> Any:
+def refused(verdict: object) -> TransferError:
     """Give the error."""
     assert isinstance(verdict, Refuse), verdict
     return verdict.error
@@ -267,7 +265,7 @@ def test_a_coded_whole(coding: str) -> None:
     """A coded body is not the file: refused, with what to do."""
     error = refused(judge(Ask.first(Want()), whole(f"Content-Encoding: {coding}")))
     assert type(error) is BadAnswer
-    assert "Content-Encoding" in error.hint
+    assert "Content-Encoding" in (error.hint or "")
 
 
 @pytest.mark.parametrize(

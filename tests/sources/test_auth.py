@@ -84,9 +84,11 @@ def test_flows_of_ones_own() -> None:
 
 def test_a_challenge_that_makes_no_sense() -> None:
     """A challenge that cannot be read is a bad answer."""
-    with Rogue(lambda _, wire: wire.answer(401, b"", "WWW-Authenticate: Digest nonsense")) as server:
-        with pytest.raises(BadAnswer):
-            opened(source(access(server.url(), auth=httpx.DigestAuth("u", "p"))))
+    with (
+        Rogue(lambda _, wire: wire.answer(401, b"", "WWW-Authenticate: Digest nonsense")) as server,
+        pytest.raises(BadAnswer),
+    ):
+        opened(source(access(server.url(), auth=httpx.DigestAuth("u", "p"))))
 
 
 def test_a_reference_that_leads_nowhere() -> None:

@@ -33,7 +33,7 @@ NOW = 1793613600.0  # the same, in Unix time
     ],
 )
 def test_validators(headers: list[tuple[str, str]], expected: Validator | None) -> None:
-    """A strong tag, else a tag that is only good for telling apart, else a date that is a second old (RFC 9110 §8.8)."""
+    """A strong tag, else a tag that only tells apart, else a date that is a second old (RFC 9110 §8.8)."""
     assert metadata.validator(headers) == expected
 
 

@@ -13,11 +13,13 @@ import trustme
 from nbxfer.core.probe import Validator, Want
 from nbxfer.core.url import CROSS_ORIGIN_HEADERS
 from nbxfer.errors import BadAnswer, TransferError, WebErrorStatus
+from nbxfer.sources.http import HttpSource
 from nbxfer.wire import dial
 from nbxfer.wire.access import Access, access
 from nbxfer.wire.credentials import Basic, Bearer
+from nbxfer.wire.pool import Pool
 from nbxfer.wire.redirects import follow
-from tests.servers.reading import fetch, opened, source
+from tests.servers.reading import fetch, opened, read_all, source
 from tests.servers.rogue import Asked, Rogue, Script, Wire, honest
 
 DATA = bytes(range(256)) * 100
@@ -102,7 +104,7 @@ def test_no_secret_leaves_its_origin(
     }[other]
     secret = canary("secret")
     ways: list[Callable[[str], Access]] = [
-        *(lambda u, h=h: access(u, headers=[(h, secret)], verify=ca) for h in SECRET_HEADERS),  # type: ignore[misc]
+        *(lambda u, h=h: access(u, headers=[(h, secret)], verify=ca) for h in SECRET_HEADERS),
         lambda u: access(u, auth=("user", secret), verify=ca),
         lambda u: access(u, auth=Bearer(secret), verify=ca),
         lambda u: access(u, auth=httpx.DigestAuth("user", secret), verify=ca),
@@ -250,17 +252,30 @@ def test_bodies_of_redirects_are_not_read() -> None:
 
 
 def test_from_the_internet_into_a_private_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server on the public internet may not send us to this machine or its network; its own origin it may name."""
-    with Rogue(honest(DATA)) as inner, Rogue(to(inner.url)) as outer:
-        assert fetch(outer.url("/start"))[1] == DATA  # from private to private is nobody's business
-        real = dial.is_public
-        # Let the outer server seem to be on the internet: once when it is dialled, never for the inner one.
-        answers = iter([True])
-        monkeypatch.setattr(dial, "is_public", lambda address: next(answers, None) or real(address))
-        inner.asked.clear()
-        with pytest.raises(BadAnswer, match="private network"):
-            opened(source(outer.url("/start")))
-        assert not inner.asked
+    """A server on the public internet may not send us to this machine or its network, by no connection."""
+    public: set[str] = set()
+    monkeypatch.setattr(dial, "is_public", lambda address: address in public)
+    pool = Pool()
+    with Rogue(honest(DATA)) as inner, Rogue(lambda *_: None, host="127.0.0.2") as outer:
+        outer.script = to(inner.url)
+        way = access(outer.url("/start", "127.0.0.2"))
+        inner_way = access(inner.url())
+        for seen_as_public, asked in ((set(), True), ({"127.0.0.2"}, False), ({"127.0.0.1", "127.0.0.2"}, True)):
+            public |= seen_as_public
+            # A connection to the inner server, open from before, is no way round.
+            for kept in (False, True):
+                if kept:
+                    read_all(opened(HttpSource(inner_way, pool=pool)))
+                inner.asked.clear()
+                if asked:
+                    assert read_all(opened(HttpSource(way, pool=pool))) == DATA
+                else:
+                    with pytest.raises(BadAnswer, match="private network"):
+                        opened(HttpSource(way, pool=pool))
+                assert bool(inner.asked) is asked
+                pool.close()
+                pool = Pool()
+    pool.close()
 
 
 @pytest.mark.parametrize(

@@ -23,14 +23,16 @@ HEAD = b"HTTP/1.1 200 OK\r\n"
 
 def test_cut_off() -> None:
     """A body that is shorter than promised is a broken connection; what came is right."""
-    with Rogue(lambda _, wire: (wire.answer(200, DATA[:1000], length=N), wire.close())[1]) as server:
+
+    def script(_: Asked, wire: Wire) -> None:
+        wire.answer(200, DATA[:1000], length=N)
+        wire.close()
+
+    got = bytearray()
+    with Rogue(script) as server:
         stream = opened(source(server.url()))
-        got = bytearray()
-        view = memoryview(bytearray(4096))
         with pytest.raises(NetworkError) as caught:
-            while n := stream.read_into(view):
-                got += view[: max(n, 0)]
-        stream.close()
+            read_all(stream, into=got)
     assert caught.value.status == WebErrorStatus.CONNECTION_ABORTED
     assert bytes(got) == DATA[:1000]
 
@@ -70,7 +72,12 @@ def test_surplus(extra: int, late: bool) -> None:
 def test_no_length() -> None:
     """A body without length ends with the connection: given, but not proven."""
     with Rogue(lambda _, wire: wire.answer(200, DATA, length=None)) as server:
-        stream, body = fetch(server.url())
+        stream = opened(source(server.url()))
+        body, view = bytearray(), memoryview(bytearray(100_000))
+        while n := stream.read_into(view):
+            body += view[: max(n, 0)]
+        assert stream.read_into(view) == 0  # and it stays so
+        stream.close()
     assert (body, stream.length_proven, stream.probe.size) == (DATA, False, None)
 
 
@@ -162,14 +169,24 @@ def test_not_http(first: bytes) -> None:
 @pytest.mark.parametrize("early", [b"", b"HTTP/1.1 20", HEAD + b"Content-Le"])
 def test_closed_before_the_answer(early: bytes) -> None:
     """A connection that closes before the head is whole is a broken one."""
-    with Rogue(lambda _, wire: (wire.send(early), wire.close())[1]) as server, pytest.raises(NetworkError):
+
+    def script(_: Asked, wire: Wire) -> None:
+        wire.send(early)
+        wire.close()
+
+    with Rogue(script) as server, pytest.raises(NetworkError):
         fetch(server.url())
 
 
 def test_early_hints() -> None:
     """Interim answers (100, 103) are not the answer."""
     hints = b"HTTP/1.1 100 Continue\r\n\r\n" + b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" * 15
-    with Rogue(lambda _, wire: (wire.send(hints), wire.answer(200, DATA))[1]) as server:
+
+    def script(_: Asked, wire: Wire) -> None:
+        wire.send(hints)
+        wire.answer(200, DATA)
+
+    with Rogue(script) as server:
         assert fetch(server.url())[1] == DATA
 
 
@@ -182,8 +199,7 @@ def test_hints_without_end() -> None:
             wire.send(hint)
 
     def slow(_: Asked, wire: Wire) -> None:
-        for _ in range(10):
-            wire.drip(hint, 0.02)
+        wire.drip(hint * 10, 0.02)
 
     with Rogue(fast) as server, pytest.raises(BadAnswer):
         fetch(server.url())
@@ -208,9 +224,16 @@ def test_no_answer_in_time(said: bytes) -> None:
 
 def test_drip() -> None:
     """One byte each 0.3 s: reading comes back each 0.1 s with what there is, for the caller to look at its clock."""
-    with Rogue(lambda _, wire: (wire.answer(200, b"", length=3), wire.drip(b"abc", 0.3))[1]) as server:
+
+    def script(_: Asked, wire: Wire) -> None:
+        wire.answer(200, b"", length=3)
+        wire.drip(b"abc", 0.3)
+
+    got: list[int] = []
+    took: list[float] = []
+    with Rogue(script) as server:
         stream = opened(source(server.url()))
-        view, got, took = memoryview(bytearray(10)), [], []
+        view = memoryview(bytearray(10))
         while not got or got[-1] != 0:
             start = time.monotonic()
             got.append(stream.read_into(view))
@@ -390,3 +413,32 @@ def test_errors_leave_no_connection_open(recwarn: pytest.WarningsRecorder) -> No
         while server.open_connections and time.monotonic() < deadline:
             time.sleep(0.01)
         assert not server.open_connections
+
+
+def test_stop_on_a_kept_connection() -> None:
+    """Told to stop while a kept connection is silent, it comes home, and that connection is not kept."""
+    stop = threading.Event()
+
+    def script(asked: Asked, wire: Wire) -> None:
+        if asked.number:
+            stop.set()
+            return wire.hang()
+        return honest(DATA)(asked, wire)
+
+    with Rogue(script) as server:
+        src = source(server.url())
+        read_all(opened(src))
+        with pytest.raises(Stopped):
+            src.open(Want(), stop)
+
+
+def test_what_is_shown() -> None:
+    """The reprs are lines for people, without a query."""
+    with Rogue(honest(DATA)) as server:
+        src = source(server.url("/a.bin?token=hush"))
+        stream = opened(src, Want(start=5))
+        shown = f"{src!r} {stream!r}"
+        stream.close()
+    assert "a.bin" in shown
+    assert "from byte 5" in shown
+    assert "hush" not in shown

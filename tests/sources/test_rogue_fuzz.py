@@ -246,7 +246,11 @@ def _check(want: Want, world: World, stream: Stream, got: bytes, error: Transfer
 def test_right_bytes_or_our_error(batch: int) -> None:
     """500 rounds of seeded mischief: right bytes or a TransferError; a body of two versions never."""
     worlds: list[World] = []
-    with Rogue(lambda asked, wire: worlds[-1].serve(asked, wire)) as server:
+
+    def script(asked: Asked, wire: Wire) -> None:
+        worlds[-1].serve(asked, wire)
+
+    with Rogue(script) as server:
         src = HttpSource(access(server.url()), PATIENCE)
         for seed in range(batch * BATCH, (batch + 1) * BATCH):
             dice = random.Random(seed)
@@ -256,8 +260,7 @@ def test_right_bytes_or_our_error(batch: int) -> None:
             want = _want(dice, world)
             try:
                 stream = src.open(want, GO_ON)
-            except TransferError as error:
-                assert error.message.endswith("."), seed
+            except TransferError:
                 continue
             assert stream is not None, seed
             got, failed = _read(stream, dice)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import ssl
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -25,8 +26,8 @@ def _context(leaf: trustme.LeafCert) -> ssl.SSLContext:
     return context
 
 
-def _ago(days: int) -> datetime.datetime:
-    return datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=days)
+def _ago(days: int) -> dt.datetime:
+    return dt.datetime.now(dt.UTC) - dt.timedelta(days=days)
 
 
 def _refusal(leaf: trustme.LeafCert, verify: str | bool, host: str = "127.0.0.1") -> CertificateRefused:
@@ -42,11 +43,18 @@ def _refusal(leaf: trustme.LeafCert, verify: str | bool, host: str = "127.0.0.1"
     return error
 
 
-def test_trusted(authority: trustme.CA, ca: str) -> None:
+def test_trusted(authority: trustme.CA, ca: str, tmp_path: Path) -> None:
     """A certificate for the host from a trusted authority is good; the bundle may be a file or a folder."""
     with Rogue(honest(DATA), _context(authority.issue_cert("127.0.0.1", "localhost"))) as server:
         assert fetch(access(server.url(), verify=ca))[1] == DATA
         assert fetch(access(server.url(host="localhost"), verify=ca))[1] == DATA
+        folder = tmp_path / "ca"
+        folder.mkdir()
+        name = subprocess.run(
+            ["openssl", "x509", "-noout", "-hash", "-in", ca], check=True, capture_output=True, text=True
+        ).stdout.strip()
+        (folder / f"{name}.0").write_bytes(Path(ca).read_bytes())
+        assert fetch(access(server.url(), verify=str(folder)))[1] == DATA
 
 
 def test_wrong_host(authority: trustme.CA, ca: str) -> None:
@@ -104,19 +112,19 @@ def test_a_bundle_that_is_none(tmp_path: Path) -> None:
 
 @pytest.mark.servers
 def test_no_tls_there(nginx: Nginx, ca: str) -> None:
-    """https to a server that speaks plain http fails as a connection."""
+    """Asking by https a server that speaks plain http fails as a connection."""
     with pytest.raises(NetworkError):
         opened(source(access(nginx.url("/file.bin").replace("http:", "https:"), verify=ca)))
 
 
 def test_plain_to_tls(authority: trustme.CA) -> None:
-    """http to a server that speaks TLS only is an error of ours, too."""
+    """Asking by http a server that speaks TLS only is an error of ours, too."""
     with Rogue(honest(DATA), _context(authority.issue_cert("127.0.0.1"))) as server, pytest.raises(TransferError):
         opened(source(server.url().replace("https:", "http:")))
 
 
 def test_cut_without_goodbye(authority: trustme.CA, ca: str) -> None:
-    """Over TLS a body that ends with the connection must end with a goodbye, or it may have been cut (RFC 9112 §9.8)."""
+    """Over TLS a body that ends with the connection must say goodbye, or it may have been cut (RFC 9112 §9.8)."""
     with (
         Rogue(
             lambda _, wire: wire.answer(200, DATA, length=None), _context(authority.issue_cert("127.0.0.1"))

@@ -126,7 +126,7 @@ def test_looked_up_at_use(monkeypatch: pytest.MonkeyPatch, canary: Callable[[str
 
 
 def test_netrc(monkeypatch: pytest.MonkeyPatch, private_dir: Path) -> None:
-    """netrc is read when it is needed; where it cannot be read, a person is asked."""
+    """The netrc file is read when it is needed; where it cannot be read, a person is asked."""
     path = private_dir / "netrc"
     monkeypatch.setenv("NETRC", str(path))
     with pytest.raises(NeedsAttention):
@@ -139,8 +139,8 @@ def test_netrc(monkeypatch: pytest.MonkeyPatch, private_dir: Path) -> None:
 # -- the whole --------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     "options",
-    [{"auth": ("u", "hush"), "headers": {"authorization": "hush"}}, {"url": "https://u:hush@h/", "auth": Bearer("hush")},
-     {"url": "https://u:hush@h/", "headers": {"Authorization": "hush"}}, {"url": "ftp://u:hush@h/"}, {"url": "/hush"},
+    [{"auth": ("u", "hush"), "headers": {"authorization": "hush"}},
+     {"url": "https://u:hush@h/", "auth": Bearer("hush")}, {"url": "https://u:hush@h/", "headers": {"Authorization": "hush"}}, {"url": "ftp://u:hush@h/"}, {"url": "/hush"},
      {"url": "https://h/\nhush"}],
 )  # fmt: skip
 def test_what_cannot_work(options: dict[str, Any]) -> None:

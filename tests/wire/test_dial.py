@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from nbxfer.core.policy import Patience
-from nbxfer.errors import NetworkError, Offline, TransferTimeout, WebErrorStatus
+from nbxfer.errors import InvalidRequest, NetworkError, Offline, TransferTimeout, WebErrorStatus
 from nbxfer.sources.base import Stopped
 from nbxfer.wire.dial import dial
 from tests.servers.nginx import free_port
@@ -141,7 +141,7 @@ def test_names(monkeypatch: pytest.MonkeyPatch, code: int, kind: type, status: i
 @pytest.mark.parametrize("host", ["b\u00fccher.example", "[::1]", "h.example.", "1.2.3.4"])
 def test_hosts(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
     """Names in any script, and addresses of both families, are looked up as the name service knows them."""
-    asked: list[object] = []
+    asked: list[tuple[bytes, int]] = []
 
     def look_up(name: bytes, port: int, **_: object) -> None:
         asked.append((name, port))
@@ -150,6 +150,12 @@ def test_hosts(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
     with pytest.raises(NetworkError):
         opened(source(f"http://{host}:8080/x"))
-    ((name, port),) = asked  # type: ignore[misc]
+    ((name, port),) = asked
     assert port == 8080
     assert name == {"b\u00fccher.example": b"xn--bcher-kva.example", "[::1]": b"::1"}.get(host, host.encode())
+
+
+def test_a_url_that_httpx_cannot_read() -> None:
+    """A host name that is none is named as a mistake in the request."""
+    with pytest.raises(InvalidRequest):
+        opened(source("http://\u0300a.example/?token=hush"))

@@ -36,6 +36,9 @@ def _classes(module: ModuleType) -> Iterator[type[Exception]]:
             yield thing
 
 
+KINDS = sorted({k for m in (h11, httpx, ssl, socket) for k in _classes(m)}, key=lambda k: (k.__module__, k.__name__))
+
+
 def _one(kind: type[Exception]) -> Exception:
     if issubclass(kind, httpx.HTTPStatusError):
         request = httpx.Request("GET", "https://h/")
@@ -47,13 +50,9 @@ def _one(kind: type[Exception]) -> Exception:
     return h11.LocalProtocolError(SECRET) if kind is h11.ProtocolError else kind(SECRET)  # that one is abstract
 
 
-@pytest.mark.parametrize(
-    "kind",
-    sorted({k for m in (h11, httpx, ssl, socket) for k in _classes(m)}, key=lambda k: (k.__module__, k.__name__)),
-    ids=lambda k: f"{k.__module__}.{k.__name__}",
-)
+@pytest.mark.parametrize("kind", KINDS, ids=[f"{k.__module__}.{k.__name__}" for k in KINDS])
 def test_every_class_of_the_libraries(kind: type[Exception]) -> None:
-    """Whatever h11, httpx, ssl or socket can raise is caught at the wall and becomes one of ours, without its words."""
+    """Whatever h11, httpx, ssl or socket can raise is caught at the wall and becomes one of ours, wordlessly."""
     error = _one(kind)
     assert isinstance(error, FOREIGN)
     ours = translate(error, WHERE)

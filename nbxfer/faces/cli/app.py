@@ -39,7 +39,7 @@ class Program(click.Group):
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except TransferError as error:
-            call.pen.fail(_sentence(error))
+            call.pen.fail(str(error) or type(error).__name__)
             ctx.exit(exits.of_error(error))
         except KeyboardInterrupt as interrupt:
             signum = getattr(interrupt, "signum", signal.SIGINT)
@@ -58,12 +58,6 @@ class Program(click.Group):
             ctx.exit(exits.FAILED)
         finally:
             call.close()
-
-
-def _sentence(error: TransferError) -> str:
-    from nbxfer.faces.words import clean
-
-    return clean(str(error), 1000) or type(error).__name__
 
 
 def _our_fault(error: Exception) -> str:

@@ -11,6 +11,7 @@ import click
 from nbxfer.errors import InvalidRequest, TransferError
 from nbxfer.faces.cli import exits
 from nbxfer.faces.cli.desk import Call, Handle
+from nbxfer.faces.cli.dialect import in_shell
 from nbxfer.faces.cli.stay import stay
 
 IF_EXISTS = ("revalidate", "error", "skip", "overwrite", "unique")
@@ -110,7 +111,7 @@ def _accepted(call: Call, urls: tuple[str, ...], dest: str | None, options: dict
             refused += 1
             call.pen.fail(f"{_shown(url)}: {error}")
             if call.pen.json:
-                call.pen.row(id=None, status="ERROR", received=0, total=None, path=None, error=str(error))
+                call.pen.row(id=None, status="ERROR", received=0, total=None, path=None, error=in_shell(str(error)))
     return handles, refused
 
 

@@ -94,7 +94,7 @@ def config(call: Call, as_json: bool) -> None:
         for s in rows:
             call.pen.out(f"{pad(s.name, names)}  {pad(clean(str(s.value)), values)}  ({clean(s.origin)})  {s.about}")
     for stranger in settings.strangers():
-        call.pen.fail(f"{clean(stranger)} means nothing to this version; is it misspelt?")
+        call.pen.fail(f"{stranger} means nothing to this version; is it misspelt?")
 
 
 # -- what there is -------------------------------------------------------------------------------------------------

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import click
 
+from nbxfer.faces.cli.dialect import in_shell
+
 if TYPE_CHECKING:
     from nbxfer.core.snapshot import Snapshot
 
@@ -86,8 +88,10 @@ class Pen:
             click.echo(f"nbxfer: {text}", err=True)
 
     def fail(self, text: str) -> None:
-        """Write a sentence that has to be read."""
-        click.echo(f"nbxfer: {text}", err=True)
+        """Write a sentence that has to be read; it may come from outside."""
+        from nbxfer.faces.words import clean
+
+        click.echo(f"nbxfer: {in_shell(clean(text, 1000))}", err=True)
 
     def drain(self, bar: Bar | None = None) -> None:
         """Write the log lines that have come, above the bar."""
@@ -104,7 +108,9 @@ def fault_words(snapshot: Snapshot) -> str:
     from nbxfer.faces.words import clean
 
     fault = snapshot.fault
-    return clean(f"{fault.message} {fault.hint}" if fault.hint else fault.message) if fault is not None else ""
+    if fault is None:
+        return ""
+    return in_shell(clean(f"{fault.message} {fault.hint}" if fault.hint else fault.message, 1000))
 
 
 class _Lines(logging.Handler):

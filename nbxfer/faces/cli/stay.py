@@ -41,7 +41,7 @@ def _wait(call: Call, handles: Sequence[Handle], over: Callable[[Handle], None],
         desk.attend(handle.id)
     # By name, as the session opens it: faces do not import each other.
     make: Callable[..., Bar] = pkgutil.resolve_name("nbxfer.faces.bar:Bar")
-    bar = None if call.pen.quiet else make(lambda: [handle.snapshot for handle in handles])
+    bar = None if call.pen.quiet else make(lambda: [handle.snapshot for handle in handles], say_why=False)
     next_look = clock()
     ended: set[str] = set()
     try:

@@ -149,7 +149,7 @@ def _ask(
     call: Call, handles: Sequence[Handle], wish: Callable[[Handle], object], seen: Callable[[Snapshot], bool]
 ) -> int:
     """Pass the wish on, wait a moment for it to be seen, say what came of it; give the exit code."""
-    from nbxfer.faces.words import clean, line
+    from nbxfer.faces.words import line
 
     bad = 0
     asked: list[Handle] = []
@@ -159,7 +159,7 @@ def _ask(
             asked.append(handle)
         except TransferError as error:
             bad += 1
-            call.pen.fail(clean(str(error), 1000))
+            call.pen.fail(str(error))
     until = time.monotonic() + ANSWER_WITHIN
     for handle in asked:
         call.desk().attend(handle.id)

@@ -22,6 +22,7 @@ class Tally:
         self._running = 0
         self._received = self._total = self._unknown = self._left = 0
         self._rate = 0.0
+        self._etas: dict[str, float] = {}  # of what is running: few, however long the list
 
     def take(self, snapshot: Snapshot) -> None:
         """Replace what this operation contributed."""
@@ -29,6 +30,9 @@ class Tally:
         part = (tone(snapshot), snapshot.received, snapshot.total, snapshot.rate or 0.0)
         self._parts[snapshot.id] = part
         self._add(part, 1)
+        self._etas.pop(snapshot.id, None)
+        if part[0] == "run" and snapshot.eta is not None:
+            self._etas[snapshot.id] = snapshot.eta
 
     def _add(self, part: tuple[str, int, int | None, float] | None, sign: int) -> None:
         if part is None:
@@ -48,9 +52,11 @@ class Tally:
         """Give the header's figures in words; ``fraction`` is 0 to 1, or None while a size is unknown."""
         total = None if self._unknown else self._total
         moving = self._running > 0 and self._rate > 1
+        # The slowest one may take longer than all the bytes at the speed of all.
+        left = max([self._left / self._rate, *self._etas.values()]) if moving else None
         return {
             "size": words.amount_words(self._received, total) if self._received or total else "",
             "rate": words.rate_words(self._rate) if moving else "",
-            "left": words.eta_words(self._left / self._rate) if moving and total is not None else "",
+            "left": words.eta_words(left) if total is not None else "",
             "fraction": round(min(1.0, self._received / total), 4) if total else None,
         }
