@@ -22,7 +22,7 @@ demo: .venv/.with-demo ## a download whose kernel is killed half-way, in under a
 	@$(BIN)/nbxfer demo
 
 lab: .venv/.with-lab ## JupyterLab with the quickstart
-	$(BIN)/jupyter lab notebooks/01_first_transfer.ipynb
+	$(BIN)/jupyter lab $$([ "$$(id -u)" != 0 ] || echo --allow-root) notebooks/01_first_transfer.ipynb
 
 test: .venv/.with-dev lint ## everything that a change must pass
 	@sh tools/servers.sh
@@ -52,5 +52,5 @@ lint: .venv/.with-dev ## ruff, mypy --strict, and the floor plan
 	$(BIN)/lint-imports --no-logo
 
 clean: ## remove everything that make has made
-	rm -rf .venv .nox .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* build dist *.egg-info
+	rm -rf .venv .nox .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* build dist *.egg-info notebooks/data
 	find . -name __pycache__ -prune -exec rm -rf {} +

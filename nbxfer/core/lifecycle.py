@@ -141,6 +141,8 @@ class Operation(Wishes):
     def _unchanged(self, event: ev.Unchanged) -> None:
         if self.phase is not Phase.PROBING or self.handed_to:
             return self._home()
+        if self.before is not None:  # the version that lies there is the one that is current
+            self.validator = self.before.validator
         return self._finish(Cause.UNCHANGED, event)
 
     def _finish(self, cause: Cause, event: ev.Unchanged | ev.Committed) -> None:
@@ -174,8 +176,11 @@ class Operation(Wishes):
             self.meter.count(self.now, self.received)
 
     def _range_landed(self, event: ev.RangeLanded) -> None:
+        had = max(self.peak, self.held.ranges[-1].stop if self.held else 0)
         self._gain(event.held)
-        if self.size is None:
+        if self.size is None and event.size is not None:
+            if event.size < had:  # the connection was closed early, where a closed connection is the only end
+                return self._lost(faults.of(NetworkError("The server's answer ended before what had come already.")))
             self.size = event.size
         if not event.length_proven:
             self.tied = False

@@ -104,6 +104,8 @@ class HttpStream:
             self._tick()
             if self._closed:
                 raise Stopped
+            if not buffer:  # no room is no end
+                return -1
             if self._left is None:
                 return self._answer.read_into(buffer)
             if not self._left:

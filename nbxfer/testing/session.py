@@ -108,8 +108,10 @@ class FakeSession:
     """A front desk for tests.
 
     ``asked`` lists (operation id, verb, fields) in order; ``downloads`` lists (url, dest, options). ``answer`` makes
-    the operation of a download: it gives its snapshots, first to last, or raises a TransferError. ``refuse`` maps
-    (operation id, verb) to the error that the wish raises. ``closed`` counts the calls of close.
+    the operation of a download: it gives its snapshots, first to last (an exception among them is raised when it is
+    its turn), or raises a TransferError. ``refuse`` maps
+    (operation id, verb) to the error that the wish raises, ``on_ask`` an operation id to the snapshot that it has after
+    a wish. ``closed`` counts the calls of close.
     """
 
     def __init__(self, snapshots: Iterable[Snapshot] = (), home: Path | str = "/home/you/.local/state/nbxfer") -> None:
@@ -118,9 +120,12 @@ class FakeSession:
         self.board = Board()
         self.asked: list[tuple[str, str, dict[str, Any]]] = []
         self.downloads: list[tuple[str, str | Path | None, dict[str, Any]]] = []
-        self.answer: Callable[[str, str | Path | None, dict[str, Any]], Sequence[Snapshot]] = self._answer
+        self.answer: Callable[[str, str | Path | None, dict[str, Any]], Sequence[Snapshot | BaseException]] = (
+            self._answer
+        )
         self.refuse: dict[tuple[str, str], errors.TransferError] = {}
         self.refreshed = self.closed = 0
+        self.on_ask: dict[str, Snapshot] = {}
         self.patience: float | None = None
         self.attended: list[str] = []
         self._scripts: dict[str, Iterator[Snapshot | BaseException]] = {}
@@ -162,12 +167,16 @@ class FakeSession:
         if (op_id, verb) in self.refuse:
             raise self.refuse[op_id, verb]
         self.asked.append((op_id, verb, {k: v for k, v in fields.items() if v is not None}))
+        if op_id in self.on_ask:
+            self.show(self.on_ask[op_id])
 
     # -- what a session offers -------------------------------------------------------------------------------------
     def download(self, url: str, dest: str | Path | None = None, **options: Any) -> FakeOperation:
         """Accept a download: its first snapshot is shown at once, the others are its script."""
         self.downloads.append((url, dest, options))
         first, *rest = self.answer(url, dest, options)
+        if isinstance(first, BaseException):
+            raise first
         self.show(first)
         self.script(first.id, *rest)
         return FakeOperation(self, first.id)

@@ -133,12 +133,9 @@ class Client:
     def _send(self, hop: _Hop, request: httpx.Request, sent: frozenset[str], tick: Tick) -> Answer:
         """Send one request over a kept line or a fresh one. A flow of a person's own may ask another origin."""
         target = origin(str(request.url))
-        key = pool_key(self._access, target, ours=hop.ours)
+        key = pool_key(self._access, target, ours=hop.ours, shy=hop.shy)
         within = self._patience.response
         line = self._pool.take(key)
-        if line is not None and hop.shy and not line.public:
-            self._pool.put(key, line)
-            line = None
         if line is not None:
             line.heard = False
             try:

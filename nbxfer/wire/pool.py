@@ -21,9 +21,9 @@ def boot_clock() -> float:
     return time.monotonic() if clock is None else time.clock_gettime(clock)
 
 
-def pool_key(access: Access, target: tuple[str, str, int], *, ours: bool) -> Hashable:
-    """Give what two requests must have in common to share a line: origin, way of verifying, identity."""
-    return target, access.verify, access.identity_for(ours=ours)
+def pool_key(access: Access, target: tuple[str, str, int], *, ours: bool, shy: bool = False) -> Hashable:
+    """Give what two requests must have in common to share a line: origin, trust, identity, and how shy (see dial)."""
+    return target, access.verify, access.identity_for(ours=ours), shy
 
 
 class Pool:

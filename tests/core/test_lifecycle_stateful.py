@@ -456,7 +456,7 @@ class World(RuleBasedStateMachine):
     # -- rules: the world -----------------------------------------------------------------------------------------------
     @rule(version=st.integers(1, 3))
     def source_changes(self, version: int) -> None:
-        self.server.version = version
+        self.server.version, self.news = version, False
 
     @precondition(lambda self: self.op.spec.checksum)
     @rule(offset=st.integers(0, 8))
@@ -465,6 +465,7 @@ class World(RuleBasedStateMachine):
         for part in self.parts.values():
             if offset in part.cells and self.op.phase is not P.COMMITTING:
                 part.cells[offset] = FLIPPED
+        self.news = False
 
     @rule(bump=st.booleans(), unsaved=st.booleans(), lost=st.sets(st.integers(0, 9), max_size=2))
     def crash(self, bump: bool, unsaved: bool, lost: set[int]) -> None:

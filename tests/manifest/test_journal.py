@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import itertools
 import os
@@ -108,12 +109,11 @@ def test_a_failing_disk(
 ) -> None:
     """What the disk says is said in the project's words, with a reason and what to do."""
     manifest.append([a_record()])
-    for name in ("write", "fsync"):
+    for name, call in (("write", lambda: manifest.append([a_record()])), ("fsync", manifest.sync)):
         with monkeypatch.context() as patch:
             patch.setattr(os, name, _fails(number))
             with pytest.raises(error) as caught:
-                manifest.append([a_record()])
-                manifest.sync()
+                call()
         assert caught.value.hint
         assert os.strerror(number) in str(caught.value)
 
@@ -139,10 +139,10 @@ def test_a_failed_sync_is_made_good(manifest: FolderManifest, monkeypatch: pytes
         patch.setattr(os, "fsync", _fails(errno.EIO))
         with pytest.raises(StorageFailed):
             manifest.sync()
-    assert manifest.bulky
+    doubtful = manifest.bulky
     os.truncate(journal(manifest), 0)  # what the disk may do
     manifest.compact([record])
-    assert not manifest.bulky
+    assert (doubtful, manifest.bulky) == (True, False)
     assert seen(manifest) == {record.id: 0}
 
 
@@ -248,10 +248,8 @@ def test_compaction_with_every_call_failing(
 
         with monkeypatch.context() as patch:
             patch.setattr(os, name, maybe)
-            try:
+            with contextlib.suppress(TransferError):
                 manifest.compact([live])
-            except TransferError:
-                pass
         check_nothing_lost(manifest, live, done)
         manifest.append([after(live, received=4)])
         assert seen(manifest)[live.id] == 4

@@ -1,20 +1,17 @@
-"""Bodies and heads that end too early, too late, or never; and how soon one comes home from each of them."""
+"""Bodies and heads that end too early, too late, or never."""
 
 from __future__ import annotations
 
 import random
-import threading
 import time
-from collections.abc import Callable
 
 import pytest
 
 from nbxfer.core.policy import Patience
 from nbxfer.core.probe import Validator, Want
 from nbxfer.errors import BadAnswer, NetworkError, TransferError, TransferTimeout, WebErrorStatus
-from nbxfer.sources.base import Stopped, Stream
-from tests.servers.reading import GO_ON, fetch, opened, read_all, source
-from tests.servers.rogue import Asked, Rogue, Script, Wire, honest
+from tests.servers.reading import fetch, opened, read_all, source
+from tests.servers.rogue import Asked, Rogue, Wire, honest
 
 DATA = random.Random(2).randbytes(300_000)
 N = len(DATA)
@@ -78,7 +75,7 @@ def test_no_length() -> None:
             body += view[: max(n, 0)]
         assert stream.read_into(view) == 0  # and it stays so
         stream.close()
-    assert (body, stream.length_proven, stream.probe.size) == (DATA, False, None)
+    assert (bytes(body), stream.length_proven, stream.probe.size) == (DATA, False, None)
 
 
 def _chunked(data: bytes, piece: int, end: bytes = b"0\r\n\r\n") -> bytes:
@@ -126,6 +123,14 @@ def test_chunks_longer_than_the_version() -> None:
             else:
                 with pytest.raises(NetworkError):
                     fetch(server.url(), want)
+
+
+def test_no_room() -> None:
+    """A buffer of no bytes holds none; that is not the end."""
+    with Rogue(honest(DATA)) as server:
+        stream = opened(source(server.url()))
+        assert stream.read_into(memoryview(bytearray())) == -1
+        assert read_all(stream) == DATA
 
 
 def test_empty_file() -> None:
@@ -242,194 +247,6 @@ def test_drip() -> None:
     assert [g for g in got if g > 0] == [1, 1, 1]
     assert got.count(-1) >= 3
     assert max(took) < 0.3
-
-
-# -- coming home ------------------------------------------------------------------------------------------------------
-def _silent(_: Asked, wire: Wire) -> None:
-    wire.hang()
-
-
-def _drips_the_head(_: Asked, wire: Wire) -> None:
-    wire.drip(HEAD * 100, 0.03)
-
-
-def _stops_in_the_body(_: Asked, wire: Wire) -> None:
-    wire.answer(200, DATA, length=N * 2)
-    wire.hang()
-
-
-def _stops_in_a_chunk(_: Asked, wire: Wire) -> None:
-    wire.send(HEAD + b"Transfer-Encoding: chunked\r\n\r\nfffff\r\nabc")
-    wire.hang()
-
-
-def _flows_for_ever(_: Asked, wire: Wire) -> None:
-    wire.send(HEAD + b"\r\n")
-    while wire.open:
-        wire.send(DATA)
-
-
-@pytest.mark.parametrize("script", [_silent, _drips_the_head, _stops_in_the_body, _stops_in_a_chunk, _flows_for_ever])
-def test_stop(script: Script) -> None:
-    """Whoever is told to stop comes home within 0.2 s, whatever the server does meanwhile."""
-    stop, waiting = threading.Event(), threading.Event()
-    home: list[float] = []
-    with Rogue(script) as server:
-        src = source(server.url())
-
-        def work() -> None:
-            stream: Stream | None = None
-            view = memoryview(bytearray(1 << 20))
-            try:
-                waiting.set()
-                stream = src.open(Want(), stop)
-                assert stream is not None
-                while stream.read_into(view):
-                    pass
-            except Stopped:
-                home.append(time.monotonic())
-            finally:
-                if stream is not None:
-                    stream.close()
-
-        thread = threading.Thread(target=work)
-        thread.start()
-        waiting.wait()
-        time.sleep(0.15)
-        told = time.monotonic()
-        stop.set()
-        thread.join(5)
-        src.close()
-    assert home
-    assert home[0] - told < 0.25
-
-
-def test_stop_before_anything() -> None:
-    """Told to stop beforehand, it asks nobody."""
-    stop = threading.Event()
-    stop.set()
-    with Rogue(honest(DATA)) as server, pytest.raises(Stopped):
-        source(server.url()).open(Want(), stop)
-    assert not server.asked
-
-
-def test_close_from_another_thread() -> None:
-    """A stream may be closed under its reader, who then comes home as if stopped."""
-    with Rogue(_stops_in_the_body) as server:
-        stream = opened(source(server.url()))
-        out: list[BaseException] = []
-
-        def work() -> None:
-            view = memoryview(bytearray(1 << 20))
-            try:
-                while stream.read_into(view):
-                    pass
-            except BaseException as error:
-                out.append(error)
-
-        thread = threading.Thread(target=work)
-        thread.start()
-        time.sleep(0.15)
-        stream.close()
-        thread.join(2)
-    assert [type(error) for error in out] == [Stopped]
-
-
-# -- connections ------------------------------------------------------------------------------------------------------
-def _connections(script: Script, read: Callable[[Stream], object] = read_all, times: int = 3) -> int:
-    with Rogue(script) as server:
-        src = source(server.url())
-        for _ in range(times):
-            read(opened(src))
-        src.close()
-    return server.connections
-
-
-def test_connections_are_kept() -> None:
-    """A body that was read to its end leaves a connection for the next request; so does a small one that came whole."""
-    assert _connections(honest(DATA)) == 1
-    assert _connections(honest(b"small"), lambda stream: stream.close()) == 1
-
-
-@pytest.mark.parametrize(
-    "script",
-    [honest(DATA, '"v1"', "Connection: close"), honest(DATA, '"v1"', "connection: X, Close"),
-     lambda _, wire: wire.send(b"HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello")],
-)  # fmt: skip
-def test_connections_that_are_over(script: Script) -> None:
-    """Connection: close, in any dress, and HTTP/1.0 end a connection."""
-    assert _connections(script) == 3
-
-
-def test_a_body_that_is_left() -> None:
-    """A body that was not read to its end takes its connection with it."""
-    assert _connections(honest(DATA * 100), lambda stream: stream.close()) == 3
-
-
-def test_a_kept_connection_that_closes_at_the_request() -> None:
-    """A kept connection that the server closes just when it is asked is replaced by a fresh one, once."""
-
-    def script(asked: Asked, wire: Wire) -> None:
-        if asked.number in (1, 3, 4):
-            return wire.close()
-        return honest(DATA)(asked, wire)
-
-    with Rogue(script) as server:
-        src = source(server.url())
-        for _ in range(2):
-            assert read_all(opened(src)) == DATA
-        with pytest.raises(NetworkError):  # the fresh one closed, too
-            opened(src)
-        src.close()
-    assert [a.connection for a in server.asked] == [0, 0, 1, 1, 2]
-
-
-def test_a_kept_connection_that_began_to_answer() -> None:
-    """Once a byte of the answer has come, the request is not sent again behind anybody's back."""
-
-    def script(asked: Asked, wire: Wire) -> None:
-        if asked.number == 1:
-            wire.send(b"HTTP")
-            return wire.close()
-        return honest(DATA)(asked, wire)
-
-    with Rogue(script) as server:
-        src = source(server.url())
-        assert read_all(opened(src)) == DATA
-        with pytest.raises(NetworkError):
-            opened(src)
-        src.close()
-    assert len(server.asked) == 2
-
-
-def test_errors_leave_no_connection_open(recwarn: pytest.WarningsRecorder) -> None:
-    """Whatever goes wrong, the socket is closed: the server sees each connection end."""
-    with Rogue(lambda _, wire: wire.send(HEAD + b"nonsense\r\n\r\n")) as server:
-        src = source(server.url())
-        for _ in range(3):
-            with pytest.raises(BadAnswer):
-                src.open(Want(), GO_ON)
-        deadline = time.monotonic() + 2
-        while server.open_connections and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert not server.open_connections
-
-
-def test_stop_on_a_kept_connection() -> None:
-    """Told to stop while a kept connection is silent, it comes home, and that connection is not kept."""
-    stop = threading.Event()
-
-    def script(asked: Asked, wire: Wire) -> None:
-        if asked.number:
-            stop.set()
-            return wire.hang()
-        return honest(DATA)(asked, wire)
-
-    with Rogue(script) as server:
-        src = source(server.url())
-        read_all(opened(src))
-        with pytest.raises(Stopped):
-            src.open(Want(), stop)
 
 
 def test_what_is_shown() -> None:

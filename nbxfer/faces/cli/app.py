@@ -133,9 +133,8 @@ def demo(url: str | None) -> None:
       nbxfer demo https://host/data.tar.gz
     """
     # The one door upward: the demo stands above the faces, and is opened by name.
-    name = "nbxfer.demo.play:main"
     try:
-        play = pkgutil.resolve_name(name)
+        play = pkgutil.resolve_name("nbxfer.demo:main")
     except ImportError as error:
         if not (error.name or "").startswith("jupyter_client"):
             raise

@@ -22,7 +22,7 @@ _PHRASES: Final = tuple(
         (r"\bverify='([^']*)'", r"--cacert \1"),
         (r"\bverify=", "--cacert"),
         (r"\bdest='([^']*)'", r"-o \1"),
-        (r"\b(dest|into)=?(?= |,|$)", "-o"),
+        (r"\binto=", "-o"),
         (r"\bauth=", "--header @FILE"),
     )
 )

@@ -109,11 +109,9 @@ def _left_words(call: Call, snapshots: Sequence[Snapshot]) -> str:
     why = status_words(first)
     ids = first.id[:8] if len(snapshots) == 1 else "--all"
     stop = "" if why.endswith((".", "!", "?")) else "."
-    return f"{name_words(first)}{others}: {why}{stop} Nobody looks here, so it is left. {_then(call, ids)}"
-
-
-def _then(call: Call, ids: str) -> str:
-    return f"When that is mended: {call.command(f'resume {ids}')}"
+    then = "When that is mended" if first.needs_person else "To go on"
+    way = call.command(f"resume {ids}")
+    return f"{name_words(first)}{others}: {why}{stop} Nobody looks here, so it is left. {then}: {way}"
 
 
 def _told(call: Call, handle: Handle, told: set[str], *, many: bool) -> None:

@@ -1,0 +1,574 @@
+"""The command line over a front desk without an engine: what is asked, what is said, how it ends."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from nbxfer import errors
+from nbxfer.core.faults import Fault, Remedy
+from nbxfer.core.phases import Phase
+from nbxfer.core.record import Published
+from nbxfer.core.snapshot import Snapshot
+from nbxfer.faces.cli import main
+from nbxfer.faces.cli.desk import Call
+from nbxfer.faces.cli.dialect import in_shell
+from nbxfer.faces.cli.exits import Interrupted
+from nbxfer.testing.session import FakeSession, snapshot
+
+URL = "https://data.example/data.tar.gz"
+GONE = Fault("SourceNotFound", "The server says that there is nothing (404).")
+LOCKED = Fault(
+    "NeedsAttention",
+    "It needs credentials again: auth.",
+    Remedy.PERSON,
+    hint="Go on with resume(headers=…, auth=…).",
+)
+EVIL = "\x1b[2Jevil\u202e"
+
+
+class Terminal:
+    """Runs commands over a fake front desk; ``signals`` are those that the program died by."""
+
+    def __init__(self) -> None:
+        self.desk = FakeSession()
+        self.signals: list[int] = []
+        self.homes: list[Path | None] = []
+
+    def __call__(self, *args: str) -> Result:
+        """Run one command."""
+
+        def open_fake(home: Path | None) -> FakeSession:
+            self.homes.append(home)
+            return self.desk
+
+        return CliRunner().invoke(main, args, obj=Call(open_fake, self.signals.append), prog_name="nbxfer")
+
+
+@pytest.fixture
+def nbxfer() -> Terminal:
+    """Give a terminal."""
+    return Terminal()
+
+
+def rows(result: Result) -> list[dict[str, Any]]:
+    """Give the JSON objects on standard output; everything there must be one."""
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def ends(*snapshots: Snapshot | BaseException) -> Callable[..., list[Snapshot | BaseException]]:
+    """Give an answer to a download that goes through these snapshots."""
+    return lambda *_: list(snapshots)
+
+
+# -- get -----------------------------------------------------------------------------------------------------------
+def test_get(nbxfer: Terminal) -> None:
+    """A download prints its path, and nothing else, on standard output."""
+    result = nbxfer("get", URL, "-o", "data/")
+    assert (result.exit_code, result.stdout) == (0, "data/\n")
+    assert "done" in result.stderr
+    assert nbxfer.desk.downloads == [(URL, "data/", {"if_exists": "revalidate"})]
+    assert nbxfer.desk.closed == 1
+
+
+def test_get_options(nbxfer: Terminal, tmp_path: Path) -> None:
+    """Each option reaches the session under its name there."""
+    secret = tmp_path / "token.txt"
+    secret.write_text("# for data.example\nAuthorization: Bearer abc\n\nX-Other: 1\n")
+    result = nbxfer(
+        "get", URL, "--checksum", "sha256:00", "--header", "Referer: here", "--header", f"@{secret}",
+        "--if-exists", "overwrite", "--cacert", "ca.pem", "--timeout", "7.5", "-q",
+    )  # fmt: skip
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert nbxfer.desk.downloads[0][2] == {
+        "checksum": "sha256:00",
+        "headers": ["Referer: here", "Authorization: Bearer abc", "X-Other: 1"],
+        "if_exists": "overwrite",
+        "verify": "ca.pem",
+        "timeout": 7.5,
+    }
+
+
+def test_get_several(nbxfer: Terminal) -> None:
+    """Several downloads land in one folder; the same URL twice is one of them."""
+    result = nbxfer("get", f"{URL}1", f"{URL}2", f"{URL}1")
+    assert result.exit_code == 0
+    assert [(url, dest, options["into"]) for url, dest, options in nbxfer.desk.downloads] == [
+        (f"{URL}1", None, "."),
+        (f"{URL}2", None, "."),
+    ]
+    assert len(result.stdout.splitlines()) == 2
+
+
+def test_get_fails(nbxfer: Terminal) -> None:
+    """A failure is one sentence with what to do, and exit code 1."""
+    nbxfer.desk.answer = ends(snapshot("3f2a9c1b77", "running"), snapshot("3f2a9c1b77", "failed", fault=GONE))
+    result = nbxfer("get", URL, "-q")
+    assert (result.exit_code, result.stdout) == (1, "")
+    sentence = "nbxfer: The server says that there is nothing (404). To try again: nbxfer retry 3f2a9c1b\n"
+    assert result.stderr == sentence
+
+
+def test_get_some_fail(nbxfer: Terminal) -> None:
+    """When some of several fail, or are refused, the others arrive, and the exit code is 4; all failed is 1."""
+
+    def answer(url: str, *_: Any) -> list[Snapshot]:
+        if url.endswith("refused"):
+            raise errors.DestinationExists("There is a file already.", hint="Give if_exists='skip' or another.")
+        if url.endswith("gone"):
+            return [snapshot("bbbbbbbb", "failed", fault=GONE, destination="/home/you/gone")]
+        return [snapshot("aaaaaaaa", "done", total=5)]
+
+    nbxfer.desk.answer = answer
+    result = nbxfer("get", URL, f"{URL}?key=refused", f"{URL}/gone", "-q")
+    assert (result.exit_code, result.stdout) == (4, "/home/you/data.tar.gz\n")
+    assert result.stderr.splitlines() == [
+        "nbxfer: https://data.example/data.tar.gz?…: There is a file already. Give --if-exists skip or another.",
+        "nbxfer: gone: The server says that there is nothing (404). To try again: nbxfer retry bbbbbbbb",
+    ]
+    assert nbxfer("get", f"{URL}/refused", f"{URL}/gone", "-q").exit_code == 1
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["get"],
+        ["get", URL, "-q", "-v"],
+        ["get", URL, URL + "2", "--checksum", "sha256:00"],
+        ["get", URL, "--if-exists", "perhaps"],
+        ["get", URL, "--header", "@/nowhere/at/all"],
+        ["get", URL, "--bandwidth", "1"],
+        ["pause"],
+        ["pause", "3f2a", "--all"],
+        ["resume", "--all", "-q", "-v"],
+        ["frobnicate"],
+    ],
+    ids=" ".join,
+)
+def test_usage(nbxfer: Terminal, args: list[str]) -> None:
+    """What cannot be meant is refused with exit code 2 and a sentence, before anything moves."""
+    result = nbxfer(*args)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert len(result.stderr) > 20
+    assert nbxfer.desk.downloads == nbxfer.desk.asked == []
+
+
+def test_what_the_session_refuses(nbxfer: Terminal) -> None:
+    """A wrong request is usage (2), an error that no request could have avoided is not (1)."""
+    for error, code in ((errors.InvalidRequest, 2), (errors.AccessDenied, 1), (errors.NeedsAttention, 3)):
+        nbxfer.desk.answer = _raiser(error("It cannot be.", hint="Do else."))
+        result = nbxfer("get", URL)
+        assert (result.exit_code, result.stderr) == (code, "nbxfer: It cannot be. Do else.\n")
+
+
+def _raiser(error: BaseException) -> Callable[..., Any]:
+    def answer(*_: Any) -> Any:
+        raise error
+
+    return answer
+
+
+def test_get_json(nbxfer: Terminal) -> None:
+    """With --json there is one object a line on standard output, and nothing else; sentences go to standard error."""
+
+    def answer(url: str, *_: Any) -> list[Snapshot]:
+        if url == URL:
+            raise errors.InvalidRequest("No.")
+        number = url[-1]
+        last = snapshot(
+            number * 8, "done" if number == "a" else "failed", total=5, fault=None if number == "a" else GONE
+        )
+        return [snapshot(number * 8), last]
+
+    nbxfer.desk.answer = answer
+    result = nbxfer("get", URL, f"{URL}b", f"{URL}a", "--json")
+    assert result.exit_code == 4
+    path = "/home/you/data.tar.gz"
+    assert sorted(rows(result), key=str) == [
+        {"id": "aaaaaaaa", "status": "COMPLETED", "received": 5, "total": 5, "path": path, "error": None},
+        {"id": "bbbbbbbb", "status": "ERROR", "received": 0, "total": 5, "path": path, "error": GONE.message},
+        {"id": None, "status": "ERROR", "received": 0, "total": None, "path": None, "error": "No."},
+    ]
+    assert "(404)" in result.stderr
+
+
+def test_get_no_wait(nbxfer: Terminal) -> None:
+    """With --no-wait it is noted down, not started, and the id says how to go on."""
+    result = nbxfer("--home", "/a b", "get", URL, "-n")
+    assert (result.exit_code, result.stdout) == (0, "000001\n")
+    assert result.stderr == "nbxfer: data.tar.gz is noted down. To start it: nbxfer --home '/a b' resume 000001\n"
+    assert nbxfer.desk.downloads[0][2]["start"] is False
+    assert nbxfer.homes == [Path("/a b")]
+
+
+def test_no_wait_joins(nbxfer: Terminal) -> None:
+    """With --no-wait, a download that another process runs is left to it."""
+    nbxfer.desk.answer = ends(snapshot("aaaaaaaa", "running", owner="theirs"))
+    result = nbxfer("get", URL, "-n")
+    assert result.stderr == "nbxfer: data.tar.gz: running: in another process. Another process runs it.\n"
+
+
+def test_nobody_looks(nbxfer: Terminal) -> None:
+    """Where nobody looks, what waits for a person is left after a while, with exit code 3 and the way out."""
+    nbxfer.desk.patience = 0.0
+    nbxfer.desk.answer = ends(snapshot("3f2a9c1b77", "paused", fault=LOCKED))
+    result = nbxfer("get", URL, "--json")
+    assert (result.exit_code, rows(result)[0]["status"]) == (3, "PAUSED_RECOVERABLE_WEB_ERROR")
+    assert result.stderr.splitlines()[-1] == (
+        "nbxfer: data.tar.gz: needs you: It needs credentials again: auth. "
+        "Go on with: nbxfer get URL --header @FILE -o DEST, with the DEST that it has. "
+        "Nobody looks here, so it is left. When that is mended: nbxfer resume 3f2a9c1b"
+    )
+
+
+def test_somebody_looks(nbxfer: Terminal) -> None:
+    """Where somebody looks, what waits for a person is waited for."""
+    nbxfer.desk.answer = ends(
+        *[snapshot("aaaaaaaa", "paused", fault=LOCKED)] * 5, snapshot("aaaaaaaa", "done", total=5)
+    )
+    assert nbxfer("get", URL).exit_code == 0
+
+
+def test_canceled_elsewhere(nbxfer: Terminal) -> None:
+    """A download that somebody cancels from elsewhere ends with a sentence and exit code 1."""
+    nbxfer.desk.answer = ends(snapshot("aaaaaaaa"), snapshot("aaaaaaaa", "canceled"))
+    result = nbxfer("get", URL, "-q")
+    assert (result.exit_code, result.stderr) == (1, "nbxfer: data.tar.gz was canceled.\n")
+
+
+def test_the_owner_dies(nbxfer: Terminal) -> None:
+    """When the process that runs what we wait for dies, we go on with it."""
+    nbxfer.desk.answer = ends(
+        snapshot("aaaaaaaa", owner="orphaned"), snapshot("aaaaaaaa"), snapshot("aaaaaaaa", "done", total=5)
+    )
+    assert nbxfer("get", URL).exit_code == 0
+    assert nbxfer.desk.asked == [("aaaaaaaa", "resume", {})]
+    assert nbxfer.desk.attended == ["aaaaaaaa"]
+
+
+# -- being interrupted -----------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("interrupt", "signum"),
+    [(KeyboardInterrupt(), signal.SIGINT), (Interrupted(signal.SIGTERM), signal.SIGTERM)],
+    ids=["Ctrl-C", "SIGTERM"],
+)
+def test_interrupted(nbxfer: Terminal, interrupt: BaseException, signum: int) -> None:
+    """An interruption saves, says in one line how to go on, and dies by the signal."""
+    nbxfer.desk.answer = ends(snapshot("3f2a9c1b77"), interrupt)
+    result = nbxfer("--home", "/h", "get", URL, "-q")
+    assert (nbxfer.signals, nbxfer.desk.closed, result.exit_code) == ([signum], 1, 128 + signum)
+    went_on = "nbxfer: interrupted; what has come is saved. To go on: nbxfer --home /h resume 3f2a9c1b\n"
+    assert result.stderr == went_on
+
+
+def test_interrupted_with_many(nbxfer: Terminal) -> None:
+    """With more than three unfinished, the way on is --all; what another process runs needs none."""
+    nbxfer.desk.answer = lambda url, *_: [snapshot(url[-1] * 8), KeyboardInterrupt()]
+    assert "nbxfer resume --all" in nbxfer("get", *[f"{URL}{i}" for i in range(5)], "-q").stderr
+    nbxfer.desk.answer = ends(snapshot("aaaaaaaa", owner="theirs"), KeyboardInterrupt())
+    result = nbxfer("get", URL, "-q")
+    assert result.stderr == "nbxfer: left; another process goes on with it. To look: nbxfer watch\n"
+
+
+def test_interrupted_early(nbxfer: Terminal) -> None:
+    """Interrupted before anything was accepted, there is nothing to go on with."""
+    nbxfer.desk.answer = _raiser(KeyboardInterrupt())
+    assert nbxfer("get", URL).stderr == "nbxfer: interrupted.\n"
+    assert nbxfer.signals == [signal.SIGINT]
+
+
+# -- ls ------------------------------------------------------------------------------------------------------------
+def test_ls(nbxfer: Terminal) -> None:
+    """Everything unfinished is listed, whoever runs it; what is done only with --all."""
+    nbxfer.desk.show(
+        snapshot("aaaaaaaa11", received=1_234, total=10_000, owner="theirs"),
+        snapshot("bbbbbbbb22", "failed", fault=GONE),
+        snapshot("cccccccc33", "done", total=5),
+    )
+    assert nbxfer("ls").stdout.splitlines() == [
+        "ID        FILE         SIZE                 STATE",
+        "aaaaaaaa  data.tar.gz  1.2 of 10.0 kB  12 %  running: in another process",
+        "bbbbbbbb  data.tar.gz  ?                    failed: The server says that there is nothing (404).",
+    ]
+    assert [row["id"] for row in rows(nbxfer("ls", "--all", "--json"))] == ["aaaaaaaa11", "bbbbbbbb22", "cccccccc33"]
+
+
+def test_ls_of_nothing(nbxfer: Terminal) -> None:
+    """An empty list is a sentence for people and no line for programs."""
+    result = nbxfer("ls")
+    assert (result.stdout, result.stderr[:30]) == ("", "nbxfer: nothing is unfinished.")
+    assert nbxfer("ls", "--json").stdout == ""
+    assert nbxfer("ls", "--all").stderr == "nbxfer: nothing is here.\n"
+
+
+# -- pause, cancel ---------------------------------------------------------------------------------------------------
+def test_pause(nbxfer: Terminal) -> None:
+    """A pause is asked of whoever runs it, and reported when it has happened."""
+    nbxfer.desk.show(snapshot("aaaaaaaa11", owner="theirs", received=5, total=10))
+    nbxfer.desk.script("aaaaaaaa11", snapshot("aaaaaaaa11", "paused", owner="theirs", received=5, total=10))
+    result = nbxfer("pause", "aaaa")
+    assert (result.exit_code, result.stdout) == (0, "data.tar.gz: 50 %, 5 of 10 B, paused by you\n")
+    assert nbxfer.desk.asked == [("aaaaaaaa11", "pause", {})]
+
+
+def test_pause_twice(nbxfer: Terminal) -> None:
+    """What is paused already is not asked again."""
+    nbxfer.desk.show(snapshot("aaaaaaaa11", "paused"))
+    result = nbxfer("pause", "aaaa", "--json")
+    assert (result.exit_code, rows(result)[0]["status"]) == (0, "PAUSED_BY_APPLICATION")
+    assert nbxfer.desk.asked == []
+
+
+def test_pause_all(nbxfer: Terminal) -> None:
+    """--all pauses what runs or waits, and leaves the rest alone."""
+    nbxfer.desk.show(*(snapshot(f"{n:08x}", phase, total=5) for n, phase in enumerate(Phase)))
+    nbxfer.desk.show(snapshot("ffffffff", owner="orphaned"))
+    for n, phase in enumerate(Phase):
+        nbxfer.desk.script(f"{n:08x}", snapshot(f"{n:08x}", "paused", total=5))
+    assert nbxfer("pause", "--all").exit_code == 0
+    asked = [list(Phase)[int(op_id, 16)] for op_id, _, _ in nbxfer.desk.asked]
+    assert asked == [Phase.QUEUED, Phase.PROBING, Phase.RUNNING, Phase.STALLED, Phase.VERIFYING]
+
+
+def test_ids(nbxfer: Terminal) -> None:
+    """An id that fits nothing, or two, is a usage error."""
+    nbxfer.desk.show(snapshot("aaaaaaaa"), snapshot("aaaabbbb"))
+    assert nbxfer("pause", "aaaa").exit_code == 2
+    assert nbxfer("pause", "cc").exit_code == 2
+    assert nbxfer.desk.asked == []
+
+
+def test_a_refused_wish(nbxfer: Terminal) -> None:
+    """A wish that does not fit is told; the others are carried out, and the exit code is 4."""
+    nbxfer.desk.show(snapshot("aaaaaaaa"), snapshot("bbbbbbbb"))
+    nbxfer.desk.script("bbbbbbbb", snapshot("bbbbbbbb", "canceled"))
+    nbxfer.desk.refuse["aaaaaaaa", "cancel"] = errors.InvalidTransferState("Too late to cancel.")
+    result = nbxfer("cancel", "a", "b", "--keep-part")
+    assert (result.exit_code, result.stdout, result.stderr) == (
+        4, "data.tar.gz: canceled\n", "nbxfer: Too late to cancel.\n"
+    )  # fmt: skip
+    assert nbxfer.desk.asked == [("bbbbbbbb", "cancel", {"delete_partial": False})]
+
+
+def test_cancel_all(nbxfer: Terminal) -> None:
+    """--all cancels everything that is not over, interrupted and failed ones included."""
+    over = {Phase.DONE, Phase.CANCELED}
+    for n, phase in enumerate(Phase):
+        nbxfer.desk.show(snapshot(f"{n:08x}", phase, total=5, owner="orphaned" if n % 2 else "theirs"))
+        nbxfer.desk.script(f"{n:08x}", snapshot(f"{n:08x}", "canceled"))
+    assert nbxfer("cancel", "--all").exit_code == 0
+    assert len(nbxfer.desk.asked) == len(Phase) - len(over)
+
+
+# -- resume, retry ---------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("phase", "owner", "verb"),
+    [
+        ("paused", "theirs", "resume"),
+        ("pausing", "theirs", "resume"),
+        ("created", "orphaned", "start"),
+        ("running", "orphaned", "resume"),
+        ("stalled", "orphaned", "resume"),
+        ("failed", "orphaned", "retry"),
+        ("running", "theirs", None),
+        ("done", "theirs", None),
+    ],
+)
+def test_resume(nbxfer: Terminal, phase: str, owner: str, verb: str | None) -> None:
+    """Resuming does what its state needs, and stays until it is done."""
+    nbxfer.desk.show(snapshot("aaaaaaaa", phase, owner=owner, total=5, fault=GONE if phase == "failed" else None))
+    nbxfer.desk.script("aaaaaaaa", snapshot("aaaaaaaa", "done", total=5))
+    if verb is not None:
+        nbxfer.desk.on_ask["aaaaaaaa"] = snapshot("aaaaaaaa", "running")
+    result = nbxfer("resume", "aaaa", "-q")
+    assert (result.exit_code, result.stdout) == (0, "/home/you/data.tar.gz\n")
+    assert [asked[1] for asked in nbxfer.desk.asked] == ([verb] if verb else [])
+
+
+def test_resume_all(nbxfer: Terminal) -> None:
+    """--all goes on with what is paused, interrupted or not started; not with what failed, runs, or is over."""
+    nbxfer.desk.show(
+        snapshot("00000001", "paused"),
+        snapshot("00000002", "running", owner="orphaned"),
+        snapshot("00000003", "created", owner="orphaned"),
+        snapshot("00000004", "failed", fault=GONE),
+        snapshot("00000005", "running", owner="theirs"),
+        snapshot("00000006", "done", total=5),
+    )
+    for op_id in ("00000001", "00000002", "00000003"):
+        nbxfer.desk.on_ask[op_id] = snapshot(op_id, "done", total=5)
+    assert nbxfer("resume", "--all").exit_code == 0
+    assert [(op_id[-1], verb) for op_id, verb, _ in nbxfer.desk.asked] == [
+        ("1", "resume"),
+        ("2", "resume"),
+        ("3", "start"),
+    ]
+
+
+def test_resume_all_of_nothing(nbxfer: Terminal) -> None:
+    """When there is nothing to go on with, that is no failure."""
+    result = nbxfer("resume", "--all")
+    assert (result.exit_code, result.stderr) == (0, "nbxfer: nothing here is paused or interrupted.\n")
+
+
+def test_resume_of_a_canceled_one(nbxfer: Terminal) -> None:
+    """What is canceled cannot go on, and the session says why."""
+    nbxfer.desk.show(snapshot("aaaaaaaa", "canceled"))
+    nbxfer.desk.refuse["aaaaaaaa", "resume"] = errors.InvalidTransferState("It is canceled.")
+    result = nbxfer("resume", "aaaa")
+    assert (result.exit_code, result.stderr) == (1, "nbxfer: It is canceled.\n")
+
+
+def test_resume_no_wait(nbxfer: Terminal) -> None:
+    """Without staying, only what a living process runs can go on: nobody would run the rest (exit code 3)."""
+    nbxfer.desk.show(snapshot("aaaaaaaa", "paused", owner="theirs"), snapshot("bbbbbbbb", "paused", owner="orphaned"))
+    nbxfer.desk.on_ask["aaaaaaaa"] = snapshot("aaaaaaaa", "running", owner="theirs")
+    result = nbxfer("resume", "--all", "-n")
+    assert (result.exit_code, nbxfer.desk.asked) == (3, [("aaaaaaaa", "resume", {})])
+    assert "bbbbbbbb: no living process runs it" in result.stderr
+
+
+def test_retry(nbxfer: Terminal) -> None:
+    """Retrying is for what failed; of anything else it says what fits."""
+    nbxfer.desk.show(snapshot("aaaaaaaa", "failed", fault=GONE), snapshot("bbbbbbbb", "paused"))
+    nbxfer.desk.on_ask["aaaaaaaa"] = snapshot("aaaaaaaa", "done", total=5)
+    assert nbxfer("retry", "--all").exit_code == 0
+    assert nbxfer.desk.asked == [("aaaaaaaa", "retry", {})]
+    result = nbxfer("retry", "bbbb")
+    assert (result.exit_code, result.stderr) == (
+        1, "nbxfer: data.tar.gz has not failed: it is paused. nbxfer resume bbbbbbbb goes on with it.\n"
+    )  # fmt: skip
+
+
+# -- watch ---------------------------------------------------------------------------------------------------------
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch, nbxfer: Terminal) -> None:
+    """Let a second of watching be one step of every script."""
+    monkeypatch.setattr("nbxfer.faces.cli.look.time.sleep", lambda _: nbxfer.desk.refresh())
+
+
+def test_watch(nbxfer: Terminal, quick: None) -> None:
+    """Where there is no screen, watching prints a line whenever a state changes, and ends when all are over."""
+    nbxfer.desk.show(snapshot("aaaaaaaa11", received=1, total=10), snapshot("bbbbbbbb22", "done", total=5))
+    nbxfer.desk.script(
+        "aaaaaaaa11",
+        snapshot("aaaaaaaa11", received=5, total=10),
+        snapshot("aaaaaaaa11", "verifying", received=10, total=10),
+        snapshot("aaaaaaaa11", "done", total=10),
+    )
+    result = nbxfer("watch")
+    assert (result.exit_code, result.stderr) == (0, "nbxfer: all are over.\n")
+    assert result.stdout.splitlines() == [
+        "aaaaaaaa  data.tar.gz: 10 %, 1 of 10 B, running",
+        "aaaaaaaa  data.tar.gz: 100 %, 10 B, checking what has arrived",
+        "aaaaaaaa  data.tar.gz: 10 B, done: no checksum known",
+    ]
+
+
+def test_watch_what_nobody_runs(nbxfer: Terminal, quick: None) -> None:
+    """What no process runs will not change: watching ends, and says how to go on."""
+    nbxfer.desk.show(snapshot("aaaaaaaa11", owner="orphaned"))
+    result = nbxfer("watch")
+    assert result.stderr == "nbxfer: 1 unfinished, and no process runs it. To go on: nbxfer resume --all\n"
+
+
+def test_leave_watching(nbxfer: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C is how one leaves: exit code 0, and nothing was asked."""
+    nbxfer.desk.show(snapshot("aaaaaaaa11"))
+
+    def sleep(_: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("nbxfer.faces.cli.look.time.sleep", sleep)
+    assert (nbxfer("watch").exit_code, nbxfer.signals, nbxfer.desk.asked) == (0, [], [])
+
+
+# -- config, demo, version -------------------------------------------------------------------------------------------
+def test_config(nbxfer: Terminal, monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    """Each setting says what it is and where it was set; what means nothing is pointed out."""
+    monkeypatch.setenv("NBXFER_PROGRES", "off")
+    result = nbxfer("config", "--json")
+    settings = {row["name"]: (row["value"], row["origin"]) for row in rows(result)}
+    assert settings["home"] == (str(home), "NBXFER_HOME")
+    assert settings["progress"] == ("auto", "default")
+    assert result.stderr == "nbxfer: NBXFER_PROGRES means nothing to this version; is it misspelt?\n"
+    assert "/else/where  (argument)" in nbxfer("--home", "/else/where", "config").stdout.replace(" " * 3, " ")
+
+
+def test_demo(nbxfer: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The demo is found by its name when it is asked for, and given the URL."""
+    asked: list[str | None] = []
+    monkeypatch.setattr("pkgutil.resolve_name", lambda name: asked.append(name) or asked.append)
+    assert nbxfer("demo", URL).exit_code == 0
+    assert asked == ["nbxfer.demo:main", URL]
+
+
+def test_version(nbxfer: Terminal) -> None:
+    """--version names the program, its version and Python's."""
+    result = nbxfer("--version")
+    assert result.stdout.startswith("nbxfer ")
+    assert f"Python {sys.version.split()[0]}" in result.stdout
+
+
+# -- what may never happen -------------------------------------------------------------------------------------------
+def test_a_bug(nbxfer: Terminal) -> None:
+    """A fault of our own is a sentence that says where, not what: the text of a foreign error may hold a secret."""
+    nbxfer.desk.answer = _raiser(ValueError("https://user:hunter2@host"))
+    result = nbxfer("get", URL, "-v")
+    assert result.exit_code == 1
+    assert "nbxfer: stopped by a fault of its own: ValueError in test_cli.py" in result.stderr
+    assert "hunter2" not in result.output
+    assert "Traceback" not in result.output
+
+
+def test_hostile_texts(nbxfer: Terminal) -> None:
+    """Names, reasons and hints from outside cannot steer the terminal of whoever lists, watches or downloads."""
+    fault = Fault("BadAnswer", EVIL, hint=EVIL)
+    end = snapshot("aaaaaaaa", "failed", fault=fault, destination=f"/x/{EVIL}", name=EVIL)
+    nbxfer.desk.answer = ends(end)
+    outputs = [nbxfer("get", URL, "-v").output, nbxfer("ls").output, nbxfer("ls", "--json").output]
+    nbxfer.desk.answer = _raiser(errors.AccessDenied(EVIL, hint=EVIL))
+    outputs += [nbxfer("get", URL).output, nbxfer("get", URL, URL + EVIL).output]
+    assert not [text for text in outputs if "\x1b" in text or "\u202e" in text]
+
+
+def test_a_path_for_a_program(nbxfer: Terminal) -> None:
+    """A path is given to a program byte for byte, whatever is in it."""
+    path = "/x/\udcffname\nwith breaks"
+    done = snapshot("aaaaaaaa", "done", published=Published(path, 5, 0))
+    nbxfer.desk.answer = ends(done)
+    assert nbxfer("get", URL).stdout_bytes == b"/x/\xffname\nwith breaks\n"
+
+
+def test_secrets_stay_where_they_are(nbxfer: Terminal, canary: Callable[[str], str]) -> None:
+    """What is typed as a secret is in no output, whatever happens."""
+    url = f"https://user:{canary('password')}@data.example/a?token={canary('token')}"
+    nbxfer.desk.answer = _raiser(errors.AccessDenied("It is refused."))
+    result = nbxfer("get", url, URL, "--header", f"X-Key: {canary('key')}", "-v", "--json")
+    assert "https://data.example/a?…: It is refused." in result.stderr
+    assert "nbxfercanary" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("python", "shell"),
+    [
+        ("Give if_exists='overwrite', 'skip' or 'unique'.", "Give --if-exists overwrite, 'skip' or 'unique'."),
+        ("See nbxfer.operations(scope='all').", "See nbxfer ls --all."),
+        ("The CA bundle 'x' does not exist. Correct verify=, or leave it out.",
+         "The CA bundle 'x' does not exist. Correct --cacert, or leave it out."),
+        ("checksum='sha256:12' is not a sha256.", "--checksum sha256:12 is not a sha256."),
+        ("timeout=0 would let nothing through.", "--timeout 0 would let nothing through."),
+        ("Give credentials with auth=, or correct them.", "Give credentials with --header @FILE, or correct them."),
+        ("A redirect into a private network.", "A redirect into a private network."),
+    ],
+)  # fmt: skip
+def test_hints_in_a_terminal(python: str, shell: str) -> None:
+    """What notebooks call so is said as one types it in a terminal."""
+    assert in_shell(python) == shell

@@ -1,0 +1,212 @@
+"""What the panel is told: which rows, in which words, in how many messages. By hand: no thread, kernel or browser."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from nbxfer.core.phases import Cause, Phase, may
+from nbxfer.errors import InvalidTransferState
+from nbxfer.faces.panel import control, feed, rows
+from nbxfer.testing.session import FakeSession, snapshot
+from tests.faces.panel_desk import PanelDesk, every_state, op
+
+
+class Line:
+    """A feed by hand: its clock, and what it sent, unpacked."""
+
+    def __init__(self, desk: FakeSession) -> None:
+        self.now = 1000.0
+        self.sent: list[dict[str, Any]] = []
+        self.feed = feed.Feed(desk, self.take, lambda: self.now)
+
+    def take(self, content: dict[str, Any], buffers: list[bytes]) -> None:
+        """Write a message down."""
+        (body,) = buffers
+        self.sent.append(content | json.loads(body))
+
+    def steps(self, seconds: float, every: float = 0.01) -> list[dict[str, Any]]:
+        """Let time go by; give what was sent meanwhile."""
+        before = len(self.sent)
+        end = self.now + seconds
+        while self.now < end:
+            self.feed.step()
+            self.now += every
+        return self.sent[before:]
+
+
+def test_the_first_keyframe_is_repeated_until_somebody_answers() -> None:
+    """What is sent before the front end listens is lost; so it is sent again, a few times, and not for ever."""
+    line = Line(PanelDesk(*every_state()))
+    sent = line.steps(60, 0.05)
+    assert len(sent) == len(feed.REPEATS)
+    assert all(m["first"] and len(m["rows"]) == 17 for m in sent)
+    assert line.feed.step() is None
+
+    line = Line(PanelDesk(*every_state()))
+    line.steps(0.05)
+    line.feed.hello()
+    assert len(line.steps(60, 0.05)) == 1
+
+
+def test_ten_messages_a_second_while_somebody_looks() -> None:
+    """At most ten messages a second go to a front end that looks, two to nobody; the last is the truth."""
+    desk = FakeSession([snapshot("1", received=0, total=10_000)])
+    line = Line(desk)
+    line.feed.hello()
+    line.steps(1)
+    for seconds, least, most in ((2, 15, 20), (feed.LOOKS_FOR, 0, 620), (10, 18, 21)):
+        for count in range(int(seconds * 50)):
+            desk.change("1", Phase.RUNNING, received=count)
+            desk.board.flush(urgent=True)
+            line.steps(0.02)
+        sent = [m for m in line.sent if m["live"]]
+        line.sent.clear()
+        assert least <= len(sent) <= most, (seconds, len(sent))
+    desk.change("1", Phase.RUNNING, received=9_999)
+    desk.board.flush(urgent=True)
+    last = line.steps(3)[-1]
+    assert last["live"][0][2] == "10.0 kB" or last["live"][0][2] == "10.0 of 10.0 kB"
+    assert last["rows"], "told whole at rest, whatever was lost"
+    assert [m["serial"] for m in line.sent] == sorted(m["serial"] for m in line.sent)
+
+
+def test_only_what_changed_is_told() -> None:
+    """News are short: figures each time, names and reasons when they change."""
+    desk = FakeSession([snapshot("1", received=0, total=100), snapshot("2", received=0, total=100)])
+    line = Line(desk)
+    line.feed.hello()
+    line.steps(0.2)
+    desk.change("1", Phase.RUNNING, received=50)
+    desk.board.flush(urgent=True)
+    (message,) = line.steps(0.2)
+    assert message["rows"] == []
+    assert message["live"] == [[0, 0.5, "50 of 100 B", "", ""]]
+    desk.change("1", Phase.PAUSED, received=50)
+    (message,) = line.steps(0.2)
+    assert [(r["n"], r["word"], r["why"], r["verbs"]) for r in message["rows"]] == [
+        (0, "Paused", " by you", ["resume", "cancel"])
+    ]
+
+
+def test_a_long_list_comes_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More rows than one message may hold come in several, numbered through, and the next one waits for them."""
+    monkeypatch.setattr(feed, "CHUNK", 10)
+    line = Line(FakeSession(op(i, Phase.QUEUED, f"{i}.bin") for i in range(25)))
+    line.feed.hello()
+    sent = line.steps(0.05)
+    assert [(m["first"], m["last"], len(m["rows"])) for m in sent] == [(True, False, 10), (False, False, 10),
+                                                                       (False, True, 5)]  # fmt: skip
+    assert [r["n"] for m in sent for r in m["rows"]] == list(range(25))
+    line.feed.hello()
+    assert line.steps(0.2) == []
+    assert len(line.steps(0.2)) == 3
+
+
+def test_only_this_notebook_and_this_kernel() -> None:
+    """What other notebooks do is not shown here, unless a view asks for it."""
+    theirs = snapshot("2", notebook="/elsewhere.ipynb", owner="theirs")
+    desk = FakeSession([snapshot("1", notebook="/elsewhere.ipynb"), theirs])
+    line = Line(desk)
+    line.feed.hello()
+    (message,) = line.steps(0.2)
+    assert [r["id"] for r in message["rows"]] == ["1"]
+    assert not line.feed.knows("2")
+    line.feed.scope("key", ["2"])
+    (message,) = line.steps(0.2)
+    assert [r["id"] for r in message["rows"]] == ["1", "2"]
+    assert message["scopes"] == {"key": ["2"]}
+    assert line.feed.knows("2")
+
+
+def test_a_face_may_die(caplog: pytest.LogCaptureFixture) -> None:
+    """When the way to the front end breaks, that is said once, in the log, and nothing else suffers."""
+    desk = FakeSession([snapshot("1")])
+
+    def broken(content: dict[str, Any], buffers: list[bytes]) -> None:
+        raise OSError("the comm is closed")
+
+    now = 0.0
+    fed = feed.Feed(desk, broken, lambda: now)
+    for _ in range(3):
+        fed.hello()
+        fed.step()
+        now += 1
+    assert sum("could not be told" in r.message for r in caplog.records) == 1
+
+
+def test_the_totals_are_of_what_goes_on() -> None:
+    """The header adds up what is wanted; its time left is never shorter than the slowest one's."""
+    slow = snapshot("1", received=10_000_000, total=20_000_000, rate=1e6, eta=10.0)
+    fast = snapshot("2", received=0, total=9_000_000, rate=9e6, eta=1.0)
+    lost = snapshot("3", Phase.FAILED, received=7, total=9)
+    desk = FakeSession([slow, fast, lost])
+    line = Line(desk)
+    line.feed.hello()
+    (message,) = line.steps(0.2)
+    assert message["sum"] == {"size": "10.0 of 29.0 MB", "rate": "10.0 MB/s", "left": "10 s left", "fraction": 0.3448}
+    desk.show(snapshot("4", Phase.QUEUED))
+    (message,) = line.steps(0.2)
+    assert message["sum"] == {"size": "10.0 MB", "rate": "10.0 MB/s", "left": "", "fraction": None}
+    for op_id in "1234":
+        desk.change(op_id, Phase.CANCELED, rate=None, eta=None)
+    message = line.steps(0.5)[-1]
+    assert message["sum"] == {"size": "", "rate": "", "left": "", "fraction": None}
+
+
+def test_a_refusal_is_shown_in_its_row() -> None:
+    """What the desk refuses is said where the person looks."""
+    desk = FakeSession([snapshot("1")])
+    desk.refuse["1", "pause"] = InvalidTransferState("Too late.")
+    line = Line(desk)
+    line.feed.hello()
+    line.steps(0.2)
+    assert control.hear(desk, line.feed, {"t": "wish", "id": "1", "verb": "pause"}) == "refused"
+    (message,) = line.steps(0.2)
+    assert message["notes"] == [["1", "Too late."]]
+
+
+@pytest.mark.parametrize("phase", Phase)
+@pytest.mark.parametrize("owner", ["ours", "theirs", "orphaned"])
+def test_buttons_fit_the_phase(phase: Phase, owner: str) -> None:
+    """No button is shown that the table of phases has no arrow for; and every row reads as a sentence."""
+    shown = snapshot("1", phase, owner=owner, received=5, total=10)
+    verbs = rows.verbs(shown)
+    causes = {"pause": Cause.PAUSE, "resume": Cause.RESUME, "retry": Cause.RETRY, "cancel": Cause.CANCEL}
+    for verb in verbs:
+        assert may(phase, causes[verb]) or (verb == "pause" and phase is Phase.VERIFYING) or owner == "orphaned"
+    assert ("cancel" in verbs) == may(phase, Cause.CANCEL)
+    row = rows.row(0, shown, 0.0)
+    assert row.word[0].isupper()
+    assert not row.why.startswith(": :")
+
+
+def test_rows_of_every_state() -> None:
+    """Each state has its tone and its sentence."""
+    found = {s.name: rows.row(0, s, s.due - 42 if s.due else 0.0, s.notebook) for s in every_state()}
+    sentences = {name: f"{row.tone}: {row.word}{row.why}" for name, row in found.items()}
+    assert sentences["imagenet-train.tar"] == "run: Running"
+    assert sentences["corpus-07.parquet"].startswith("wait: Will try again{due}: The server closed")
+    assert found["corpus-07.parquet"].due == 42.0
+    assert sentences["genome.bam"].startswith("person: Needs you: https://bucket")
+    assert sentences["video-archive.zip"] == "pause: Paused by you"
+    assert sentences["era5-2025.nc"].startswith("wait: Waiting for the network")
+    assert sentences["lidar.laz"].startswith("orphan: Interrupted: ")
+    assert found["lidar.laz"].verbs == ("resume", "cancel")
+    assert found["labels-v3.csv"].verbs == ("retry", "cancel")
+    assert sentences["weights.safetensors"] == "done: Done: its checksum is right"
+    assert found["weights.safetensors"].verbs == ()
+    assert found["shared.h5"].where == "run by another kernel"
+
+
+def test_a_renamed_notebook_finds_its_own() -> None:
+    """A notebook without operations shows those of its folder, and says from which notebook they are."""
+    old = snapshot("1", notebook="/books/old.ipynb", owner="orphaned")
+    desk = FakeSession([old, snapshot("2", notebook="/else/old.ipynb", owner="orphaned")])
+    desk.notebook = "/books/new.ipynb"
+    assert rows.chosen(desk, None) == [old]
+    assert rows.row(0, old, 0.0, desk.notebook).where == "from old.ipynb"
+    desk.show(snapshot("3", notebook="/books/new.ipynb"))
+    assert [s.id for s in rows.chosen(desk, None)] == ["3"]
