@@ -47,6 +47,8 @@ class Portal:
     async def _enter(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._wake = asyncio.Event()
+        if self._awake:  # woken before there was a loop
+            self._wake.set()
         self._ready.set()
         await self._main()
 

@@ -1,0 +1,116 @@
+"""Worker threads, the loop's thread, timers: the few things that know of time and threads."""
+
+from __future__ import annotations
+
+import contextvars
+import logging
+import threading
+import time
+
+import pytest
+
+from nbxfer.engine.portal import Portal
+from nbxfer.engine.timers import Timers
+from nbxfer.engine.workers import Workers
+from tests.journeys.terminal import until
+
+
+def test_workers_do_what_they_are_given() -> None:
+    """Every job is done, on at most so many threads, all of them daemons with an empty context."""
+    word: contextvars.ContextVar[str] = contextvars.ContextVar("word", default="none")
+    word.set("cell 1")
+    workers = Workers(3)
+    done: list[tuple[str, bool, str]] = []
+
+    def job() -> None:
+        time.sleep(0.01)
+        thread = threading.current_thread()
+        done.append((thread.name, thread.daemon, word.get()))
+
+    for _ in range(20):
+        workers.submit(job)
+    until(lambda: len(done) == 20)
+    assert set(done) == {("nbxfer-worker", True, "none")}
+    workers.close()
+
+
+def test_a_job_that_fails_is_logged_and_harms_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    """A bug in a job ends neither the thread nor the program."""
+    workers = Workers(1)
+    done = threading.Event()
+    workers.submit(lambda: 1 / 0)  # type: ignore[arg-type, return-value]
+    workers.submit(done.set)
+    assert done.wait(5)
+    workers.close()
+    assert "a job failed" in caplog.text
+
+
+def test_no_new_thread_can_be_had_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the interpreter is leaving, the threads that are there do the work."""
+    workers = Workers(3)
+    first, gate, second = threading.Event(), threading.Event(), threading.Event()
+    workers.submit(lambda: (first.set(), gate.wait(5)) and None)
+    assert first.wait(5)
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    workers.submit(second.set)
+    gate.set()
+    assert second.wait(5)
+    monkeypatch.undo()
+    workers.close()
+
+
+def test_the_portal_runs_until_its_main_ends() -> None:
+    """The loop's thread is a daemon; wake() cuts a sleep short, from any thread and also twice."""
+    woken: list[float] = []
+
+    async def main() -> None:
+        begin = time.monotonic()
+        await portal.sleep(10)
+        woken.append(time.monotonic() - begin)
+        await portal.sleep(0)
+
+    portal = Portal(main)
+    portal.wake()  # before there is a loop: harmless
+    portal.start()
+    assert portal.thread is not None
+    assert portal.thread.daemon
+    portal.wake()
+    portal.wake()
+    portal.thread.join(5)
+    assert woken
+    assert woken[0] < 5
+    assert not portal.running
+    portal.wake()
+
+
+def test_a_portal_that_fails_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """A bug in the loop is said; nothing hangs."""
+
+    async def main() -> None:
+        raise ValueError("a bug")
+
+    portal = Portal(main)
+    with caplog.at_level(logging.ERROR):
+        portal.start()
+        assert portal.thread is not None
+        portal.thread.join(5)
+    assert "the transfer loop ended" in caplog.text
+
+
+def test_timers_call_what_is_due_in_order() -> None:
+    """Calls are made when their time has come, earliest first; the next one is told in seconds."""
+    timers = Timers()
+    called: list[str] = []
+    timers.at(20.0, lambda: called.append("b"))
+    timers.at(10.0, lambda: called.append("a"))
+    assert timers.next(5.0, 60.0) == 5.0
+    assert timers.next(5.0, 1.0) == 1.0
+    timers.run(9.9)
+    assert called == []
+    timers.run(20.0)
+    assert called == ["a", "b"]
+    assert timers.next(20.0, 60.0) == 60.0
