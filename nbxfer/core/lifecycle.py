@@ -176,7 +176,7 @@ class Operation(Wishes):
             self.meter.count(self.now, self.received)
 
     def _range_landed(self, event: ev.RangeLanded) -> None:
-        had = max(self.peak, self.held.ranges[-1].stop if self.held else 0)
+        had = self.held.ranges[-1].stop if self.held else 0
         self._gain(event.held)
         if self.size is None and event.size is not None:
             if event.size < had:  # the connection was closed early, where a closed connection is the only end

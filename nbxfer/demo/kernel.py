@@ -15,6 +15,8 @@ from nbxfer.errors import TransferError
 
 #: How long a kernel may take to start (seconds): a cold disk and two busy cores included.
 START_WITHIN = 60.0
+#: How long one that is asked to end may take, before it is killed (seconds).
+LEAVE_WITHIN = 10.0
 
 
 class CellFailed(TransferError):
@@ -66,7 +68,7 @@ class Kernel:
         if self.process.poll() is None:
             self._client.shutdown()
             try:
-                self.process.wait(10)
+                self.process.wait(LEAVE_WITHIN)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()

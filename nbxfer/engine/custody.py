@@ -140,6 +140,10 @@ class Custody:
         if first and self._claims:
             self.work.workers.submit(self._claim_all)
 
+    def leave(self) -> None:
+        """Make no more claims: what is not claimed is found by its record."""
+        self._claims.clear()
+
     def _claim_all(self) -> None:
         while self._claims:
             destination, mine = self._claims[0]
@@ -147,7 +151,8 @@ class Custody:
             # Whose operation came first was settled when this one was accepted: what is claimed otherwise is over.
             if holder.op_id != mine.op_id and self.manifest.hold_of(holder.owner) is not Hold.THEIRS:
                 self.manifest.reclaim(destination, mine)
-            self._claims.popleft()
+            if self._claims:  # else we are leaving
+                self._claims.popleft()
 
     # -- taking over ---------------------------------------------------------------------------------------------
     def follow(self, found: Found, *, adopt: bool) -> None:

@@ -210,6 +210,7 @@ class Engine:
 
     def _stop_all(self) -> None:
         self.dispatcher.leaving = True
+        self.custody.leave()
         self.work.stop_all()
 
     def _end(self) -> None:

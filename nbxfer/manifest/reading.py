@@ -105,8 +105,9 @@ class Reading:
         """Give the best record of each operation of the home, oldest operation first."""
         with self._lock:
             self.refresh()
-            found = best([*self._tails.items(), *self._mine()])
-            names = [*self._tails, self._own]
+            mine = self._mine()
+            found = best([*self._tails.items(), *mine])
+            names = [*self._tails, *(name for name, _ in mine)]
             holders: dict[str, tuple[str, Hold]] = {}
             all_ = []
             for record, name in found.values():

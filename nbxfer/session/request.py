@@ -128,7 +128,7 @@ def _trust(verify: object) -> bool | str:
     path = os.fspath(verify)
     if not isinstance(path, str) or not os.path.exists(path):
         raise InvalidRequest(f"The CA bundle {path!r} does not exist.", hint="Correct verify=, or leave it out.")
-    return path
+    return os.path.abspath(path)
 
 
 def _list(words: Iterable[str]) -> str:

@@ -120,9 +120,7 @@ class FakeSession:
         self.board = Board()
         self.asked: list[tuple[str, str, dict[str, Any]]] = []
         self.downloads: list[tuple[str, str | Path | None, dict[str, Any]]] = []
-        self.answer: Callable[[str, str | Path | None, dict[str, Any]], Sequence[Snapshot | BaseException]] = (
-            self._answer
-        )
+        self.answer: Callable[..., Sequence[Snapshot | BaseException]] = self._answer
         self.refuse: dict[tuple[str, str], errors.TransferError] = {}
         self.refreshed = self.closed = 0
         self.on_ask: dict[str, Snapshot] = {}

@@ -119,7 +119,7 @@ class Book:
         """Save the notebook and wait until it is on the disk."""
         path, before = self.lab.folder / self.name, (self.lab.folder / self.name).stat().st_mtime_ns
         self.do("docmanager:save")
-        until(lambda: path.stat().st_mtime_ns != before)
+        until(lambda: path.stat().st_mtime_ns != before and self.lab.saved(self.name).endswith("}\n"))
 
 
 def until(true: Callable[[], object], seconds: float = 20.0) -> None:

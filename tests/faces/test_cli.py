@@ -181,11 +181,8 @@ def test_get_json(nbxfer: Terminal) -> None:
     def answer(url: str, *_: Any) -> list[Snapshot]:
         if url == URL:
             raise errors.InvalidRequest("No.")
-        number = url[-1]
-        last = snapshot(
-            number * 8, "done" if number == "a" else "failed", total=5, fault=None if number == "a" else GONE
-        )
-        return [snapshot(number * 8), last]
+        op_id, good = url[-1] * 8, url.endswith("a")
+        return [snapshot(op_id), snapshot(op_id, "done" if good else "failed", total=5, fault=None if good else GONE)]
 
     nbxfer.desk.answer = answer
     result = nbxfer("get", URL, f"{URL}b", f"{URL}a", "--json")
@@ -293,9 +290,9 @@ def test_ls(nbxfer: Terminal) -> None:
         snapshot("cccccccc33", "done", total=5),
     )
     assert nbxfer("ls").stdout.splitlines() == [
-        "ID        FILE         SIZE                 STATE",
+        "ID        FILE         SIZE                  STATE",
         "aaaaaaaa  data.tar.gz  1.2 of 10.0 kB  12 %  running: in another process",
-        "bbbbbbbb  data.tar.gz  ?                    failed: The server says that there is nothing (404).",
+        "bbbbbbbb  data.tar.gz  ?                     failed: The server says that there is nothing (404).",
     ]
     assert [row["id"] for row in rows(nbxfer("ls", "--all", "--json"))] == ["aaaaaaaa11", "bbbbbbbb22", "cccccccc33"]
 
@@ -330,7 +327,7 @@ def test_pause_all(nbxfer: Terminal) -> None:
     """--all pauses what runs or waits, and leaves the rest alone."""
     nbxfer.desk.show(*(snapshot(f"{n:08x}", phase, total=5) for n, phase in enumerate(Phase)))
     nbxfer.desk.show(snapshot("ffffffff", owner="orphaned"))
-    for n, phase in enumerate(Phase):
+    for n in range(len(Phase)):
         nbxfer.desk.script(f"{n:08x}", snapshot(f"{n:08x}", "paused", total=5))
     assert nbxfer("pause", "--all").exit_code == 0
     asked = [list(Phase)[int(op_id, 16)] for op_id, _, _ in nbxfer.desk.asked]
@@ -405,11 +402,7 @@ def test_resume_all(nbxfer: Terminal) -> None:
     for op_id in ("00000001", "00000002", "00000003"):
         nbxfer.desk.on_ask[op_id] = snapshot(op_id, "done", total=5)
     assert nbxfer("resume", "--all").exit_code == 0
-    assert [(op_id[-1], verb) for op_id, verb, _ in nbxfer.desk.asked] == [
-        ("1", "resume"),
-        ("2", "resume"),
-        ("3", "start"),
-    ]
+    assert [f"{op_id[-1]} {verb}" for op_id, verb, _ in nbxfer.desk.asked] == ["1 resume", "2 resume", "3 start"]
 
 
 def test_resume_all_of_nothing(nbxfer: Terminal) -> None:
@@ -505,9 +498,14 @@ def test_config(nbxfer: Terminal, monkeypatch: pytest.MonkeyPatch, home: Path) -
 def test_demo(nbxfer: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     """The demo is found by its name when it is asked for, and given the URL."""
     asked: list[str | None] = []
-    monkeypatch.setattr("pkgutil.resolve_name", lambda name: asked.append(name) or asked.append)
+
+    def resolve(name: str) -> Callable[[str | None], None]:
+        asked.append(name)
+        return asked.append
+
+    monkeypatch.setattr("pkgutil.resolve_name", resolve)
     assert nbxfer("demo", URL).exit_code == 0
-    assert asked == ["nbxfer.demo:main", URL]
+    assert asked == ["nbxfer.demo.play:main", URL]
 
 
 def test_version(nbxfer: Terminal) -> None:

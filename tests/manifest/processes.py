@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any
 
 from nbxfer.manifest.base import Row
 from nbxfer.manifest.folder import FolderManifest
@@ -23,14 +23,15 @@ def say(text: str) -> None:
     os.write(1, text.encode() + b"\n")
 
 
-def write(home: str) -> NoReturn:
+def write(home: str) -> None:
     """Append, compact and log blocks until killed; say what was acknowledged: "id bytes", "done id", "row n"."""
     manifest = FolderManifest(home)
     manifest.begin()
-    say(manifest.me.id)
     dice = random.Random(int(manifest.me.id, 16))
     records = [a_record(f"/data/{n}") for n in range(30)]
+    manifest.append(records)
     log = manifest.blocks(records[0].id, 1)
+    say(manifest.me.id)
     for turn in range(1, 10**9):
         some = dice.sample(range(len(records)), dice.randint(1, 10))
         for n in some:

@@ -109,7 +109,8 @@ def test_a_failing_disk(
 ) -> None:
     """What the disk says is said in the project's words, with a reason and what to do."""
     manifest.append([a_record()])
-    for name, call in (("write", lambda: manifest.append([a_record()])), ("fsync", manifest.sync)):
+    calls: dict[str, Callable[[], None]] = {"write": lambda: manifest.append([a_record()]), "fsync": manifest.sync}
+    for name, call in calls.items():
         with monkeypatch.context() as patch:
             patch.setattr(os, name, _fails(number))
             with pytest.raises(error) as caught:

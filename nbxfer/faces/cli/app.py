@@ -72,18 +72,11 @@ def _our_fault(error: Exception) -> str:
     )
 
 
-def _version() -> str:
-    from importlib import metadata
-
-    try:
-        return metadata.version("nbxfer")
-    except metadata.PackageNotFoundError:
-        return "unknown (not installed)"
-
-
 def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted:
-        click.echo(f"nbxfer {_version()}, Python {sys.version.split()[0]}")
+        import nbxfer
+
+        click.echo(f"nbxfer {nbxfer.__version__}, Python {sys.version.split()[0]}")
         ctx.exit()
 
 
@@ -133,10 +126,4 @@ def demo(url: str | None) -> None:
       nbxfer demo https://host/data.tar.gz
     """
     # The one door upward: the demo stands above the faces, and is opened by name.
-    try:
-        play = pkgutil.resolve_name("nbxfer.demo:main")
-    except ImportError as error:
-        if not (error.name or "").startswith("jupyter_client"):
-            raise
-        raise click.ClickException("The demo needs a Jupyter kernel: pip install 'nbxfer[demo]'") from None
-    play(url)
+    pkgutil.resolve_name("nbxfer.demo.play:main")(url)

@@ -84,12 +84,13 @@ def examine(call: Call) -> Iterator[Finding]:
 
 
 def _versions(_: Call) -> Iterator[Finding]:
+    import nbxfer
     from nbxfer.faces.cli.findings import OK, Finding
     from nbxfer.faces.cli.surroundings import version
 
     packages = ("anyio", "click", "h11", "httpx", "msgspec", "tqdm")
     found = ", ".join(f"{name} {version(name) or 'missing'}" for name in packages)
-    ours = version("nbxfer") or "unknown (not installed)"
+    ours = nbxfer.__version__
     yield Finding("versions", OK, f"nbxfer {ours}, Python {platform.python_version()}, {platform.platform()}; {found}")
 
 

@@ -17,6 +17,8 @@ def clean(text: str, limit: int = 500) -> str:
 
     Of a run of combining marks the first two are kept, so that no text can climb over its neighbours.
     """
+    if text.isascii() and text.isprintable():  # nearly everything; the long way costs 20 times as much
+        return cut(" ".join(text.split()), limit)
     out: list[str] = []
     marks = 0
     for char in text[: limit * 4 + 64]:
