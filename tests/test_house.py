@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import functools
-import importlib
 import inspect
 import json
 import os
@@ -173,15 +172,13 @@ def test_each_third_party_has_its_door() -> None:
     assert wanted - fenced == {"msgspec"}
 
 
-def test_commands_are_documented() -> None:
-    """Each command of the command line, and each of its options, is named on its page."""
-    group = importlib.import_module("nbxfer.faces.cli").main
-    text = (ROOT / "docs" / "commands.md").read_text("utf-8")
-    missing = [name for name in sorted(group.commands) if f"`nbxfer {name}" not in text]
-    for command in [group, *group.commands.values()]:
-        names = {name for option in command.params for name in option.opts if name.startswith("--")}
-        missing += [f"{command.name} {name}" for name in sorted(names - {"--help", "--version"}) if name not in text]
-    assert not missing
+def test_links_lead_somewhere() -> None:
+    """Each link of the documentation to a file of the project leads to one."""
+    pages = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+    link = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
+    links = [(page, target) for page in pages for target in link.findall(page.read_text("utf-8"))]
+    assert links
+    assert not [f"{_name(page)}: {target}" for page, target in links if not (page.parent / target).exists()]
 
 
 def test_make_targets_are_documented() -> None:

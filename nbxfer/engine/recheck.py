@@ -24,8 +24,7 @@ def reopen(job: Job, epoch: int, fresh_since: int) -> None:
         return
     try:
         rows = true_rows(job, part, epochs)
-        blocks = manifest.blocks(job.op_id, epoch)
-        blocks.append(rows)
+        blocks = manifest.blocks(job.op_id, epoch, rows)
     except BaseException:
         part.close()
         raise

@@ -105,8 +105,8 @@ class Manifest(Protocol):
         ...
 
     # -- block logs ----------------------------------------------------------------------------------------------
-    def blocks(self, op_id: str, epoch: int) -> BlockLog:
-        """Begin the block log of that epoch anew (empty)."""
+    def blocks(self, op_id: str, epoch: int, rows: Sequence[Row] = ()) -> BlockLog:
+        """Begin the block log of that epoch anew, with ``rows``; the old one is there until the new one is."""
         ...
 
     def read_blocks(self, op_id: str, epoch: int) -> list[Row]:

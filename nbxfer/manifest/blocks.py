@@ -49,18 +49,23 @@ def _packed(row: Row) -> bytes:
 class FileBlockLog:
     """A block log, open for appending; several threads may append."""
 
-    def __init__(self, path: str, op_id: str, epoch: int) -> None:
+    def __init__(self, path: str, op_id: str, epoch: int, rows: Sequence[Row] = ()) -> None:
         self._lock = threading.Lock()
         self._fd = -1
         with storage.doing("The block log could not be made"):
             with contextlib.suppress(FileExistsError):
                 os.mkdir(os.path.dirname(path), 0o700)
-            storage.remove(path)  # a new file, for somebody may still hold the old one
-            self._fd = os.open(path, storage.CREATE, 0o600)
+            # Made aside: a kill must not come between the old log and what of it was found good. And a new file, for
+            # somebody may still hold the old one.
+            aside = f"{path}.new"
+            storage.remove(aside)
+            self._fd = os.open(aside, storage.CREATE, 0o600)
             try:
-                storage.append(self._fd, _header(op_id, epoch))
+                storage.append(self._fd, _header(op_id, epoch) + b"".join(map(_packed, rows)))
+                os.rename(aside, path)
             except OSError:
                 self.close()
+                storage.remove(aside)
                 raise
 
     def append(self, rows: Sequence[Row]) -> None:

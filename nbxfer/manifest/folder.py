@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -119,7 +119,7 @@ class FolderManifest:
         have been accepted since. Raises Fenced, NoSpace, StorageFailed; nothing has changed then.
         """
         with self._fence():
-            self._writer().compact(live, self._finish, self._reading.is_gone)
+            self._writer().compact(live, self._finish, self._reading.gone)
 
     @contextlib.contextmanager
     def _fence(self) -> Iterator[None]:
@@ -154,7 +154,7 @@ class FolderManifest:
         try:
             journal.check()
             if not journal.untouched:
-                journal.compact((), self._finish, self._reading.is_gone)
+                journal.compact((), self._finish, self._reading.gone)
             left = not journal.empty or self._succession.holds_any()
         except Fenced:
             journal.close()
@@ -170,9 +170,9 @@ class FolderManifest:
         claims.prune(self.layout)
 
     # -- block logs ----------------------------------------------------------------------------------------------
-    def blocks(self, op_id: str, epoch: int) -> BlockLog:
-        """Begin the block log of that epoch anew (empty). Raises NoSpace, AccessDenied, StorageFailed."""
-        return blocks.FileBlockLog(self.layout.blocks(op_id, epoch), op_id, epoch)
+    def blocks(self, op_id: str, epoch: int, rows: Sequence[Row] = ()) -> BlockLog:
+        """Begin the block log of that epoch anew, with ``rows``. Raises NoSpace, AccessDenied, StorageFailed."""
+        return blocks.FileBlockLog(self.layout.blocks(op_id, epoch), op_id, epoch, rows)
 
     def read_blocks(self, op_id: str, epoch: int) -> list[Row]:
         """Give the newest good row of every block, in order; [] when none. Raises StorageFailed."""

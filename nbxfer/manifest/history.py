@@ -33,18 +33,22 @@ def add(layout: Layout, owner: str, ended: Iterable[tuple[Record, bytes]]) -> No
     for record, line in ended:
         shards.setdefault(layout.shard(record.spec.destination), []).append(line)
     fds: list[int] = []
+    made: list[str] = []
     with storage.doing("The history could not be written"):
         try:
             for shard, new in shards.items():
                 with contextlib.suppress(FileExistsError):
                     os.mkdir(shard, 0o700)
                 _prune(shard, f"{owner}.jsonl")
-                fds.append(os.open(os.path.join(shard, f"{checked(owner)}.jsonl"), storage.APPEND, 0o600))
+                path = os.path.join(shard, f"{checked(owner)}.jsonl")
+                if not os.path.lexists(path):
+                    made.append(shard)
+                fds.append(os.open(path, storage.APPEND, 0o600))
                 storage.append(fds[-1], b"".join(new))
             # All are written before the first is synced: one commit of the file system then serves most of them.
             for fd in fds:
                 os.fsync(fd)
-            for shard in shards:
+            for shard in made:
                 storage.sync_folder(shard)
             if shards:
                 os.utime(layout.folder("history"))

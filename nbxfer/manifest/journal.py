@@ -45,10 +45,14 @@ class Journal:
         self._live: dict[str, int] = {}  # bytes of the newest line of each operation that is not finished
         self._live_bytes = 0
         self._seq = 0
-        self._size = 0  # of what was appended whole
-        self._compact = 0  # its size after the last compaction
         self._doubtful = False  # a sync failed: what is on the disk is not known
         self._fd = os.open(self._path, storage.CREATE, 0o600)
+        try:
+            self._size = storage.append(self._fd, lines.generation())  # of what was appended whole
+        except OSError:
+            self.close(remove=True)
+            raise
+        self._compact = self._size  # after the last compaction
 
     def append(self, records: Iterable[Record]) -> None:
         """Add the records in one write. Raises Fenced, NoSpace, StorageFailed, InvalidRequest; then none is in."""
@@ -111,13 +115,13 @@ class Journal:
     @property
     def empty(self) -> bool:
         """Whether there is nothing in it."""
-        return not self._size
+        return self._size <= lines.GENERATION
 
     def compact(
         self,
         live: Iterable[Record],
         finish: Callable[[list[tuple[Record, bytes]]], None],
-        gone: Callable[[Record], bool],
+        gone: Callable[[list[Record]], set[str]],
     ) -> None:
         """Rewrite it without the past.
 
@@ -132,19 +136,23 @@ class Journal:
         tail = Tail()
         with storage.doing("The journal could not be read"):
             tail.read(self._fd, size)
-        kept, ended, dropped = self._sort(tail, {r.id: r for r in live}, gone, seq)
+        kept, ended, handed = self._sort(tail, {r.id: r for r in live}, seq)
+        dropped = gone([record for record, _ in handed])
+        kept += [raw for record, raw in handed if record.id not in dropped]
         finish(ended)
         with storage.doing("The journal could not be rewritten"):
-            self._replace(b"".join(kept), size)
+            self._replace(b"".join([lines.generation(), *kept]), size)
         for op_id in dropped:
             self._count(op_id, 0)
 
+    @staticmethod
     def _sort(
-        self, tail: Tail, live: dict[str, Record], gone: Callable[[Record], bool], seq: int
-    ) -> tuple[list[bytes], list[tuple[Record, bytes]], list[str]]:
+        tail: Tail, live: dict[str, Record], seq: int
+    ) -> tuple[list[bytes], list[tuple[Record, bytes]], list[tuple[Record, bytes]]]:
+        """Give the lines to be kept, what is finished, and what was handed over."""
         kept = [line + b"\n" for line in tail.foreign]
         ended: list[tuple[Record, bytes]] = []
-        dropped: list[str] = []
+        handed: list[tuple[Record, bytes]] = []
         for op_id, line in tail.best.items():
             record = lines.decode(line)
             raw = line.raw + b"\n"
@@ -157,8 +165,8 @@ class Journal:
                 kept.append(raw)
             elif record.phase in FINAL:
                 ended.append((record, raw))
-            elif record.handed_to and gone(record):
-                dropped.append(op_id)
+            elif record.handed_to:
+                handed.append((record, raw))
             else:
                 kept.append(raw)
         for record in live.values():
@@ -166,7 +174,7 @@ class Journal:
                 ended.append((record, lines.encode(record, seq)))
             else:
                 kept.append(lines.encode(record, seq))
-        return kept, ended, dropped
+        return kept, ended, handed
 
     def _replace(self, data: bytes, since: int) -> None:
         """Put ``data``, and what was appended from offset ``since`` on, in the journal's place."""

@@ -8,6 +8,9 @@ The head up to ``"record":`` is written exactly so, without blanks, and keeps th
 CRC-32C is that of the whole line less its own eight digits and the newline. Of a format that is not ours the head can
 thus be trusted, and nothing else is read: such an operation is not shown, and its lines are carried along as they are.
 
+A journal begins with a line of another kind, ``{"generation":"…"}``, drawn at random for each file that takes its
+place: file systems give the number of a file that is gone to the next one, so a reader could not tell them apart.
+
 A line that is torn or flipped costs itself only. When the newline before a line is gone, the line is still found, by
 its first bytes: inside a JSON string they would be escaped.
 """
@@ -16,6 +19,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
@@ -27,6 +31,8 @@ from nbxfer.errors import InvalidRequest
 from nbxfer.manifest.layout import is_id
 
 FORMAT: Final = 1
+#: The length of what ``generation`` gives (bytes).
+GENERATION: Final = 34
 #: The longest line (bytes, without its newline) that is written, or looked at.
 MAX_LINE: Final = 64 * 1024
 #: What a record may ask to be fetched. Anything else in a manifest is left alone, not opened.
@@ -103,6 +109,11 @@ def encode(record: Record, seq: int) -> bytes:
 def _line(record: Record, seq: int) -> bytes:
     rest = b'","seq":%d,"id":"%b","epoch":%d,"record":%b}' % (seq, record.id.encode(), record.epoch, _encode(record))
     return b"%b%08x%b\n" % (_OURS, crc32c(rest, _SEED), rest)
+
+
+def generation() -> bytes:
+    """Give the first line of a new file, with its newline."""
+    return b'{"generation":"%b"}\n' % secrets.token_hex(8).encode()
 
 
 def stored(piece: bytes) -> tuple[str, Stored] | None:

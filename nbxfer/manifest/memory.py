@@ -113,9 +113,10 @@ class MemoryManifest:
             self._begun = False
 
     # -- block logs ----------------------------------------------------------------------------------------------
-    def blocks(self, op_id: str, epoch: int) -> BlockLog:
-        """Begin the block log of that epoch anew (empty)."""
+    def blocks(self, op_id: str, epoch: int, rows: Sequence[Row] = ()) -> BlockLog:
+        """Begin the block log of that epoch anew, with ``rows``."""
         log = self.home.blocks[checked(op_id), epoch] = MemoryBlockLog()
+        log.append(rows)
         return log
 
     def read_blocks(self, op_id: str, epoch: int) -> list[Row]:

@@ -176,12 +176,26 @@ class Reading:
             found = [record for tail in self._tails.values() if (record := tail.done(destination)) is not None]
         return max(found, key=lambda record: record.changed, default=None)
 
-    def is_gone(self, record: Record, but: Collection[JournalName] = ()) -> bool:
-        """Say whether another owner has carried an operation further than ``record`` says, in journals or history.
+    def further(self, records: Iterable[Record], but: Collection[JournalName] = ()) -> set[str]:
+        """Give the ids of those operations that another owner's journal has under a higher epoch.
 
         The journals ``but`` are not looked at; our own never is.
         """
         with self._lock:
             self.refresh()
-            lines = (t.best.get(record.id) for name, t in self._tails.items() if name not in but)
-            return any(found is not None and found.epoch > record.epoch for found in lines) or self._is_over(record)
+            others = [tail.best for name, tail in self._tails.items() if name not in but]
+            return {
+                record.id
+                for record in records
+                for best_of in others
+                if (there := best_of.get(record.id)) is not None and there.epoch > record.epoch
+            }
+
+    def over(self, records: Iterable[Record]) -> set[str]:
+        """Give the ids of those operations whose end the history knows."""
+        with self._lock:
+            return {record.id for record in records if self._is_over(record)}
+
+    def gone(self, records: Collection[Record]) -> set[str]:
+        """Give the ids of those operations that others have carried further, to their end or not."""
+        return self.further(records) | self.over(records) if records else set()

@@ -65,12 +65,14 @@ class Succession:
             for record, name in found.values()
             if record.phase in FINAL
         ]
-        mine = [record for record, _ in found.values() if not self._is_elsewhere(record, files)]
+        unfinished = [record for record, _ in found.values() if record.phase not in FINAL]
+        elsewhere = self._reading.further(unfinished, files)
+        # What was handed over, or lay with somebody who had begun to fold it, may have come to its end there.
+        doubtful = [r for r, name in found.values() if r.phase not in FINAL and (r.handed_to or name.owner != victim)]
+        elsewhere |= self._reading.over(doubtful)
+        mine = [record for record, _ in found.values() if record.id not in elsewhere]
         self._estates[owner] = _Estate(victim, (r.id for r in mine if r.phase not in FINAL), ended)
         return mine
-
-    def _is_elsewhere(self, record: Record, files: list[JournalName]) -> bool:
-        return record.phase not in FINAL and self._reading.is_gone(record, files)
 
     def _win(self, owner: str) -> str | None:
         """Rename what decides; give whose journal is ours now."""

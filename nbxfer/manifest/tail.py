@@ -8,7 +8,7 @@ from typing import Final
 from nbxfer.core.phases import Phase
 from nbxfer.core.record import Record
 from nbxfer.manifest import lines, storage
-from nbxfer.manifest.lines import MAX_LINE, Stored
+from nbxfer.manifest.lines import GENERATION, MAX_LINE, Stored
 
 _CHUNK: Final = 1024 * 1024
 _DONE: Final = b'"phase":"done"'
@@ -27,6 +27,7 @@ class Tail:
 
     def _begin(self, file: tuple[int, int]) -> None:
         self._file = file  # device and inode: compaction puts another file in its place
+        self._start = b""  # … which may have that inode, too, but not the same generation
         self._offset = 0
         self.best: dict[str, Stored] = {}
         self.foreign: list[bytes] = []
@@ -39,8 +40,7 @@ class Tail:
             seen = os.stat(path, follow_symlinks=False)
         except FileNotFoundError:
             return False
-        if (seen.st_dev, seen.st_ino) == self._file and seen.st_size == self._offset:
-            self.touched = seen.st_mtime
+        if ((seen.st_dev, seen.st_ino), seen.st_size, seen.st_mtime) == (self._file, self._offset, self.touched):
             return True
         fd = storage.open_to_read(path)
         if fd is None:
@@ -55,8 +55,11 @@ class Tail:
         """Read what is new in an open journal, up to offset ``stop`` (exclusive). Raises OSError, for nothing else."""
         seen = os.fstat(fd)
         self.touched = seen.st_mtime
-        if (seen.st_dev, seen.st_ino) != self._file or seen.st_size < self._offset:  # compacted, or cut
-            self._begin((seen.st_dev, seen.st_ino))
+        file = (seen.st_dev, seen.st_ino)
+        start = os.pread(fd, GENERATION, 0)
+        if file != self._file or start != self._start or seen.st_size < self._offset:  # compacted, or cut
+            self._begin(file)
+            self._start = start
         at = self._offset
         end = seen.st_size if stop is None else stop
         rest = b""

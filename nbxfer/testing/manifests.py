@@ -190,6 +190,10 @@ class Asking(ManifestWorld):
         log.close()
         log.close()
         assert self.process().read_blocks(op_id, 1) == [Row(0, 4_194_304, 1), Row(3, 200, 8)]
+        kept = manifest.blocks(op_id, 1, [Row(3, 200, 8)])
+        kept.append([Row(4, 1, 1)])
+        kept.close()
+        assert manifest.read_blocks(op_id, 1) == [Row(3, 200, 8), Row(4, 1, 1)]
         again = manifest.blocks(op_id, 1)
         assert manifest.read_blocks(op_id, 1) == []
         again.append([])

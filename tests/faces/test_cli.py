@@ -465,6 +465,27 @@ def test_watch(nbxfer: Terminal, quick: None) -> None:
     ]
 
 
+def test_watched_speed(nbxfer: Terminal, quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What another process runs shows a speed, too: the one that is seen from look to look."""
+    clock = iter(range(100))
+    monkeypatch.setattr("nbxfer.faces.cli.look.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("nbxfer.faces.cli.look._is_screen", lambda: True)
+    nbxfer.desk.show(snapshot("aaaaaaaa11", owner="theirs", received=0, total=10_000))
+    nbxfer.desk.script(
+        "aaaaaaaa11",
+        *(snapshot("aaaaaaaa11", owner="theirs", received=n * 1_000, total=10_000) for n in (1, 2, 3)),
+        snapshot("aaaaaaaa11", "done", owner="theirs", total=10_000),
+    )
+    shown = [line.rstrip() for line in nbxfer("watch").stdout.splitlines() if line.startswith("aaaaaaaa")]
+    assert [line.split("%  ")[1] for line in shown] == [
+        "running: in another process",
+        "1.0 kB/s, 9 s left, in another process",
+        "1.0 kB/s, 8 s left, in another process",
+        "1.0 kB/s, 7 s left, in another process",
+        "done: no checksum known",
+    ]
+
+
 def test_watch_what_nobody_runs(nbxfer: Terminal, quick: None) -> None:
     """What no process runs will not change: watching ends, and says how to go on."""
     nbxfer.desk.show(snapshot("aaaaaaaa11", owner="orphaned"))

@@ -58,8 +58,8 @@ def test_help(name: str) -> None:
     """Each command explains itself in full sentences, gives an example that it understands, and each option a word."""
     command = main.commands[name]
     assert command.help is not None
-    assert command.help.split("\n")[0].endswith((".", "done", "go,", "Ctrl-C."))
-    assert re.search(r"^Examples?:$", command.help, flags=re.MULTILINE)
+    assert command.help.split("\n\n")[0].endswith(".")
+    assert re.search(r"^\s*Examples?:$", command.help, flags=re.MULTILINE)
     assert all(param.help for param in command.params if isinstance(param, click.Option))
     assert command.get_short_help_str(60).endswith(".")
     assert list(examples(command.help))
@@ -70,11 +70,8 @@ def test_help(name: str) -> None:
 )
 def test_examples(words: list[str]) -> None:
     """Each example in the documentation and in the help is understood by the program as it is."""
-    context = main.make_context("nbxfer", list(words))
-    name, command, rest = main.resolve_command(context, [*context._protected_args, *context.args])
-    assert name in COMMANDS
-    assert command is not None
-    command.make_context(name, rest, parent=context)
+    name, *rest = words
+    main.commands[name].make_context(name, rest, parent=click.Context(main))
 
 
 def test_exit_codes() -> None:

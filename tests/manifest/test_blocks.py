@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
+from crc32c import crc32c
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -102,7 +103,7 @@ def test_somebody_elses(manifest: FolderManifest) -> None:
     assert blocks.parse(data, OP, 2) == []
     header = bytearray(data[:HEADER])
     header[8] = 2  # the version
-    header[-4:] = blocks.crc32c(bytes(header[:-4])).to_bytes(4, "little")
+    header[-4:] = crc32c(bytes(header[:-4])).to_bytes(4, "little")
     assert blocks.parse(bytes(header) + data[HEADER:], OP, 1) == []
 
 
@@ -153,6 +154,25 @@ def test_a_log_that_cannot_be_begun(manifest: FolderManifest, monkeypatch: pytes
             manifest.blocks(OP, 1)
     assert len(os.listdir("/proc/self/fd")) == open_before
     assert manifest.read_blocks(OP, 1) == []
+    assert os.listdir(manifest.layout.shelf(OP)) == []
+
+
+def test_begun_anew_or_not_at_all(manifest: FolderManifest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log that is begun anew with its good rows is the old one until it is the new one."""
+    old = [Row(n, BLOCK, n) for n in range(5)]
+    stored(manifest, old)
+    for name in ("write", "rename"):
+
+        def full(*_: object) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, name, full)
+            with pytest.raises(NoSpace):
+                manifest.blocks(OP, 1, old[:3])
+        assert manifest.read_blocks(OP, 1) == old
+    manifest.blocks(OP, 1, old[:3]).close()
+    assert manifest.read_blocks(OP, 1) == old[:3]
 
 
 def test_a_stale_writer_writes_elsewhere(manifest: FolderManifest) -> None:

@@ -11,10 +11,10 @@ import pytest
 
 from nbxfer.core.lease import Hold, Process
 from nbxfer.errors import AccessDenied, InvalidRequest, StorageFailed
-from nbxfer.manifest import lines, machine
+from nbxfer.manifest import lines, machine, storage
 from nbxfer.manifest.base import Claim, Row, Wish
 from nbxfer.manifest.folder import FolderManifest
-from nbxfer.manifest.layout import FOLDERS, Layout
+from nbxfer.manifest.layout import FOLDERS
 from nbxfer.testing.manifests import a_record, after
 
 SOMEBODY = 54321
@@ -93,17 +93,27 @@ def test_folders_that_were_opened_behind_our_back(tmp_path: Path) -> None:
     assert {stat.S_IMODE(p.stat().st_mode) & 0o777 for p in (home, home / "journals", home / "history")} == {0o700}
 
 
-def test_somebody_elses_home(tmp_path: Path) -> None:
+@pytest.mark.parametrize("place", ["", "journals", "history"])
+def test_somebody_elses_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
     """A folder of another user is refused, for the home and for each folder in it."""
-    if os.geteuid() != 0:  # only root can give a folder away; what it would prove is seen by the check itself
-        assert Layout(tmp_path).home
-        return
-    for place in ("", "journals", "history"):
-        home = tmp_path / f"home{place}"
+    home = tmp_path / "home"
+    begun(home)
+    theirs = os.stat(home / place).st_ino
+    monkeypatch.setattr(storage, "is_ours", lambda status: status.st_ino != theirs)
+    with pytest.raises(AccessDenied, match="another user"):
         begun(home)
-        os.chown(home / place, SOMEBODY, SOMEBODY)
-        with pytest.raises(AccessDenied, match="another user"):
-            begun(home)
+
+
+def test_files_of_another_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What belongs to another user is not read."""
+    manifest = a_life(tmp_path / "home")
+    assert manifest.scan()
+    assert manifest.claimed("/1") is not None
+    monkeypatch.setattr(os, "geteuid", lambda: SOMEBODY)
+    reader = FolderManifest(tmp_path / "home")
+    assert reader.scan() == []
+    assert reader.claimed("/1") is None
+    assert reader.finished("/2") is None
 
 
 def test_a_home_that_is_no_folder(tmp_path: Path) -> None:
@@ -128,8 +138,8 @@ def test_a_home_through_a_link(tmp_path: Path) -> None:
     assert (tmp_path / "disk" / "nbxfer" / "journals").is_dir()
 
 
-def test_nothing_follows_links(tmp_path: Path) -> None:
-    """Links, FIFOs, folders and files of others that lie where ours should be are not read, and nobody waits for them."""
+def test_nothing_follows_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Links, FIFOs, folders and files of others in the place of ours are not read, and nobody waits for them."""
     home = tmp_path / "home"
     manifest = a_life(home)
     good = lines.encode(a_record("/planted"), 1)
@@ -141,10 +151,8 @@ def test_nothing_follows_links(tmp_path: Path) -> None:
     (journals / f"{'c' * 16}.jsonl").mkdir()
     planted = journals / f"{'d' * 16}.jsonl"
     planted.write_bytes(good)
-    if os.geteuid() == 0:
-        os.chown(planted, SOMEBODY, SOMEBODY)
-    else:
-        planted.unlink()
+    theirs = planted.stat().st_ino
+    monkeypatch.setattr(storage, "is_ours", lambda status: status.st_ino != theirs)
     for name in ("../x.jsonl", "e" * 40 + ".jsonl", "x.jsonl", f"{'e' * 16}.taken.jsonl", "README", ".new"):
         (journals / name.replace("/", "_")).write_bytes(good)
     assert {f.record.spec.destination for f in manifest.scan()} == {"/1", "/dead"}

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from nbxfer.core.record import Record
@@ -19,6 +20,7 @@ from nbxfer.manifest import lines, storage
 from nbxfer.manifest.base import Fenced
 from nbxfer.manifest.folder import FolderManifest
 from nbxfer.manifest.journal import LITTLE
+from nbxfer.manifest.tail import Tail
 from nbxfer.testing.manifests import a_record, after
 
 
@@ -163,7 +165,7 @@ def test_compaction_makes_it_small(manifest: FolderManifest) -> None:
         manifest.append([after(r, received=received) for r in records])
     manifest.append([after(r, phase="done") for r in records[5:]])
     manifest.compact(records[:5])
-    assert len(journal(manifest).read_bytes().splitlines()) == 5
+    assert len(journal(manifest).read_bytes().splitlines()) == 1 + 5
     assert os.listdir(manifest.layout.journals) == [journal(manifest).name]
     assert seen(manifest) == {r.id: 49 for r in records[:5]}
 
@@ -171,7 +173,7 @@ def test_compaction_makes_it_small(manifest: FolderManifest) -> None:
 def test_lines_of_a_newer_version_are_carried_along(manifest: FolderManifest) -> None:
     """What a newer version wrote is never dropped: not by compaction, not by taking over, not by leaving."""
     mine, theirs = a_record("/1"), a_record("/2")
-    newer = lines.encode(theirs, 5).replace(b'"format":1', b'"format":2')
+    newer = lines.encode(theirs, 5).replace(b'"format":1', b'"format":2')  # damaged at that, who can tell
     manifest.append([mine])
     with journal(manifest).open("ab") as file:
         file.write(newer)
@@ -188,7 +190,7 @@ def test_lines_of_a_newer_version_are_carried_along(manifest: FolderManifest) ->
     heir.taken(manifest.me.id)
     heir.append([after(mine, epoch=2, phase="canceled")])
     heir.end()
-    left = [path.read_bytes() for path in Path(manifest.layout.journals).iterdir()]
+    left = b"".join(path.read_bytes() for path in Path(manifest.layout.journals).iterdir())
     assert newer in left
     assert FolderManifest(manifest.layout.home).scan() == []
 
@@ -309,6 +311,37 @@ def test_a_rename_whose_answer_is_lost(manifest: FolderManifest, monkeypatch: py
         manifest.compact([record])
     manifest.append([after(record, received=4)])
     assert seen(manifest) == {record.id: 4}
+
+
+def test_a_reader_is_not_deceived_by_file_numbers(manifest: FolderManifest) -> None:
+    """A file system may give a compacted journal the number and length of one that was read before: it is read anew."""
+    first, second = a_record("/1"), a_record("/2")
+    manifest.append([first])
+    tail = Tail()
+    assert tail.follow(str(journal(manifest)))
+    seen_before = journal(manifest).stat()
+    data = lines.generation() + lines.encode(second, 1)
+    with journal(manifest).open("r+b") as file:  # the same file, from now on with another life
+        file.write(data)
+    assert len(data) == seen_before.st_size
+    os.utime(journal(manifest), ns=(seen_before.st_atime_ns, seen_before.st_mtime_ns + 1_000_000))
+    assert tail.follow(str(journal(manifest)))
+    assert set(tail.best) == {second.id}
+
+
+def test_a_journal_that_cannot_be_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When there is no room even to begin, that is said, and beginning again works when there is."""
+    manifest = FolderManifest(tmp_path / "home")
+    whole = len(msgspec.json.encode(manifest.me))
+    for room in (0, 10, whole, whole + 5):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "write", FullDisk(room))
+            with pytest.raises(NoSpace):
+                manifest.begin()
+    manifest.begin()
+    manifest.append([a_record()])
+    assert len(seen(manifest)) == 1
+    manifest.end()
 
 
 def test_little_is_not_worth_it(manifest: FolderManifest) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -34,7 +36,7 @@ def child() -> Iterator[subprocess.Popen[bytes]]:
 
 
 def test_this_process_lives() -> None:
-    """This process lives, under its own start mark only; another one started at another time under its number is dead."""
+    """This process lives, under its own start mark; one that started at another time under its number is dead."""
     me = machine.this_owner()
     assert machine.lives(me.process) is True
     assert machine.lives(Process(me.process.pid, "1")) is False
@@ -207,7 +209,7 @@ def test_a_machine_is_named_without_telling(monkeypatch: pytest.MonkeyPatch) -> 
     one = machine.machine_id()
     assert one == machine.machine_id()
     assert "secretid" not in one
-    monkeypatch.setattr(machine.platform, "node", lambda: "node2")
+    monkeypatch.setattr(platform, "node", lambda: "node2")
     assert machine.machine_id() not in ("", one)
 
 
@@ -224,7 +226,7 @@ def test_nothing_known_proves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_containers(monkeypatch: pytest.MonkeyPatch) -> None:
     """A pid namespace of its own, or the marks that container engines leave, make a container."""
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
-    monkeypatch.setattr(machine.os.path, "exists", lambda path: False)
+    monkeypatch.setattr(os.path, "exists", lambda path: False)
     monkeypatch.setattr(machine, "process_table", lambda: "pid:[4026531836] time:[1]")
     outside = machine.is_contained()
     monkeypatch.setattr(machine, "process_table", lambda: "pid:[4026532221] time:[1]")
@@ -270,10 +272,10 @@ def test_without_proc(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = [(1, "12.5"), (1, "12.6"), (13, "12.5"), (404, "12.5"), (403, "12.5")]
     assert [machine.lives(Process(*p)) for p in asked] == [True, False, False, False, None]
     assert machine.start_mark(403) is None
-    monkeypatch.setattr(machine.uuid, "getnode", lambda: 0x02_00_00_00_00_01)
+    monkeypatch.setattr(uuid, "getnode", lambda: 0x02_00_00_00_00_01)
     owner = machine.this_owner()
     assert owner.machine
     assert (owner.boot, owner.table, owner.contained) == ("-", "-", True)
-    monkeypatch.setattr(machine.uuid, "getnode", lambda: 1 << 40 | 5)  # drawn at random
+    monkeypatch.setattr(uuid, "getnode", lambda: 1 << 40 | 5)  # drawn at random
     owner = machine.this_owner()
     assert (owner.machine, owner.boot) == ("", "")

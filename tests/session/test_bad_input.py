@@ -59,7 +59,12 @@ BAD: list[tuple[str, tuple[Any, ...], dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("args", "options", "says"), [b[1:] for b in BAD], ids=[b[0] for b in BAD])
 def test_it_is_refused_with_a_sentence(
-    args: tuple[Any, ...], options: dict[str, Any], says: str, home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    args: tuple[Any, ...],
+    options: dict[str, Any],
+    says: str,
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     """Every wrong value raises InvalidRequest before anything moves, and leaves no trace on the disk."""
     monkeypatch.chdir(tmp_path)
@@ -87,7 +92,9 @@ def test_a_folder_below_a_file_is_refused(home: Path, tmp_path: Path) -> None:
         Session(home=home).download(URL, tmp_path / "file" / "x")
 
 
-def test_a_folder_that_may_not_be_written_is_refused(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_may_not_be_written_is_refused(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The sentence comes at once, not after 40 GB."""
     monkeypatch.setattr(os, "access", lambda *_: False)
     with pytest.raises(AccessDenied, match="may not be written"):

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from nbxfer.core.phases import Phase, TransferStatus
+from nbxfer.core.policy import Retry
 from nbxfer.demo.server import DemoServer
 from nbxfer.errors import (
     BadAnswer,
@@ -22,7 +23,6 @@ from nbxfer.errors import (
     TransferCanceled,
     TransferError,
 )
-from nbxfer.core.policy import Retry
 from nbxfer.session import Batch, Session
 from tests.journeys.terminal import MIB, sha256, until
 
@@ -102,7 +102,12 @@ def test_the_future_protocol(session: Session, serve: Serve, tmp_path: Path) -> 
     op = session.download(server.url, tmp_path / "X")
     told: list[object] = []
     rang = threading.Event()
-    op.add_done_callback(lambda o: (told.append(o), rang.set()))
+
+    def ring(over: object) -> None:
+        told.append(over)
+        rang.set()
+
+    op.add_done_callback(ring)
     assert not op.done()
     until(op.running)
     with pytest.raises(TimeoutError, match="it goes on"):
@@ -219,9 +224,14 @@ def test_a_literal_secret_is_asked_for_again_after_a_restart(
 def test_a_session_as_context_raises_what_failed(home: Path, serve: Serve, tmp_path: Path) -> None:
     """Leaving waits for everything and raises an ExceptionGroup of the failures."""
     server = serve(1000)
-    with pytest.raises(ExceptionGroup) as caught, Session(home=home) as session:
-        session.download(server.url, tmp_path / "X")
-        session.download(server.url.replace("data.bin", "missing"), tmp_path / "Y")
+    session = Session(home=home)
+    with session as same:
+        same.download(server.url, tmp_path / "W")
+    session = Session(home=home)
+    session.download(server.url, tmp_path / "X")
+    session.download(server.url.replace("data.bin", "missing"), tmp_path / "Y")
+    with pytest.raises(ExceptionGroup) as caught, session:
+        pass
     assert [type(e) for e in caught.value.exceptions] == [SourceNotFound]
     assert (tmp_path / "X").exists()
 

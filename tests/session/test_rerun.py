@@ -73,13 +73,13 @@ def test_done_and_unchanged_is_done_at_once(sessions: Sessions, serve: Serve, tm
     """A finished file is revalidated: one request, no bytes; also in another kernel, also after compaction."""
     server = serve(MIB)
     first = sessions()
-    assert first.download(server.url, tmp_path / "X").result(10)
+    first.download(server.url, tmp_path / "X").result(10)
     sent = server.sent
-    assert first.download(server.url, tmp_path / "X").result(10)
-    assert sessions().download(server.url, tmp_path / "X").result(10)
+    first.download(server.url, tmp_path / "X").result(10)
+    sessions().download(server.url, tmp_path / "X").result(10)
     first.close()
     third = sessions().download(server.url, tmp_path / "X")
-    assert third.result(10)
+    third.result(10)
     assert third.progress.integrity == "validator"
     assert server.sent == sent
 
@@ -132,7 +132,7 @@ def test_a_checksum_settles_it(session: Session, serve: Serve, tmp_path: Path) -
     """With a checksum a file that has it is done, whoever wrote it, and one that has not is in the way."""
     server = serve(MIB)
     target = tmp_path / "X"
-    assert session.download(server.url, target, checksum=f"sha256:{server.sha256}").result(10)
+    session.download(server.url, target, checksum=f"sha256:{server.sha256}").result(10)
     copy = tmp_path / "copy"
     copy.write_bytes(target.read_bytes())
     asked = server.requests

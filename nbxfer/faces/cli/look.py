@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
@@ -11,11 +12,12 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from nbxfer.errors import InvalidRequest
 from nbxfer.faces.cli import exits
 from nbxfer.faces.cli.desk import Call, Desk
 
 if TYPE_CHECKING:
-    from nbxfer.core.snapshot import Snapshot
+    from nbxfer.core.snapshot import Snapshot, SpeedMeter
 
 #: Seconds between two looks of ``watch``.
 WATCH_EVERY: Final = 1.0
@@ -99,7 +101,11 @@ def config(call: Call, as_json: bool) -> None:
 
 # -- what there is -------------------------------------------------------------------------------------------------
 def _snapshots(desk: Desk) -> list[Snapshot]:
-    return [handle.snapshot for handle in desk.operations(scope="all")]
+    found = []
+    for handle in desk.operations(scope="all"):
+        with contextlib.suppress(InvalidRequest):  # gone since it was listed
+            found.append(handle.snapshot)
+    return found
 
 
 def _unfinished(snapshot: Snapshot) -> bool:
@@ -127,10 +133,10 @@ def _is_screen() -> bool:
 def _watch(call: Call, paper: _Screen | _Paper, sleep: Callable[[float], None]) -> None:
     from nbxfer.core.phases import LIVE
 
-    desk = call.desk()
+    desk, speeds = call.desk(), _Speeds()
     ours: set[str] = set()
     while True:
-        snapshots = _snapshots(desk)
+        snapshots = [speeds.added(s, time.monotonic()) for s in _snapshots(desk)]
         # What ends while we look stays in the picture.
         ours |= {s.id for s in snapshots if _unfinished(s)}
         shown = [s for s in snapshots if s.id in ours]
@@ -147,6 +153,29 @@ def _ending(call: Call, shown: Sequence[Snapshot]) -> str:
         some = f"{len(left)} unfinished, and no process runs " + ("them" if len(left) > 1 else "it")
         return f"{some}. To go on: {call.command('resume --all')}"
     return "all are over." if shown else "nothing is unfinished."
+
+
+class _Speeds:
+    """What other processes run comes to us without its speed: it is taken from one look to the next."""
+
+    def __init__(self) -> None:
+        self._meters: dict[str, SpeedMeter] = {}
+
+    def added(self, snapshot: Snapshot, now: float) -> Snapshot:
+        """Give the snapshot with speed and time left, where they are not known but can be seen."""
+        import msgspec
+
+        from nbxfer.core.phases import TransferStatus
+        from nbxfer.core.snapshot import SpeedMeter
+
+        if snapshot.rate is not None or snapshot.status is not TransferStatus.RUNNING:
+            self._meters.pop(snapshot.id, None)
+            return snapshot
+        meter = self._meters.setdefault(snapshot.id, SpeedMeter())
+        meter.count(now, snapshot.received)
+        rate = meter.rate(now)
+        left = (snapshot.total - snapshot.received) / rate if rate and snapshot.total is not None else None
+        return msgspec.structs.replace(snapshot, rate=rate or None, eta=left)
 
 
 class _Screen:

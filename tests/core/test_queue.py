@@ -1,0 +1,59 @@
+"""Whose turn it is."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nbxfer.core.queue import RANK, Queue
+
+
+def drain(queue: Queue) -> list[str]:
+    out = []
+    while (op_id := queue.pop()) is not None:
+        out.append(op_id)
+    return out
+
+
+def test_order() -> None:
+    """High goes before default, default before low, and each in the order of asking."""
+    queue = Queue()
+    for op_id, priority in [("a", 0), ("b", 2), ("c", 1), ("d", 0), ("e", 1)]:
+        queue.push(op_id, priority)
+    assert len(queue) == 5
+    assert drain(queue) == ["c", "e", "a", "d", "b"]
+    assert len(queue) == 0
+
+
+def test_queued_again() -> None:
+    """The newest place counts; who left does not get a turn."""
+    queue = Queue()
+    for op_id in "abc":
+        queue.push(op_id)
+    queue.push("c", 1)
+    queue.discard("a")
+    queue.discard("unknown")
+    assert drain(queue) == ["c", "b"]
+
+
+def test_unknown_priority() -> None:
+    """A priority that this version does not know is the default one."""
+    queue = Queue()
+    queue.push("low", 2)
+    queue.push("strange", 77)
+    assert drain(queue) == ["strange", "low"]
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcde"), st.sampled_from([0, 1, 2, None]))))
+def test_model(asked: list[tuple[str, int | None]]) -> None:
+    """Whatever is asked in whatever order, each is served once, by the last thing that it asked for."""
+    queue, model = Queue(), dict[str, int]()
+    for op_id, priority in asked:
+        model.pop(op_id, None)
+        if priority is None:
+            queue.discard(op_id)
+        else:
+            queue.push(op_id, priority)
+            model[op_id] = priority
+    assert len(queue) == len(model)
+    assert drain(queue) == sorted(model, key=lambda op_id: RANK[model[op_id]])

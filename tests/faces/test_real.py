@@ -1,0 +1,180 @@
+"""The command line with a real engine, a real server and real signals, in processes of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from nbxfer.demo.server import DemoServer
+
+SIZE = 6_000_000
+
+
+class Shell:
+    """Runs ``nbxfer`` as a shell would; what still runs at the end is killed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.started: list[subprocess.Popen[str]] = []
+
+    def start(self, *args: str, **variables: str) -> subprocess.Popen[str]:
+        """Start a command."""
+        process = subprocess.Popen(
+            [sys.executable, "-m", "nbxfer", *args],
+            cwd=self.folder,
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2]), **variables},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.started.append(process)
+        return process
+
+    def __call__(self, *args: str, **variables: str) -> tuple[int, str, str]:
+        """Run a command; give exit code, standard output and standard error."""
+        process = self.start(*args, **variables)
+        out, err = process.communicate(timeout=60)
+        return process.returncode, out, err
+
+    def until(self, received: int) -> str:
+        """Wait until the first unfinished download has so many bytes; give its id."""
+        end = time.monotonic() + 30
+        while time.monotonic() < end:
+            for line in self("ls", "--json")[1].splitlines():
+                row = json.loads(line)
+                if row["received"] >= received:
+                    return str(row["id"])
+        raise AssertionError("it did not get so far")
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Iterator[Shell]:
+    """Give a shell in an empty folder."""
+    shell = Shell(tmp_path)
+    yield shell
+    for process in shell.started:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def server() -> Iterator[DemoServer]:
+    """Give a server that takes six seconds for its file."""
+    with DemoServer(SIZE, rate=1_000_000) as server:
+        yield server
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda s: s.name)
+def test_interrupted_and_resumed(shell: Shell, server: DemoServer, signum: signal.Signals) -> None:
+    """A signal ends the program by itself within two seconds; what it advises goes on without losing a byte."""
+    first = shell.start("get", server.url, "-o", "x.bin", "-q")
+    op_id = shell.until(500_000)
+    first.send_signal(signum)
+    begun = time.monotonic()
+    out, err = first.communicate(timeout=10)
+    assert (first.returncode, out) == (-signum, "")
+    assert time.monotonic() - begun < 2.0
+    assert err == f"nbxfer: interrupted; what has come is saved. To go on: nbxfer resume {op_id[:8]}\n"
+    assert not (shell.folder / "x.bin").exists()
+    server.rate = None
+    assert shell("resume", op_id[:8], "-q") == (0, f"{shell.folder}/x.bin\n", "")
+    assert (shell.folder / "x.bin").stat().st_size == SIZE
+    assert server.sent <= SIZE + 1_000_000
+    assert [p.name for p in shell.folder.iterdir()] == ["x.bin"]
+
+
+def test_steered_from_beside(shell: Shell, server: DemoServer) -> None:
+    """What one terminal downloads, another pauses, resumes and cancels."""
+    first = shell.start("get", server.url, "-o", "x.bin")
+    op_id = shell.until(100_000)
+    code, out, err = shell("pause", op_id[:4])
+    assert (code, err) == (0, "")
+    assert out.startswith("x.bin: ")
+    assert out.endswith("paused by you\n")
+    paused = shell("ls", "--json")[1]
+    assert json.loads(paused)["status"] == "PAUSED_BY_APPLICATION"
+    code, out, err = shell("resume", op_id[:4], "--no-wait")
+    assert (code, err) == (0, "")
+    code, out, err = shell("cancel", "--all")
+    assert (code, out.startswith("x.bin: "), err) == (0, True, "")
+    assert first.wait(10) == 1
+    assert list(shell.folder.iterdir()) == []
+
+
+def test_paused_then_ended(shell: Shell, server: DemoServer) -> None:
+    """What was paused from beside, and whose program then ended, goes on when it is asked to."""
+    first = shell.start("get", server.url, "-o", "x.bin", "-q")
+    op_id = shell.until(100_000)
+    shell("pause", op_id)
+    first.send_signal(signal.SIGTERM)
+    first.communicate(timeout=10)
+    server.rate = None
+    assert shell("resume", "--all", "-q") == (0, f"{shell.folder}/x.bin\n", "")
+
+
+def test_noted_then_started(shell: Shell, server: DemoServer) -> None:
+    """What was only noted down asks the server for nothing, until it is resumed."""
+    server.rate = None
+    code, out, _ = shell("get", server.url, "-n")
+    assert (code, server.requests) == (0, 0)
+    assert shell("resume", out.strip(), "-q")[0] == 0
+    assert server.sent == SIZE
+
+
+def test_several(shell: Shell, server: DemoServer) -> None:
+    """Several land in one folder; what the server does not have costs exit code 4, and the others arrive."""
+    server.rate = None
+    missing = server.url.replace("data.bin", "missing")
+    code, out, err = shell("get", server.url_of("a.bin"), missing, server.url_of("b.bin"), "-o", "here", "--json")
+    assert code == 4
+    rows = sorted((Path(row["path"]).name, row["status"]) for row in map(json.loads, out.splitlines()))
+    assert rows == [("a.bin", "COMPLETED"), ("b.bin", "COMPLETED"), ("missing", "ERROR")]
+    assert "404" in err
+    assert sorted(p.name for p in (shell.folder / "here").iterdir()) == ["a.bin", "b.bin"]
+
+
+def test_a_closed_pipe(shell: Shell, server: DemoServer) -> None:
+    """When whoever reads us leaves, we end without a traceback."""
+    command = f"{sys.executable} -m nbxfer --help | true"
+    ended = subprocess.run(
+        ["sh", "-c", command], cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False
+    )
+    assert "Traceback" not in ended.stderr
+
+
+_LIGHT = """
+import sys
+from click.testing import CliRunner
+from nbxfer.faces.cli import main
+CliRunner().invoke(main, sys.argv[1:])
+print(*sorted({"httpx", "h11", "tqdm", "anyio", "asyncio", "msgspec", "ipywidgets", "ssl"} & set(sys.modules)))
+"""
+
+
+def test_help_is_light() -> None:
+    """Help answers at once: nothing heavy is imported for it."""
+    run = subprocess.run([sys.executable, "-c", _LIGHT, "get", "--help"], capture_output=True, text=True, check=True,
+                         cwd=Path(__file__).parents[2])  # fmt: skip
+    assert run.stdout == "\n"
+
+
+@pytest.mark.parametrize("command", [["--help"], ["ls"]], ids=" ".join)
+def test_it_starts_fast(shell: Shell, command: list[str]) -> None:
+    """Help and list take at most 0.3 s of processor time."""
+    best = 9.0
+    for _ in range(5):  # the best of a few: other work on the machine is no cost of ours
+        before = os.times()
+        assert shell(*command)[0] == 0
+        after = os.times()
+        best = min(best, after.children_user + after.children_system - before.children_user - before.children_system)
+    assert best <= 0.3, f"{best:.2f} s"
