@@ -189,8 +189,8 @@ def test_make_targets_are_documented() -> None:
     assert set(phony) == explained
 
 
-@pytest.mark.parametrize("page", ["docs/phases.md", "docs/formats.md"])
-def test_generated_pages_are_current(page: str) -> None:
+@pytest.mark.parametrize("written", ["docs/phases.md", "docs/formats.md"])
+def test_generated_pages_are_current(written: str) -> None:
     """The pages on phases and formats say what the program does today."""
-    write = runpy.run_path(str(ROOT / "tools" / "pages.py"))["PAGES"][page]
-    assert (ROOT / page).read_text("utf-8") == write(), "run: python tools/pages.py"
+    write = runpy.run_path(str(ROOT / "tools" / "pages.py"))["PAGES"][written]
+    assert (ROOT / written).read_text("utf-8") == write(), "run: python tools/pages.py"

@@ -16,17 +16,16 @@ from nbxfer.core import actions as do
 from nbxfer.core import events as ev
 from nbxfer.core import faults
 from nbxfer.core import plan as planning
+from nbxfer.core.ending import Ending
 from nbxfer.core.faults import Remedy
 from nbxfer.core.phases import Cause, Phase
 from nbxfer.core.probe import Probe
 from nbxfer.core.ranges import RangeSet
 from nbxfer.core.snapshot import SpeedMeter
-from nbxfer.core.steps import MAX_RESTARTS
-from nbxfer.core.wishes import Wishes
 from nbxfer.errors import InvalidTransferState, NeedsAttention, NetworkError, SourceChanged
 
 
-class Operation(Wishes):
+class Operation(Ending):
     """One transfer. State is in Fields; this class alone changes it."""
 
     __slots__ = ()
@@ -145,12 +144,6 @@ class Operation(Wishes):
             self.validator = self.before.validator
         return self._finish(Cause.UNCHANGED, event)
 
-    def _finish(self, cause: Cause, event: ev.Unchanged | ev.Committed) -> None:
-        self.published = event.published
-        self.size = self.received = event.published.size
-        self.fault = None
-        self._move(cause, event.published.integrity)
-
     def _all_here(self, event: ev.AllHere) -> None:
         self.land(event.held)
         if self.phase is not Phase.PROBING or self.handed_to:
@@ -191,6 +184,9 @@ class Operation(Wishes):
             return self._check(Cause.ALL_LANDED)
         # A right answer, but shorter than asked: ask for the rest, at once as long as that brings anything.
         if self.retry.used:
+            strong = self.validator is not None and self.validator.strong
+            if event.length_proven and not strong:
+                return self._lost(faults.of(SourceChanged("The source is shorter than it was.")))
             return self._lost(faults.of(NetworkError("The server's answers end before all has come.")))
         self.retry = self.retry.next()
         return self._move(Cause.CUT_SHORT)
@@ -203,58 +199,6 @@ class Operation(Wishes):
     def _range_lost(self, event: ev.RangeLost) -> None:
         self._gain(event.held)
         self._lost(event.fault)
-
-    # -- the end -------------------------------------------------------------------------------------------------
-    def _check(self, cause: Cause) -> None:
-        """Every byte is here: see whether they are right."""
-        self._move(cause)
-        assert self.size is not None
-        if wrong := self._unexpected(self.size):
-            self._start_over()  # a part that is kept would make every retry fail again
-            return self._fail(wrong)
-        self.out.append(do.Verify(self._next(), self.epoch, self.size, self.spec.checksum))
-        return None
-
-    def _checking(self) -> bool:
-        """Say whether the answer to a check is still wanted."""
-        if self.phase is Phase.RUNNING and not self.handed_to:  # a pause was asked for, and taken back
-            self._move(Cause.ALL_LANDED)
-        return self.phase is Phase.VERIFYING and not self.handed_to
-
-    def _verified(self, event: ev.Verified) -> None:
-        if not self._checking():
-            return self._home()
-        by = event.by if event.by != "nothing" or not self.tied else "validator"
-        self._move(Cause.VERIFIED, by)
-        self.seal, self.verified_by = event.seal, by
-        return self._commit()
-
-    def _commit(self) -> None:
-        assert self.seal is not None
-        self.out.append(do.Commit(self._next(), self.epoch, self.seal, self.verified_by))
-
-    def _mismatched(self, event: ev.Mismatched) -> None:
-        wanted = self._checking()
-        if event.held.total < self.held.total:
-            self.changes += 1
-            self.land(event.held)
-            if not wanted:
-                return self._home()
-            if self.changes <= MAX_RESTARTS:
-                return self._move(Cause.MISMATCH, "some blocks are not what was written; they are fetched again")
-        elif not wanted:  # found again when it goes on
-            return self._home()
-        self._start_over()  # a part that is kept would make every retry fail again
-        return self._fail(event.fault)
-
-    def _failed_answer(self, event: ev.VerifyLost | ev.CommitLost) -> None:
-        self._lost(event.fault)
-
-    def _committed(self, event: ev.Committed) -> None:
-        self._finish(Cause.COMMITTED, event)
-
-    def _discarded(self, _: ev.Discarded) -> None:
-        self._move(Cause.DRAINED)
 
     # -- after a crash -------------------------------------------------------------------------------------------
     def revive(self, now: float) -> list[do.Action]:

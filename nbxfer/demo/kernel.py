@@ -57,6 +57,7 @@ class Kernel:
             self._client.wait_for_ready(timeout=START_WITHIN)
         except RuntimeError:
             self.kill()
+            self._client.stop_channels()
             raise TransferError(
                 "The notebook kernel did not start.", hint=f"Look what {sys.executable} -m ipykernel says."
             ) from None

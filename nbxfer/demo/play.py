@@ -122,7 +122,7 @@ class Play:
             received, total, done, reason, *_ = look()
             looks += 1
             waited = time.monotonic() - begun
-            if done:
+            if done or (total and received >= total):
                 raise TransferError(
                     f"It was done before it could be killed ({reason}).", hint="Take a larger file for this."
                 )

@@ -151,11 +151,17 @@ class Bar:
     def _words(self, snapshots: Sequence[Snapshot], *, last: bool) -> tuple[str, str]:
         """Give what stands before and behind the bar."""
         over = all(s.phase not in LIVE for s in snapshots)
-        took = f" in {words.time_words(self._clock() - self._began)}" if last and over and self._come else ""
+        took = self._took(sum(s.received for s in snapshots)) if last and over and self._come else ""
         if len(snapshots) == 1:
             brief = last and not self._say_why and snapshots[0].phase is Phase.FAILED
             return words.name_words(snapshots[0]), _one(snapshots[0], took, moving=not last, brief=brief)
         return _count_words(snapshots), _many(snapshots, took, moving=not last)
+
+    def _took(self, here: int) -> str:
+        """Say how long it took; of what was here before we looked, that is not said."""
+        time_taken = words.time_words(self._clock() - self._began)
+        most = self._come >= 0.95 * here
+        return f" in {time_taken}" if most else f", the last {words.size_words(self._come)} in {time_taken}"
 
 
 # -- words ---------------------------------------------------------------------------------------------------------

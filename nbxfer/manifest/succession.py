@@ -85,9 +85,10 @@ class Succession:
             return None
         source = JournalName(holder, "")
         if source not in names:
-            if len(heirs) == 1:
+            left = [name for name in names if name.taker == holder]
+            if not left:
                 return None
-            source = JournalName(heirs[-2], holder)
+            source = left[0]
         target = JournalName(source.owner, self._me)
         with storage.doing("The journal could not be taken over"):
             try:

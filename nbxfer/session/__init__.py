@@ -7,8 +7,13 @@ move bytes, and starts nothing until something is asked for that needs it. Faces
 
 from __future__ import annotations
 
+import logging
+
 from nbxfer.session.batch import Batch
 from nbxfer.session.desk import Session, default, forget_default
 from nbxfer.session.operation import Operation
+
+# Nothing is printed unless the program wants to hear it: a thread's output lands in whichever cell ran last.
+logging.getLogger("nbxfer").addHandler(logging.NullHandler())
 
 __all__ = ["Batch", "Operation", "Session", "default", "forget_default"]

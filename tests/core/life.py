@@ -157,6 +157,22 @@ class Life:
         """Let it fail after 40 bytes."""
         self.stalled(REFUSED)
 
+    def come_to(self, where: str) -> None:
+        """Let it come to a phase, by its name."""
+        match where:
+            case "paused":
+                self.tell(ev.PauseAsked())
+            case "canceling":
+                self.running()
+                self.tell(ev.CancelAsked(delete_partial=False))
+            case "canceled":
+                self.tell(ev.CancelAsked())
+                self.tell(ev.Discarded(self.serial))
+            case "created" | "queued":
+                pass
+            case _:
+                getattr(self, {"probing": "probe"}.get(where, where))()
+
     # -- the next life ----------------------------------------------------------------------------------------------
     def stored(self) -> Record:
         """Give the record as it comes back from the disk."""

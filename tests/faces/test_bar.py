@@ -266,7 +266,7 @@ def test_log(caplog: pytest.LogCaptureFixture) -> None:
     assert caplog.messages == [
         "data.tar.gz: 5 of 10 B, 1 B/s, 5 s left",
         "data.tar.gz: 5 of 10 B, 1 B/s, 5 s left",
-        "data.tar.gz: 10 B in 2 min 30 s, done: no checksum known",
+        "data.tar.gz: 10 B, the last 5 B in 2 min 30 s, done: no checksum known",
     ]
     assert {getattr(record, "op_id", None) for record in caplog.records} == {"3f2a9c"}
     assert stream.getvalue() == ""
@@ -338,7 +338,7 @@ for end in ("done", "failed", "running"):
     left, middle, right = bar._tqdm.container.children
     print(*first, middle.bar_style, right.value, sep="|")
 """
-    shown = [re.sub(r" in .*", "", line) for line in run_cell(code).replace("\u2007", " ").splitlines()]
+    shown = [re.sub(r",[^,]* in .*", "", line) for line in run_cell(code).replace("\u2007", " ").splitlines()]
     half = "data.tar.gz  50 % |500.0| 5 of 10 B, 1 B/s, 5 s left"
     assert shown == [f"{half}|success| 10 B", f"{half}|danger| 5 of 10 B, failed: Why.", f"{half}|info| 5 of 10 B"]
 

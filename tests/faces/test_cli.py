@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import signal
 import sys
 from collections.abc import Callable
@@ -248,6 +249,34 @@ def test_the_owner_dies(nbxfer: Terminal) -> None:
     assert nbxfer("get", URL).exit_code == 0
     assert nbxfer.desk.asked == [("aaaaaaaa", "resume", {})]
     assert nbxfer.desk.attended == ["aaaaaaaa"]
+
+
+def test_the_owner_is_asked_how_it_goes(nbxfer: Terminal) -> None:
+    """What another process runs is looked at while we wait, and its end is ours."""
+    theirs = snapshot("aaaaaaaa", owner="theirs")
+    nbxfer.desk.answer = ends(theirs, theirs, snapshot("aaaaaaaa", "done", owner="theirs", total=5))
+    assert nbxfer("get", URL, "-q").stdout == "/home/you/data.tar.gz\n"
+    assert nbxfer.desk.refreshed == 1
+
+
+def test_log_lines_come_from_the_waiting_thread(nbxfer: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is logged is shown, cleaned: warnings always, the rest with --verbose, nothing but errors with --quiet."""
+    log = logging.getLogger("nbxfer.engine")
+
+    def answer(*_: object) -> list[Snapshot]:
+        log.debug("detail")
+        log.warning("odd\x1b[2J", extra={"op_id": "aaaaaaaa11"})
+        log.error("bad")
+        return [snapshot("aaaaaaaa11", "done", total=5)]
+
+    nbxfer.desk.answer = answer
+    seen = {}
+    for option in ("--json", "--verbose", "--quiet"):
+        lines = nbxfer("get", URL, option).stderr.splitlines()
+        seen[option] = [line for line in lines if "done" not in line]
+    odd, bad = "nbxfer: [aaaaaaaa] warning: odd\ufffd[2J", "nbxfer: error: bad"
+    assert seen == {"--json": [odd, bad], "--verbose": ["nbxfer: detail", odd, bad], "--quiet": [bad]}
+    assert logging.getLogger("nbxfer").level == logging.NOTSET
 
 
 # -- being interrupted -----------------------------------------------------------------------------------------------

@@ -32,7 +32,7 @@ class Kernel:
 
     def send(self, code: str) -> str:
         """Start a cell; give the id of its message."""
-        return str(self.client.execute(code))
+        return str(self.client.execute(code, stop_on_error=False))  # the next cell is not to be dropped
 
     def reply(self, sent: str, timeout: float = 30) -> dict[str, Any]:
         """Wait for the end of a cell; give its reply."""

@@ -24,7 +24,9 @@ WATCH_EVERY: Final = 1.0
 
 
 @click.command(short_help="List downloads.")
-@click.option("--all", "every", is_flag=True, help="Show finished and canceled ones, too.")
+@click.option(
+    "--all", "every", is_flag=True, help="Show what is done or canceled, too, as long as the process that did it runs."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
 @click.pass_obj
 def ls(call: Call, every: bool, as_json: bool) -> None:
@@ -42,7 +44,7 @@ def ls(call: Call, every: bool, as_json: bool) -> None:
     elif shown:
         call.pen.out(_table(shown, _columns()))
     else:
-        call.pen.say("nothing is here." if every else "nothing is unfinished. (nbxfer ls --all shows what is done.)")
+        call.pen.say("nothing is here." if every else "nothing is unfinished.")
 
 
 @click.command(short_help="Show downloads as they go.")
@@ -149,7 +151,9 @@ def _watch(call: Call, paper: _Screen | _Paper, sleep: Callable[[float], None]) 
 
 def _ending(call: Call, shown: Sequence[Snapshot]) -> str:
     """Say why there is nothing more to watch."""
-    if left := [s for s in shown if s.owner == "orphaned" and _unfinished(s)]:
+    from nbxfer.core.phases import LIVE
+
+    if left := [s for s in shown if s.owner == "orphaned" and s.phase in LIVE]:
         some = f"{len(left)} unfinished, and no process runs " + ("them" if len(left) > 1 else "it")
         return f"{some}. To go on: {call.command('resume --all')}"
     return "all are over." if shown else "nothing is unfinished."

@@ -54,6 +54,8 @@ def _wait(call: Call, handles: Sequence[Handle], over: Callable[[Handle], None],
                         over(handle)
             if clock() >= next_look:
                 next_look = clock() + TAKE_OVER_EVERY
+                if any(handle.snapshot.owner == "theirs" for handle in waiting):
+                    desk.refresh()
                 _take_over(call, waiting)
             patience.check(waiting)
             waiting[0].wait(LOOK_EVERY, progress=False)
