@@ -18,6 +18,7 @@ from nbxfer.board import Board
 from nbxfer.core import events as ev
 from nbxfer.core.lease import HEARTBEAT
 from nbxfer.core.lifecycle import Operation
+from nbxfer.core.record import Record
 from nbxfer.engine.custody import Custody
 from nbxfer.engine.dispatcher import Dispatcher
 from nbxfer.engine.limits import Slots
@@ -191,8 +192,24 @@ class Engine:
         except TransferError as error:
             log.warning("no heartbeat could be left: %s", error)
 
+    def _live(self) -> list[Record]:
+        return [*self.dispatcher.records(), *self.custody.parked.values()]
+
     def _compact(self) -> None:
-        self.manifest.compact([*self.dispatcher.records(), *self.custody.parked.values()])
+        live = self._live()  # looked up here, rewritten beside: what is appended meanwhile is kept
+
+        def rewrite() -> None:
+            try:
+                self.manifest.compact(live)
+            except TransferError as error:
+                log.warning("the list of transfers could not be made shorter: %s", error)
+            except Fenced:
+                self.later(self._fenced)
+
+        self.workers.submit(rewrite)
+
+    def _fenced(self) -> None:
+        raise Fenced
 
     def _sync(self) -> None:
         appended = self.dispatcher.appended
@@ -217,7 +234,7 @@ class Engine:
         try:
             for op in self.dispatcher.ops.values():
                 op.dirty = True
-            self._compact()
+            self.manifest.compact(self._live())
             self.manifest.sync()
             self.manifest.end()
         finally:

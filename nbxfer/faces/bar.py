@@ -65,7 +65,7 @@ class Bar:
     """Shows what ``look`` gives; made, refreshed and closed by the one thread that waits.
 
     ``stream`` is where a bar is drawn (default: standard error); ``clock`` gives seconds. With ``say_why`` False the
-    last line of a failed operation only says that it failed: somebody else will say why.
+    last line of an operation that failed, or needs somebody, only says so: somebody else will say why.
     """
 
     def __init__(
@@ -153,8 +153,9 @@ class Bar:
         over = all(s.phase not in LIVE for s in snapshots)
         took = self._took(sum(s.received for s in snapshots)) if last and over and self._come else ""
         if len(snapshots) == 1:
-            brief = last and not self._say_why and snapshots[0].phase is Phase.FAILED
-            return words.name_words(snapshots[0]), _one(snapshots[0], took, moving=not last, brief=brief)
+            first = snapshots[0]
+            brief = last and not self._say_why and (first.phase is Phase.FAILED or first.needs_person)
+            return words.name_words(first), _one(first, took, moving=not last, brief=brief)
         return _count_words(snapshots), _many(snapshots, took, moving=not last)
 
     def _took(self, here: int) -> str:

@@ -40,13 +40,22 @@ def _path(option: str, value: object) -> str:
     if not isinstance(value, str | os.PathLike):
         raise InvalidRequest(f"{option} is a {type(value).__name__}, not a path.", hint="Give a path, or leave it out.")
     text = os.fspath(value)
-    if not isinstance(text, str) or "\x00" in text:
-        raise InvalidRequest(f"{option} is not a usable path.", hint="Give a text path without NUL characters.")
+    if not isinstance(text, str) or "\x00" in text or not _is_unicode(text):
+        raise InvalidRequest(f"{option} is not a usable path.", hint="Give a Unicode path without NUL characters.")
     if "://" in text:
         raise InvalidRequest(
             f"{option}={urls.safe_url(text)!r} is a URL; downloads land in files.", hint="Give a path on this machine."
         )
     return os.path.expanduser(text)
+
+
+def _is_unicode(text: str) -> bool:
+    """Say whether a path can be written down: undecodable bytes in a name come as lone surrogates (PEP 383)."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _name(url: str, name: str | None) -> str:

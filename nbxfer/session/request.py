@@ -22,6 +22,8 @@ from nbxfer.session import destination as where
 SCHEMES = ("http", "https")
 IF_EXISTS = ("revalidate", "error", "skip", "overwrite", "unique")
 PRIORITIES = {"default": 0, "high": 1, "low": 2}
+#: Characters of a URL; servers take half of that.
+LONGEST_URL = 16_384
 #: Checksums by their length in hexadecimal digits, for those given without a name.
 _BY_LENGTH = {32: "md5", 40: "sha1", 64: "sha256", 96: "sha384", 128: "sha512"}
 
@@ -66,6 +68,8 @@ def read(url: object, dest: object, given: Mapping[str, Any]) -> Request:
         raise InvalidRequest(
             f"The URL is a {type(url).__name__}, not a text.", hint="Give one like 'https://host/path'."
         )
+    if len(url) > LONGEST_URL:
+        raise InvalidRequest(f"The URL is {len(url)} characters long; {LONGEST_URL} are the most.")
     scheme = urls.parse(url).scheme.lower()
     if scheme not in SCHEMES:
         raise InvalidRequest(

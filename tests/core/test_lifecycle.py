@@ -194,6 +194,15 @@ def test_unchanged() -> None:
     assert life.phase is Phase.DONE
     assert (life.op.received, life.op.size) == (50, 50)
     assert life.op.record().published == Published(DESTINATION, 50, 123, "digest")
+    assert life.op.validator == V1, "the next time it can be revalidated again"
+
+
+def test_already_there() -> None:
+    """A file that was found to be right without the server is the result."""
+    life = Life()
+    life.probe()
+    life.tell(ev.Unchanged(life.serial, Published(DESTINATION, 50, 123, "digest")))
+    assert (life.phase, life.op.validator) == (Phase.DONE, None)
 
 
 @pytest.mark.parametrize("fault", [OFFLINE, BROKEN])

@@ -9,6 +9,7 @@ import pytest
 from nbxfer.core import actions as do
 from nbxfer.core import events as ev
 from nbxfer.core.phases import Phase
+from nbxfer.core.probe import Probe
 from nbxfer.core.record import Published
 from nbxfer.errors import InvalidTransferState
 from tests.core.life import BROKEN, DESTINATION, REFUSED, SEAL, SIZE, V1, WEAK, Life, upto
@@ -302,14 +303,16 @@ def test_hand_over_in_flight(where: str, home: str) -> None:
     life.tell(ev.HandOverAsked("you"))
     life.only(do.Stop)
     assert life.stored().handed_to is None, "nobody may begin before that"
-    good: dict[str, Callable[[], object]] = {
-        "probing": life.answer,
-        "running": lambda: life.tell(ev.RangeLanded(serial, upto(SIZE))),
-        "pausing": lambda: life.tell(ev.RangeLanded(serial, upto(SIZE))),
-        "verifying": lambda: life.tell(ev.Verified(serial, SEAL, "nothing")),
+    good: dict[str, ev.Event] = {
+        "probing": ev.Probed(serial, Probe(SIZE, V1), upto(0)),
+        "running": ev.RangeLanded(serial, upto(SIZE)),
+        "pausing": ev.RangeLanded(serial, upto(SIZE)),
+        "verifying": ev.Verified(serial, SEAL, "nothing"),
     }
-    ways = {"stopped": lambda: life.tell(ev.CutShort(serial)), "good": good[where], "lost": lambda: life.lose(BROKEN)}
-    ways[home]()
+    if home == "lost":
+        life.lose(BROKEN)
+    else:
+        life.tell(good[where] if home == "good" else ev.CutShort(serial))
     assert life.todo == []
     assert life.op.handed_over
     assert life.phase is (Phase.PAUSED if where == "pausing" else Phase.QUEUED)

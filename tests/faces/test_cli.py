@@ -221,9 +221,14 @@ def test_nobody_looks(nbxfer: Terminal) -> None:
     assert (result.exit_code, rows(result)[0]["status"]) == (3, "PAUSED_RECOVERABLE_WEB_ERROR")
     assert result.stderr.splitlines()[-1] == (
         "nbxfer: data.tar.gz: needs you: It needs credentials again: auth. "
-        "Go on with: nbxfer get URL --header @FILE -o DEST, with the DEST that it has. "
-        "Nobody looks here, so it is left. When that is mended: nbxfer resume 3f2a9c1b"
+        "Go on with: nbxfer get URL --header @FILE -o /home/you/data.tar.gz. Nobody looks here, so it is left."
     )
+    nbxfer.desk.answer = ends(snapshot("3f2a9c1b77", "paused"))
+    assert nbxfer("get", URL, "-q").stderr == (
+        "nbxfer: data.tar.gz: paused by you. Nobody looks here, so it is left. To go on: nbxfer resume 3f2a9c1b\n"
+    )
+    nbxfer.desk.show(snapshot("3f2a9c1b77", "paused", fault=LOCKED))
+    assert "Go on with: nbxfer get URL --header @FILE -o DEST (the one it has)." in nbxfer("ls").stdout
 
 
 def test_somebody_looks(nbxfer: Terminal) -> None:

@@ -30,6 +30,8 @@ BAD: list[tuple[str, tuple[Any, ...], dict[str, Any], str]] = [
     ("unknown option", (URL,), {"zzzz": 1}, "The options are"),
     ("both places", (URL, "x"), {"into": "y"}, "both say where it lands"),
     ("both names", (URL, "x/file"), {"name": "other"}, "both name the file"),
+    ("a name that is no text", (URL, "x\udcff"), {}, "not a usable path"),
+    ("a very long URL", ("http://host/" + "x" * 20_000,), {}, "characters long"),
     ("a name with a slash", (URL,), {"name": "a/b"}, "not a file name"),
     ("a URL as destination", (URL, "s3://bucket/x"), {}, "downloads land in files"),
     ("a number as destination", (URL, 3), {}, "not a path"),

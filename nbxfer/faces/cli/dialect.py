@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_ANEW: Final = "Go on with: nbxfer get {} -o DEST, with the DEST that it has."
+#: Stands for the path of the file, where a sentence does not know which file it is about.
+DEST: Final = "DEST (the one it has)"
+_ANEW: Final = f"Go on with: nbxfer get {{}} -o {DEST}."
 
 #: What is said in Python, and what it is called here; the first that fits comes first.
 _PHRASES: Final = tuple(

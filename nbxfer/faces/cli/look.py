@@ -15,6 +15,7 @@ import click
 from nbxfer.errors import InvalidRequest
 from nbxfer.faces.cli import exits
 from nbxfer.faces.cli.desk import Call, Desk
+from nbxfer.faces.cli.dialect import in_shell
 
 if TYPE_CHECKING:
     from nbxfer.core.snapshot import Snapshot, SpeedMeter
@@ -103,10 +104,13 @@ def config(call: Call, as_json: bool) -> None:
 
 # -- what there is -------------------------------------------------------------------------------------------------
 def _snapshots(desk: Desk) -> list[Snapshot]:
+    import msgspec
+
     found = []
     for handle in desk.operations(scope="all"):
         with contextlib.suppress(InvalidRequest):  # gone since it was listed
-            found.append(handle.snapshot)
+            shown = handle.snapshot
+            found.append(msgspec.structs.replace(shown, reason=in_shell(shown.reason)))
     return found
 
 

@@ -135,7 +135,7 @@ class _Lines(logging.Handler):
 
         about = f" [{op_id[:8]}]" if isinstance(op_id := getattr(record, "op_id", None), str) else ""
         word = f"{record.levelname.lower()}: " if record.levelno >= logging.WARNING else ""
-        self.waiting.append(clean(f"nbxfer:{about} {word}{record.getMessage()}", 1000))
+        self.waiting.append(in_shell(clean(f"nbxfer:{about} {word}{record.getMessage()}", 1000)))
 
     def stop(self) -> None:
         """Listen no more; leave the loggers as they were."""

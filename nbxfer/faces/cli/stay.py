@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pkgutil
+import shlex
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from nbxfer.errors import NeedsAttention, TransferError
 from nbxfer.faces.cli import exits
 from nbxfer.faces.cli.desk import Call, Handle
+from nbxfer.faces.cli.dialect import DEST, in_shell
 from nbxfer.faces.cli.pen import Bar, fault_words
 
 if TYPE_CHECKING:
@@ -104,16 +106,16 @@ class _Patience:
 
 def _left_words(call: Call, snapshots: Sequence[Snapshot]) -> str:
     """Say what waits for a person, why, and how to go on."""
-    from nbxfer.faces.words import name_words, status_words
+    from nbxfer.faces.words import clean, name_words, status_words
 
     first = snapshots[0]
     others = f" (and {len(snapshots) - 1} more)" if len(snapshots) > 1 else ""
-    why = status_words(first)
+    why = in_shell(status_words(first)).replace(DEST, shlex.quote(clean(first.destination)))
     ids = first.id[:8] if len(snapshots) == 1 else "--all"
     stop = "" if why.endswith((".", "!", "?")) else "."
     then = "When that is mended" if first.needs_person else "To go on"
-    way = call.command(f"resume {ids}")
-    return f"{name_words(first)}{others}: {why}{stop} Nobody looks here, so it is left. {then}: {way}"
+    way = "" if "Go on with: " in why else f" {then}: {call.command(f'resume {ids}')}"
+    return f"{name_words(first)}{others}: {why}{stop} Nobody looks here, so it is left.{way}"
 
 
 def _told(call: Call, handle: Handle, told: set[str], *, many: bool) -> None:
