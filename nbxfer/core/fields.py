@@ -67,7 +67,7 @@ class Fields:
         self.retry: Retry = spec.retry
         self.offline: Retry = _STEADY
         self.changes = 0  # versions and broken checks since a person last had a say: a budget, not a statistic
-        self.peak = 0  # the most that was ever received of this version: more than that is progress
+        self.peak = 0  # the most that was received: more than that is progress
         self.meter: SpeedMeter | None = None
         self.dirty = True
         self.out = []
@@ -118,6 +118,7 @@ class Fields:
         if total < self.received:
             self.restarts += 1
             self.refetched += self.received - total
+            self.peak = total
         self.received = total
 
     def take(self, probe: Probe) -> None:

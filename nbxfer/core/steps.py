@@ -85,7 +85,10 @@ class Steps(Fields):
             self.restarts += 1
 
     def _restart(self, why: str) -> None:
+        """Begin again; that the same bytes come again is no progress."""
+        peak = self.peak
         self._start_over()
+        self.peak = peak
         self.tell("restarted", why)
 
     def _another_version(self, why: str) -> bool:

@@ -119,8 +119,9 @@ class Custody:
     def _news(self, op_id: str, found: Found | None) -> None:
         me = self.manifest.me.id
         followed = self.followed[op_id]
-        if found is None:
+        if found is None:  # its journal went with its process, when nothing in it was unfinished any more
             del self.followed[op_id]
+            self._gone(op_id)
             return
         followed.owner = found.owner
         if found.record.phase in FINAL or found.record.phase is Phase.FAILED:
@@ -131,6 +132,14 @@ class Custody:
             self.adopt([found])
         else:
             self.board.post([seen(found, me)])
+
+    def _gone(self, op_id: str) -> None:
+        shown = self.board.get(op_id)
+        record = self.manifest.finished(shown.destination) if shown is not None else None
+        if record is not None and record.id == op_id:
+            self.board.post([picture(record, owner="theirs")])
+        else:
+            self.board.forget([op_id])
 
     # -- claiming ------------------------------------------------------------------------------------------------
     def stake(self, ops: Iterable[Operation]) -> None:
@@ -254,6 +263,8 @@ class Custody:
 
 def _event(wish: Wish) -> ev.Event | None:
     match wish.verb:
+        case "start":
+            return ev.StartAsked()
         case "pause":
             return ev.PauseAsked()
         case "resume":

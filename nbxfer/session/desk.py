@@ -16,13 +16,13 @@ from nbxfer.core.lease import Hold
 from nbxfer.core.lifecycle import Operation as Machine
 from nbxfer.core.phases import FINAL, TransferStatus
 from nbxfer.core.snapshot import Snapshot
-from nbxfer.engine.custody import seen, standing
+from nbxfer.engine.custody import standing
 from nbxfer.engine.doors import Doors
 from nbxfer.engine.engine import Engine
 from nbxfer.errors import ForkedError, InvalidRequest
 from nbxfer.manifest.base import Found
 from nbxfer.manifest.folder import FolderManifest
-from nbxfer.session import config, leaving, request, rerun, seat, steering
+from nbxfer.session import config, leaving, looking, request, rerun, seat, steering
 from nbxfer.session.batch import Batch
 from nbxfer.session.operation import Operation, somebody_looks
 from nbxfer.wire.access import access
@@ -136,13 +136,7 @@ class Session:
         self._others()
 
     def _others(self) -> list[Found]:
-        live = self._engine.dispatcher.ops
-        me = self._manifest.me.id
-        others = [f for f in self._manifest.scan() if f.record.id not in live]
-        mine = [f for f in others if standing(f, me) == "ours" and self.board.get(f.record.id) is not None]
-        news = [f for f in others if f not in mine] if mine else others
-        self.board.post([seen(f, me) for f in news])
-        return others
+        return looking.others(self._engine, self._manifest, self.board)
 
     def operations(
         self, status: TransferStatus | int | str | None = None, group: str | None = None, scope: str = "notebook"

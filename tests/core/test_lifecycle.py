@@ -150,6 +150,28 @@ def test_size_not_repeated() -> None:
     assert (fetch.size, fetch.segment, fetch.fresh) == (SIZE, ByteRange(40, SIZE), False)
 
 
+def test_size_of_what_never_came() -> None:
+    """Where nothing had come, only the newest answer says how long it is."""
+    life = Life()
+    life.running()
+    life.lose(BROKEN, upto(0))
+    life.tell(ev.ConditionMet(life.serial))
+    life.probe()
+    life.answer(None, V2)
+    assert (life.only(do.Fetch).size, life.op.validator) == (None, V2)
+
+
+def test_size_said_later() -> None:
+    """A size that is said on a resume is pinned from then on."""
+    life = Life()
+    life.running(None)
+    life.lose(BROKEN, upto(40))
+    life.tell(ev.ConditionMet(life.serial))
+    life.probe()
+    life.answer(SIZE, V1, upto(40))
+    assert life.only(do.Fetch).size == SIZE
+
+
 def test_everything_here_already() -> None:
     """When a probe finds every byte on the disk, nothing is fetched."""
     life = Life()
@@ -512,6 +534,26 @@ def test_some_blocks_are_lost() -> None:
     assert not life.only(do.Fetch).fresh
 
 
+@pytest.mark.parametrize("how", ["crash", "mismatch"])
+def test_many_holes(how: str) -> None:
+    """However many blocks were lost, each that comes again is progress."""
+    life = Life(retry=Retry(tries=2), checksum="sha256:00")
+    life.verifying()
+    held = RangeSet.of((i, i + 1) for i in range(0, SIZE, 2))
+    if how == "crash":
+        life.crash()
+    else:
+        life.tell(ev.Mismatched(life.serial, REFUSED, held))
+    while life.phase is not Phase.VERIFYING:
+        life.probe()
+        life.answer(held=held)
+        hole = life.only(do.Fetch).segment
+        assert hole is not None
+        held = held.add(hole.start, hole.stop)
+        life.tell(ev.RangeLanded(life.serial, held))
+    assert (life.op.retries, life.op.refetched) == (0, SIZE // 2)
+
+
 def test_lost_blocks_found_without_an_answer() -> None:
     """What the disk holds is known also where the server does not answer."""
     life = Life()
@@ -762,3 +804,6 @@ def test_seal_of_an_earlier_check() -> None:
     life.tell(ev.SlotFree())
     life.tell(ev.Verified(life.only(do.Verify).serial, Seal(SIZE, 7, 99), "nothing"))
     assert life.only(do.Commit).seal.inode == 99
+    assert life.op.fault is not None
+    life.tell(ev.Committed(life.serial, Published(DESTINATION, SIZE, 5)))
+    assert life.op.fault is None, "what was overcome is no fault of the result"

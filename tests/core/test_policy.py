@@ -11,6 +11,7 @@ from nbxfer.core.policy import RETRY_AFTER_CAP, Retry
 
 def test_counting() -> None:
     """With three tries the third fault in a row is one too many; progress begins a new count."""
+    assert Retry().tries == 8
     policy = Retry(tries=3)
     assert not policy.exhausted
     assert not policy.next().exhausted

@@ -157,3 +157,16 @@ def test_ten_thousand_operations_are_listed_and_taken_over_quickly(
     _lapse(home, a)
     assert len(b.reattach()) == len(ops)
     assert {b.snapshot(o.id).phase for o in ops} == {Phase.CREATED}
+
+def test_the_end_is_seen_also_when_its_kernel_has_left(sessions: Sessions, serve: Serve, tmp_path: Path) -> None:
+    """A journal goes with its process when all is done; who watched still sees that it is complete."""
+    server = serve(SIZE, float(SIZE))
+    a, b, c = sessions(), sessions(), sessions()
+    mine = a.download(server.url, tmp_path / "X")
+    joined = b.download(server.url, tmp_path / "X")
+    watched = c.find(mine.id)
+    mine.result(30)
+    a.close()
+    assert joined.result(10) == tmp_path / "X"
+    c.refresh()
+    assert watched.snapshot.phase is Phase.DONE
