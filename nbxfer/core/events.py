@@ -7,7 +7,8 @@ import msgspec
 from nbxfer.core.faults import Fault
 from nbxfer.core.probe import Probe
 from nbxfer.core.ranges import RangeSet
-from nbxfer.core.record import Published, Seal
+from nbxfer.core.record import Before, Published, Seal
+from nbxfer.core.spec import Spec
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -38,6 +39,16 @@ class CancelAsked(Event, frozen=True):
     """A person does not want it any more."""
 
     delete_partial: bool = True
+
+
+class SpecAsked(Event, frozen=True):
+    """A person asks for the same again with other options: ``spec`` replaces the old one.
+
+    ``before`` is what stands at the destination now; it counts where nothing is in flight.
+    """
+
+    spec: Spec
+    before: Before | None = None
 
 
 class PriorityAsked(Event, frozen=True):

@@ -217,6 +217,7 @@ _HANDLERS: dict[type[ev.Event], Callable[[Any, Any], None]] = {
     ev.ResumeAsked: Operation._resume,
     ev.RetryAsked: Operation._resume,
     ev.CancelAsked: Operation._cancel,
+    ev.SpecAsked: Operation._respec,
     ev.PriorityAsked: Operation._priority,
     ev.HandOverAsked: Operation._hand_over,
     ev.SlotFree: Operation._slot,

@@ -11,19 +11,20 @@ RETRY_AFTER_CAP = 6 * 3600.0
 class Retry(msgspec.Struct, frozen=True):
     """How often and how long to wait: full jitter between 0 and ``base``·2ⁿ, at most ``cap`` seconds.
 
-    ``tries`` counts attempts in a row without progress while online. Windows allows 3; here it is 8 (about half a
-    minute of patience at the defaults), since a notebook's night is longer than a phone's.
+    ``tries`` counts attempts in a row without progress while online; before the first byte it is ``first``, for then
+    it may well be the URL that is wrong. Windows allows 3; here it is 8 at first (half a minute of patience) and 20
+    (six minutes) once bytes have come, since a notebook's night is longer than a phone's, and servers restart.
     """
 
-    tries: int = 8
+    tries: int = 20
+    first: int = 8
     base: float = 0.5
     cap: float = 60.0
     used: int = 0
 
-    @property
-    def exhausted(self) -> bool:
-        """Whether the next counted fault is one too many."""
-        return self.used + 1 >= self.tries
+    def exhausted(self, *, begun: bool) -> bool:
+        """Say whether the next counted fault is one too many; ``begun``: bytes have come."""
+        return self.used + 1 >= (self.tries if begun else min(self.first, self.tries))
 
     def next(self) -> Retry:
         """Give the policy after one more fault."""

@@ -104,13 +104,13 @@ class SpeedMeter:
 
 def status_of(phase: Phase, stall: Stall | None, fault: Fault | None, owner: str) -> TransferStatus:
     """Give the public status."""
-    if phase is Phase.STALLED and stall is not None:
-        return STALL_STATUS[stall]
     if phase is Phase.PAUSED and fault is not None and fault.remedy is Remedy.PERSON:
         return TransferStatus.PAUSED_RECOVERABLE_WEB_ERROR
     unfinished = STATUS[phase] not in (TransferStatus.COMPLETED, TransferStatus.CANCELED, TransferStatus.ERROR)
-    if owner == "orphaned" and unfinished and phase is not Phase.PAUSED:
+    if owner == "orphaned" and unfinished and phase not in (Phase.CREATED, Phase.PAUSED):
         return TransferStatus.ORPHANED
+    if phase is Phase.STALLED and stall is not None:
+        return STALL_STATUS[stall]
     return STATUS[phase]
 
 
@@ -139,8 +139,8 @@ def reason_of(
     phase: Phase, stall: Stall | None, fault: Fault | None, owner: str, published: Published | None = None
 ) -> str:
     """Say in words why the status is what it is."""
-    if owner == "orphaned" and phase not in (Phase.DONE, Phase.CANCELED, Phase.FAILED, Phase.PAUSED):
-        return "interrupted: its kernel is gone; reattach() goes on with it"
+    if owner == "orphaned" and phase not in (Phase.CREATED, Phase.DONE, Phase.CANCELED, Phase.FAILED, Phase.PAUSED):
+        return "interrupted: the process that ran it is gone; reattach() or resume goes on with it"
     if phase is Phase.STALLED:
         what = fault.message if fault else ""
         return {
@@ -164,6 +164,8 @@ def picture(record: Record, held: RangeSet | None = None, rate: float | None = N
     source = urls.safe_url(spec.url)
     if phase is not Phase.RUNNING:
         rate = None
+        if phase is Phase.CANCELED and not record.keep_part:  # what had come is gone
+            received, held = 0, None
     # By place, and in the order of the fields: with 28 names the call takes three times as long.
     return Snapshot(
         record.id,

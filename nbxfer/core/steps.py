@@ -158,7 +158,8 @@ class Steps(Fields):
             return Remedy.PERSON
         if fault.http_status in (404, 410) and self.received and self.retry.used < GONE_TRIES:
             remedy = Remedy.RETRY
-        return Remedy.GIVE_UP if remedy is Remedy.RETRY and self.retry.exhausted else remedy
+        spent = remedy is Remedy.RETRY and self.retry.exhausted(begun=self.received > 0)
+        return Remedy.GIVE_UP if spent else remedy
 
     def _wait(self, stall: Stall, delay: float, fault: Fault) -> None:
         self._move(Cause.STARVED, fault.message)

@@ -60,6 +60,16 @@ class Wishes(Steps):
         else:
             self._stop()
 
+    def _respec(self, event: ev.SpecAsked) -> None:
+        self._ours()
+        if self.phase in (Phase.VERIFYING, Phase.COMMITTING, Phase.CANCELING, Phase.DONE, Phase.CANCELED):
+            raise InvalidTransferState(f"Its options cannot be changed any more: it is {self.phase}.")
+        self.spec = event.spec
+        self.retry = event.spec.retry
+        if not self.in_flight:
+            self.before = event.before
+        self.dirty = True
+
     def _priority(self, event: ev.PriorityAsked) -> None:
         self._ours()
         if self.phase in FINAL:

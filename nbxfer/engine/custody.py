@@ -23,7 +23,7 @@ from nbxfer.core.snapshot import Snapshot, picture
 from nbxfer.engine.dispatcher import Dispatcher
 from nbxfer.engine.work import Work
 from nbxfer.errors import InvalidTransferState, TransferError
-from nbxfer.manifest.base import Claim, Found, Wish
+from nbxfer.manifest.base import Claim, Found, Manifest, Wish
 
 log = logging.getLogger("nbxfer")
 
@@ -49,18 +49,21 @@ class Later(Protocol):
         ...
 
 
-def standing(found: Found, me: str) -> str:
+def standing(found: Found, manifest: Manifest) -> str:
     """Say how an operation stands to this process: "ours", "theirs" or "orphaned"."""
-    if found.record.handed_to in (ANYBODY, me):
+    to = found.record.handed_to
+    if to in (ANYBODY, manifest.me.id):
+        return "orphaned"
+    if to is not None and manifest.hold_of(to) in (Hold.DEAD, Hold.LAPSED):  # who asked for it never came to take it
         return "orphaned"
     if found.hold is Hold.OURS:
         return "ours"
     return "theirs" if found.hold is Hold.THEIRS else "orphaned"
 
 
-def seen(found: Found, me: str) -> Snapshot:
+def seen(found: Found, manifest: Manifest) -> Snapshot:
     """Give the snapshot of an operation that this engine does not run."""
-    return picture(found.record, owner=standing(found, me))
+    return picture(found.record, owner=standing(found, manifest))
 
 
 class Custody:
@@ -117,7 +120,6 @@ class Custody:
                 self._news(op_id, one)
 
     def _news(self, op_id: str, found: Found | None) -> None:
-        me = self.manifest.me.id
         followed = self.followed[op_id]
         if found is None:  # its journal went with its process, when nothing in it was unfinished any more
             del self.followed[op_id]
@@ -125,13 +127,13 @@ class Custody:
             return
         followed.owner = found.owner
         if found.record.phase in FINAL or found.record.phase is Phase.FAILED:
-            self.board.post([seen(found, me)])
+            self.board.post([seen(found, self.manifest)])
             if found.record.phase in FINAL:
                 del self.followed[op_id]
-        elif standing(found, me) == "orphaned" and followed.adopt:
+        elif standing(found, self.manifest) == "orphaned" and followed.adopt:
             self.adopt([found])
         else:
-            self.board.post([seen(found, me)])
+            self.board.post([seen(found, self.manifest)])
 
     def _gone(self, op_id: str) -> None:
         shown = self.board.get(op_id)
@@ -168,12 +170,17 @@ class Custody:
         """Show an operation that another process runs; go on with it here if that process dies and ``adopt``."""
         old = self.followed.get(found.record.id)
         self.followed[found.record.id] = Followed(found.owner, adopt or (old is not None and old.adopt))
-        self.board.post([seen(found, self.manifest.me.id)])
+        self.board.post([seen(found, self.manifest)])
+
+    def attend(self, found: Iterable[Found]) -> None:
+        """Show what others run, without ever going on with it here."""
+        for one in found:
+            self.follow(one, adopt=False)
 
     def adopt(self, wanted: Iterable[Found]) -> list[str]:
         """Take orphaned operations over and go on with them; give the ids that are ours now."""
-        me = self.manifest.me.id
         ids: list[str] = []
+        wanted = list(wanted)
         owners: dict[str, tuple[Hold, set[str]]] = {}
         for found in wanted:
             record = found.record
@@ -181,7 +188,7 @@ class Custody:
                 ids.append(record.id)
             elif record.id in self.parked:
                 ids += self._revive([self.parked.pop(record.id)], bump=False)
-            elif record.handed_to in (ANYBODY, me):
+            elif record.handed_to or found.hold is Hold.OURS:  # free, or given to somebody who is no more
                 if self._win(record):
                     ids += self._revive([record])
             else:
@@ -190,6 +197,9 @@ class Custody:
             ids += self._take(owner, hold, wants)
         for op_id in ids:
             self.followed.pop(op_id, None)
+        for found in wanted:
+            if found.record.id not in ids:  # somebody else was quicker: see what becomes of it there
+                self.follow(found, adopt=True)
         return ids
 
     def _win(self, record: Record) -> bool:
@@ -197,11 +207,11 @@ class Custody:
         me = self.manifest.me.id
         key = f"adopt:{record.id}:{record.epoch}"
         mine = Claim(record.id, me, record.spec.identity)
-        holder = self.manifest.claim(key, mine)
-        if holder.owner != me and self.manifest.hold_of(holder.owner) in (Hold.DEAD, Hold.LAPSED):
-            self.manifest.reclaim(key, mine)
-            return True
-        return holder.owner == me
+        while (holder := self.manifest.claim(key, mine)).owner != me:
+            if self.manifest.hold_of(holder.owner) not in (Hold.DEAD, Hold.LAPSED):
+                return False
+            key = f"{key}:{holder.owner}"  # it won and died: one link decides again
+        return True
 
     def _take(self, owner: str, hold: Hold, wanted: set[str]) -> list[str]:
         records = self.manifest.take_over(owner)
@@ -214,7 +224,7 @@ class Custody:
             if r.id not in wanted and r.phase not in FINAL
         ]
         if hold is not Hold.DEAD:
-            self.work.unproven |= {r.id for r in mine}
+            self.work.unproven |= {r.id for r in records}  # also of those that are gone on with later
         finished = [r for r in records if r.phase in FINAL]
         ids = self._revive(mine)
         # Everything of theirs stands in our journal, on the disk, before theirs goes.
@@ -247,18 +257,25 @@ class Custody:
         self.manifest.wish(found.owner, Wish("hand-over", found.record.id, self.manifest.me.id))
         self.follow(found, adopt=True)
 
-    def fenced(self) -> None:
+    def fenced(self, *, leaving: bool = False) -> None:
         """Our journal was taken over while we slept: stop everything, write nothing more, and watch from now on."""
         log.warning("another kernel has taken these transfers over; this one has stopped and only watches")
-        self.work.stop_all()
+        self.work.surrender()
         ops = list(self.dispatcher.ops.values())
         self.dispatcher.surrender()
         self.parked.clear()
         old = self.manifest.me.id
-        self.manifest.begin()
+        if not leaving:
+            self._begin()
         for op in ops:
             self.followed[op.id] = Followed(old, adopt=False)
         self.board.post([picture(op.record(), op.held, owner="theirs") for op in ops])
+
+    def _begin(self) -> None:
+        try:
+            self.manifest.begin()
+        except TransferError as error:  # tried again by whoever asks for something new
+            log.error("the list of transfers cannot be begun anew: %s", error)
 
 
 def _event(wish: Wish) -> ev.Event | None:

@@ -21,7 +21,7 @@ from nbxfer.core.phases import BUSY, FINAL, Phase
 from nbxfer.core.queue import Queue
 from nbxfer.core.record import Record
 from nbxfer.engine.limits import Slots
-from nbxfer.errors import NoSpace, StorageFailed, TakenOver, TransferError
+from nbxfer.errors import InvalidRequest, TakenOver, TransferError
 from nbxfer.manifest.base import Manifest
 
 log = logging.getLogger("nbxfer")
@@ -77,8 +77,11 @@ class Dispatcher:
                 continue
             try:
                 actions = op.handle(event, now, chance())
-            except TransferError as error:
-                error.op_id = op_id
+            except Exception as error:  # whatever it is: the events of all others have to come through
+                if isinstance(error, TransferError):
+                    error.op_id = op_id
+                else:
+                    log.exception("an event could not be taken in; please report this")
                 if reply is not None:
                     self._replies.append((reply, error))
                 continue
@@ -109,7 +112,7 @@ class Dispatcher:
             if op.phase in FINAL or op.handed_over:
                 self._drop(op.id)
         planned, self._planned, self._touched, self._new = self._planned, [], {}, []
-        self._reply()
+        self.reply()
         if planned:
             self.perform(planned)
 
@@ -138,7 +141,10 @@ class Dispatcher:
         if dirty:
             try:
                 self.manifest.append([op.record() for op in dirty])
-            except (NoSpace, StorageFailed) as error:
+            except TransferError as error:
+                for op in dirty:  # one that can never be stored must not keep the others from it
+                    if isinstance(error, InvalidRequest) and op.id == error.op_id:
+                        op.dirty = False
                 if not self.unsaved:
                     log.error("the list of transfers cannot be saved, so they wait: %s", error)
                 self.unsaved = True
@@ -162,7 +168,8 @@ class Dispatcher:
         for reply, _ in replies:
             reply.set_exception(error)
 
-    def _reply(self) -> None:
+    def reply(self) -> None:
+        """Answer those who wait for this turn."""
         replies, self._replies = self._replies, []
         for reply, value in replies:
             if not reply.set_running_or_notify_cancel():

@@ -26,7 +26,7 @@ from nbxfer.engine.portal import Portal
 from nbxfer.engine.timers import Timers
 from nbxfer.engine.work import Doors, Work
 from nbxfer.engine.workers import Workers
-from nbxfer.errors import ForkedError, TransferError
+from nbxfer.errors import ForkedError, InvalidTransferState, TransferError
 from nbxfer.manifest.base import Fenced, Manifest
 
 log = logging.getLogger("nbxfer")
@@ -48,6 +48,7 @@ class Engine:
         self.pid = os.getpid()
         self.timers = Timers()
         self.workers = Workers(running + 4)
+        self.callers = Workers(1, "nbxfer-callbacks")  # what programs want to have called may take its time
         self.work = Work(manifest, doors, self.workers, self.timers, self.post)
         self.dispatcher = Dispatcher(
             manifest, board, Slots(running), self.work.perform, doors.missing, self.work.rested
@@ -55,7 +56,7 @@ class Engine:
         self.custody = Custody(self.dispatcher, self.work, self.later)
         self._inbox: deque[tuple[str, ev.Event, Future[None] | None]] = deque()
         self._calls: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
-        self._portal = Portal(self._main)
+        self._portal = Portal(self._main, self._refuse)
         self._starting = threading.Lock()
         self._ended = False
         self._synced = 0
@@ -77,15 +78,40 @@ class Engine:
                 self.manifest.begin()
                 self._portal.start()
 
-    def call(self, make: Callable[[], T]) -> T:
-        """Have ``make`` called on the loop; give what it gives once everything it changed is saved."""
+    def elsewhere(self) -> None:
+        """Refuse a caller on the loop's own thread: it would wait for itself. Raises InvalidTransferState."""
+        if self._portal.here:
+            raise InvalidTransferState(
+                "This was asked on the thread that moves the transfers, which cannot wait for itself.",
+                hint="Ask from another thread; a done callback is called on one.",
+            )
+
+    def call(self, make: Callable[[], T], within: float | None = None) -> T:
+        """Have ``make`` called on the loop; give what it gives once everything it changed is saved (seconds)."""
+        self.elsewhere()
         self.start()
         reply: Future[T] = Future()
         self._calls.append((make, reply))
+        return self._answer(reply, within)
+
+    def _answer(self, reply: Future[T], within: float | None = None) -> T:
         self._portal.wake()
         if not self.running:
-            raise TransferError("The transfer loop has ended.", hint="Restart the kernel; nothing is lost.")
-        return reply.result()
+            self._refuse()
+        return reply.result(within)
+
+    def _refuse(self) -> None:
+        """Answer everybody who still asks a loop that has ended; any thread may find that out."""
+        for queue in (self._inbox, self._calls):
+            while True:
+                try:
+                    reply = queue.popleft()[-1]
+                except IndexError:
+                    break
+                if isinstance(reply, Future) and reply.set_running_or_notify_cancel():
+                    reply.set_exception(
+                        TransferError("The transfer loop has ended.", hint="Make a new Session; nothing is lost.")
+                    )
 
     def submit(self, ops: Iterable[Operation]) -> None:
         """Take new operations in; call it on the loop."""
@@ -103,24 +129,35 @@ class Engine:
         self._calls.append((call, Future()))
         self._portal.wake()
 
+    def apart(self, call: Callable[[], None]) -> None:
+        """Have ``call`` made soon, on a thread for what may wait."""
+        try:
+            self.callers.submit(call)
+        except RuntimeError:  # the interpreter is leaving, and gives no more threads
+            call()
+
     def wish(self, op_id: str, event: ev.Event) -> None:
         """Hand a wish over and wait until it is saved. Raises InvalidTransferState; KeyError for an unknown id."""
+        self.elsewhere()
         self.start()
         reply: Future[None] = Future()
-        self.post(op_id, event, reply)
-        reply.result()
+        self._inbox.append((op_id, event, reply))
+        self._answer(reply)
 
     def leave(self, within: float = LEAVE_WITHIN) -> None:
         """Checkpoint and end: what is in flight comes home, at most for ``within`` seconds; everything is resumable."""
         thread = self._portal.thread
         if thread is None or self.pid != os.getpid() or not self.running:
             return
+        self.elsewhere()
+        deadline = time.monotonic() + within
         try:
-            self.call(self._stop_all)
-            deadline = time.monotonic() + within
-            while time.monotonic() < deadline and self.call(self._in_flight):
+            self.call(self._stop_all, within)
+            while time.monotonic() < deadline and (self.call(self._in_flight, within) or self.callers.busy):
                 time.sleep(0.02)
-            self.call(self._end)
+            self.call(self._end, LEAVE_WITHIN)
+        except TimeoutError:
+            log.warning("the list of transfers could not be closed in order: something holds the loop up")
         except TransferError as error:
             log.warning("the list of transfers could not be closed in order: %s", error)
         except Fenced:
@@ -139,12 +176,13 @@ class Engine:
             try:
                 self._round()
             except Fenced:
-                self.custody.fenced()
+                self.custody.fenced(leaving=self._ended)
             except Exception:
                 log.exception("a turn failed; please report this")
             now = time.monotonic()
             await self._portal.sleep(0 if self._inbox or self._calls else self.timers.next(now, self._tick()))
         self.workers.close()
+        self.callers.close()
 
     def _tick(self) -> float:
         if len(self.dispatcher.slots):
@@ -158,7 +196,7 @@ class Engine:
         while inbox:
             items.append(inbox.popleft())
         self.dispatcher.happened(items)
-        while self._calls:
+        while self._calls and not self._ended:
             make, reply = self._calls.popleft()
             try:
                 self.dispatcher.answer(reply, make())
@@ -167,6 +205,9 @@ class Engine:
                 raise
             except Exception as error:  # noqa: BLE001 -- whoever asked gets it, whatever it is
                 self.dispatcher.answer(reply, error)
+        if self._ended:  # everything is written down; whoever asks from now on is refused
+            self.dispatcher.reply()
+            return
         if now >= self._next_checkpoint:
             self._next_checkpoint = now + 1.0
             self.dispatcher.checkpoint()
@@ -221,12 +262,13 @@ class Engine:
             except TransferError as error:
                 log.error("the list of transfers could not be written to the disk: %s", error)
                 self._synced = appended
-            self._sync_due = False
+            finally:
+                self._sync_due = False
 
         self.workers.submit(sync)
 
     def _stop_all(self) -> None:
-        self.dispatcher.leaving = True
+        self.dispatcher.leaving = self.work.leaving = True
         self.custody.leave()
         self.work.stop_all()
 
@@ -236,6 +278,6 @@ class Engine:
                 op.dirty = True
             self.manifest.compact(self._live())
             self.manifest.sync()
-            self.manifest.end()
         finally:
             self._ended = True
+            self.manifest.end()  # a full disk is no reason not to say that nobody writes here any more

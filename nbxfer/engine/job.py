@@ -5,8 +5,9 @@ It stays open from try to try, so that a retry need not read the part again, and
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from nbxfer.core.ranges import RangeSet
 from nbxfer.core.record import Before
@@ -36,6 +37,8 @@ class Job:
         self.blocks: BlockLog | None = None
         self.stream: Stream | None = None
         self.held = RangeSet()
+        self._lock = threading.Lock()
+        self._inside = self._closing = False
         self._make_source = source
         self._source: Source | None = None
 
@@ -60,6 +63,27 @@ class Job:
             part.close()
         if blocks is not None:
             blocks.close()
+
+    @contextlib.contextmanager
+    def entered(self) -> Iterator[None]:
+        """Be the worker that uses it."""
+        with self._lock:
+            self._inside = True
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._inside, closing = False, self._closing
+            if closing:
+                self.close()
+
+    def let_go(self) -> None:
+        """Close it now, or when the worker that is in it comes out: nothing is closed under anybody's hands."""
+        with self._lock:
+            self._closing = True
+            if self._inside:
+                return
+        self.close()
 
     def close(self) -> None:
         """Let everything go."""

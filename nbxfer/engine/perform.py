@@ -21,7 +21,7 @@ from nbxfer.core.record import Before, Published
 from nbxfer.engine import recheck
 from nbxfer.engine.job import Job
 from nbxfer.engine.pump import Pump
-from nbxfer.errors import ChecksumMismatch, DestinationExists, SourceChanged, TransferError
+from nbxfer.errors import ChecksumMismatch, DestinationExists, NetworkError, SourceChanged, StorageFailed, TransferError
 from nbxfer.manifest.base import good_ranges
 from nbxfer.sources.base import Stopped
 
@@ -107,7 +107,7 @@ def _already_there(job: Job, before: Before) -> Published | None:
     """Give the result when what is at the destination already settles it, without a request."""
     spec = job.spec
     if spec.if_exists == "skip":
-        return before.published(spec.destination, revalidated=False)
+        return before.published(spec.destination, revalidated=True)  # what is there is what was asked for
     if spec.checksum and not before.ours and spec.if_exists != "overwrite":
         if recheck.file_digest(spec.destination, spec.checksum) != spec.checksum:
             raise DestinationExists(
@@ -139,19 +139,25 @@ def _fetch(job: Job, action: do.Fetch, report: Callable[[ev.Event], None]) -> ev
     pump = Pump(stream, job.part, job.blocks, job.held, job.spec.patience, tell, lambda: recheck.sync(job))
     try:
         position = pump.run(until)
+    except StorageFailed:
+        job.close_part()  # what is opened again is read before it is believed
+        raise
     finally:
         tell(pump.held, pump.refetched)
     proven = stream.length_proven
     job.park(None)
     size = action.size
     if size is None:
+        if job.held and job.held.ranges[-1].stop > position:
+            short = NetworkError("The server's answer ended before what had come already.")
+            return ev.RangeLost(serial, faults.of(short), job.held)
         size = position
-        job.part.truncate(size)
     return ev.RangeLanded(serial, job.held, size, proven)
 
 
 # -- the end ------------------------------------------------------------------------------------------------------
 def _verify(job: Job, action: do.Verify) -> ev.Event:
+    job.park(None)  # a body that nobody needs any more
     part = job.part
     if part is None:  # a check after a pause: the part is read again anyhow
         recheck.reopen(job, action.epoch, action.epoch)

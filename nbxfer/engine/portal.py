@@ -20,8 +20,8 @@ log = logging.getLogger("nbxfer")
 class Portal:
     """A loop on its own thread that runs one coroutine function until it ends."""
 
-    def __init__(self, main: Callable[[], Awaitable[None]]) -> None:
-        self._main = main
+    def __init__(self, main: Callable[[], Awaitable[None]], ended: Callable[[], None] = lambda: None) -> None:
+        self._main, self._ended = main, ended
         self._ready = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake: asyncio.Event | None = None
@@ -42,6 +42,7 @@ class Portal:
             log.exception("the transfer loop ended; please report this")
         finally:
             self._loop = None
+            self._ended()  # after that: who asks from now on can see that nobody listens
             self._ready.set()
 
     async def _enter(self) -> None:
@@ -51,6 +52,11 @@ class Portal:
             self._wake.set()
         self._ready.set()
         await self._main()
+
+    @property
+    def here(self) -> bool:
+        """Whether the caller is on the loop's own thread."""
+        return threading.current_thread() is self.thread
 
     @property
     def running(self) -> bool:

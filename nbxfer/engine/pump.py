@@ -15,7 +15,7 @@ import crc32c
 
 from nbxfer.core.policy import Patience
 from nbxfer.core.ranges import BLOCK, RangeSet
-from nbxfer.errors import SourceChanged, TransferTimeout, WebErrorStatus
+from nbxfer.errors import SourceChanged, StorageFailed, TransferTimeout, WebErrorStatus
 from nbxfer.manifest.base import BlockLog, Row
 from nbxfer.sinks.base import Part
 from nbxfer.sources.base import Stream
@@ -142,7 +142,11 @@ class Pump:
 
     def _write(self, base: int, begin: int, end: int, crc: int) -> int:
         """Put bytes on the disk, then vouch for the block's first ``end`` bytes; give their checksum."""
-        piece = self._view[begin:end]
+        piece, at = self._view[begin:end], base + begin
+        if at and self.held.covers(at - 1, at) and not self.part.read_at(at - 1, 1):
+            raise StorageFailed(  # going on would leave a hole before this
+                "The part was cut by something else while it was written.", hint="Retry: what is missing is fetched."
+            )
         self.part.write_at(base + begin, piece)
         crc = crc32c.crc32c(piece, crc)
         self.log.append([Row(base // BLOCK, end, crc)])

@@ -63,6 +63,7 @@ class Work:
     ) -> None:
         self.manifest, self.doors, self.workers, self.timers, self.post = manifest, doors, workers, timers, post
         self.jobs: dict[str, Job] = {}
+        self.leaving = False  # who is stopped stays stopped
         self.unproven: set[str] = set()  # taken over from somebody who may wake up and write
 
     def job(self, op: Operation) -> Job:
@@ -91,7 +92,8 @@ class Work:
                     commits.append((self.job(op), action))
                 case _:
                     job = self.job(op)
-                    job.stop.clear()
+                    if not self.leaving:
+                        job.stop.clear()
                     self._submit(job, action)
         if commits:
             self.workers.submit(lambda: self._publish(commits))
@@ -109,7 +111,8 @@ class Work:
 
     def _submit(self, job: Job, action: do.Action) -> None:
         def work() -> None:
-            event = perform(job, action, lambda news: self.post(job.op_id, news))
+            with job.entered():
+                event = perform(job, action, lambda news: self.post(job.op_id, news))
             self.post(job.op_id, event)
 
         self.workers.submit(work)
@@ -143,15 +146,23 @@ class Work:
             return
         job = self.jobs.pop(op.id, None)
         if job is not None:
-            self.workers.submit(job.close)
+            self.workers.submit(job.let_go)
 
     def stop_all(self) -> None:
         """Let everything that is in flight come home."""
         for job in self.jobs.values():
             job.stop.set()
 
+    def surrender(self) -> None:
+        """Stop everything and forget it: what comes back to this process is opened anew."""
+        self.stop_all()
+        for op_id in list(self.jobs):
+            self.workers.submit(self.jobs.pop(op_id).let_go)
+
     def close(self) -> None:
         """Close what is open; what a worker still holds is closed by it."""
         for op_id in list(self.jobs):
-            self.jobs.pop(op_id).close()
+            job = self.jobs.pop(op_id, None)
+            if job is not None:  # else somebody else closes at the same time
+                job.let_go()
         self.doors.close()

@@ -21,8 +21,8 @@ Job = Callable[[], None]
 class Workers:
     """Up to ``most`` threads; a job waits when all are busy. Jobs must not raise, and report by themselves."""
 
-    def __init__(self, most: int) -> None:
-        self.most = most
+    def __init__(self, most: int, name: str = "nbxfer-worker") -> None:
+        self.most, self.name = most, name
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._threads = 0
@@ -38,7 +38,7 @@ class Workers:
         self._jobs.put(job)
         if grow:
             context = contextvars.Context()
-            thread = threading.Thread(target=context.run, args=(self._run,), name="nbxfer-worker", daemon=True)
+            thread = threading.Thread(target=context.run, args=(self._run,), name=self.name, daemon=True)
             try:
                 thread.start()
             except RuntimeError:  # the interpreter is leaving: those that are there do the work
@@ -57,6 +57,11 @@ class Workers:
                 del job  # else the last one keeps its stream alive while the thread waits
                 with self._lock:
                     self._load -= 1
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything is to be done, but for what asks this."""
+        return self._load > (threading.current_thread().name == self.name)
 
     def close(self) -> None:
         """Let the threads go when they have done what was submitted."""

@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import Any, overload
 
 from nbxfer.errors import InvalidTransferState, TransferError
-from nbxfer.session.operation import Operation, watch
+from nbxfer.session.operation import Operation
+from nbxfer.session.waiting import watch
 
 
 class Batch(Sequence[Operation]):
     """Operations in the order in which they were asked for."""
 
-    def __init__(self, operations: Iterable[Operation]) -> None:
+    def __init__(self, operations: Iterable[Operation], note: str = "") -> None:
         self._operations = tuple(operations)
+        self._note = note
 
     def __len__(self) -> int:
         return len(self._operations)
@@ -28,11 +30,12 @@ class Batch(Sequence[Operation]):
         return Batch(self._operations[index]) if isinstance(index, slice) else self._operations[index]
 
     def __repr__(self) -> str:
-        return f"<Batch of {len(self)}: {len([o for o in self if o.done()])} over, {len(self.failed)} failed>"
+        note = f"; {self._note}" if self._note else ""
+        return f"<Batch of {len(self)}: {len([o for o in self if o.done()])} over, {len(self.failed)} failed{note}>"
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         if not self._operations:
-            return {"text/plain": "No unfinished transfers."}
+            return {"text/plain": f"No unfinished transfers{': ' if self._note else ''}{self._note}."}
         return self._operations[0].show([o.id for o in self])
 
     @property

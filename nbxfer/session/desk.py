@@ -6,7 +6,7 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,6 +16,7 @@ from nbxfer.core.lease import Hold
 from nbxfer.core.lifecycle import Operation as Machine
 from nbxfer.core.phases import FINAL, TransferStatus
 from nbxfer.core.snapshot import Snapshot
+from nbxfer.core.spec import Spec
 from nbxfer.engine.custody import standing
 from nbxfer.engine.doors import Doors
 from nbxfer.engine.engine import Engine
@@ -24,7 +25,8 @@ from nbxfer.manifest.base import Found
 from nbxfer.manifest.folder import FolderManifest
 from nbxfer.session import config, leaving, looking, request, rerun, seat, steering
 from nbxfer.session.batch import Batch
-from nbxfer.session.operation import Operation, somebody_looks
+from nbxfer.session.operation import Operation
+from nbxfer.session.waiting import somebody_looks
 from nbxfer.wire.access import access
 from nbxfer.wire.credentials import reference
 from nbxfer.wire.headers import split_headers
@@ -85,7 +87,7 @@ class Session:
         self._engine.start()
         decision = rerun.decide(self._manifest, spec, o, self._known(spec.destination), self._interrupted)
         if decision.found is not None:
-            return self._join(decision.found, way_in, spec.url, spec.needs)
+            return self._join(decision, way_in, spec)
         if decision.destination != spec.destination:
             spec = rerun.moved(spec, decision.destination)
         machine = Machine(secrets.token_hex(8), spec, time.time(), before=decision.before, start=o.start)
@@ -100,17 +102,19 @@ class Session:
             return None
         return Found(op.record(), self._manifest.me.id, Hold.OURS)
 
-    def _join(self, found: Found, way_in: Any, url: str, needs: tuple[str, ...]) -> Operation:
+    def _join(self, decision: rerun.Decision, way_in: Any, spec: Spec) -> Operation:
         """Give the operation that is there already; one that had failed, or lacked a secret, goes on."""
+        found = decision.found
+        assert found is not None
         op_id = found.record.id
-        where = standing(found, self._manifest.me.id)
+        where = standing(found, self._manifest)
         if where == "theirs":
             self._engine.call(lambda: self._engine.custody.follow(found, adopt=True))
             return Operation(self, op_id)
         self._doors.give(op_id, way_in)
         if where == "orphaned":
             self._adopt([found])
-        steering.go_on(self._engine, op_id, url, needs)
+        steering.go_on(self._engine, op_id, spec, decision.before)
         return Operation(self, op_id)
 
     def _adopt(self, found: Iterable[Found]) -> list[str]:
@@ -174,7 +178,7 @@ class Session:
         if start:
             ids = {o.id for o in unfinished if o.snapshot.owner == "orphaned"}
             self._adopt([f for f in self._others() if f.record.id in ids])
-        return Batch(unfinished)
+        return Batch(unfinished, seat.elsewhere(self.board.all(), unfinished))
 
     # -- steering ------------------------------------------------------------------------------------------------
     def steer(self, op_id: str, verb: str, **fields: Any) -> None:
@@ -224,10 +228,15 @@ class Session:
 
     def attend(self, op_id: str) -> None:
         """Follow an operation that another kernel runs, so that its snapshot stays true while somebody waits."""
+        self._engine.elsewhere()
         shown = self.snapshot(op_id)
         if shown.owner == "theirs" and op_id not in self._engine.custody.followed:
-            found = self._found(op_id)
-            self._engine.call(lambda: self._engine.custody.follow(found, adopt=False))
+            found = [f for f in self._others() if f.record.id == op_id]  # if it has just ended, the board knows now
+            self._engine.call(lambda: self._engine.custody.attend(found))
+
+    def apart(self, call: Callable[[], None]) -> None:
+        """Have ``call`` made soon, on a thread that may wait: the engine's own must not."""
+        self._engine.apart(call)
 
     # -- leaving -------------------------------------------------------------------------------------------------
     def unfinished(self) -> list[Operation]:

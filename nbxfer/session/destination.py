@@ -20,6 +20,8 @@ def destination(url: str, dest: object, into: object, name: str | None) -> Path:
             "dest and into= both say where it lands.", hint="Give one of them; into= is always a folder."
         )
     text = _path("dest", dest) if into is None else _path("into", into)
+    if not text and (dest is not None or into is not None):
+        raise InvalidRequest("dest is an empty text.", hint="Leave it out for the working folder ('.').")
     folder = into is not None or not text or text.endswith((os.sep, os.altsep or os.sep)) or os.path.isdir(text)
     if not folder and name not in (None, "url"):
         raise InvalidRequest(
@@ -117,6 +119,8 @@ def before(path: Path, if_exists: str, checksum: str | None, finished: Record | 
     if if_exists in ("overwrite", "skip") or (if_exists == "revalidate" and checksum is not None):
         return Before(there.st_size, there.st_mtime_ns)
     raise DestinationExists(
-        f"{path} is there already, and nbxfer did not put it there from this source.",
+        f"{path} is there already, and it is not what nbxfer last finished from this source."
+        if if_exists != "error"
+        else f"{path} is there already.",
         hint="Give if_exists='overwrite', 'skip' or 'unique', a checksum it may match, or another destination.",
     )

@@ -56,13 +56,17 @@ def _leave_all() -> None:
 
 def _waits(session: Session) -> bool:
     choice = session.at_exit or str(config.get("at_exit"))
+    if getattr(sys, "last_type", None) is KeyboardInterrupt:
+        choice = "leave"  # who interrupts a script wants it to end; what has come is kept
+        if session.unfinished():
+            print("nbxfer: left; to go on: nbxfer resume --all", file=sys.stderr)
     if choice not in ("wait", "leave"):
         choice = "leave" if seat.in_kernel() else "wait"
     return choice == "wait" and bool(session.unfinished())
 
 
 def _wait(session: Session) -> None:
-    from nbxfer.session.operation import RESTING, watch
+    from nbxfer.session.waiting import RESTING, watch
 
     unfinished = session.unfinished()
     many = f"{len(unfinished)} transfers" if len(unfinished) > 1 else unfinished[0].snapshot.name

@@ -13,10 +13,9 @@ from nbxfer.manifest.base import Found, Manifest
 def others(engine: Engine, manifest: Manifest, board: Board) -> list[Found]:
     """Read what this process does not run itself, show it, and give it."""
     live = engine.dispatcher.ops
-    me = manifest.me.id
     found = [f for f in manifest.scan() if f.record.id not in live]
     # What was ours and is over: the board knows it better than the journal does.
-    board.post([seen(f, me) for f in found if standing(f, me) != "ours" or board.get(f.record.id) is None])
+    board.post([seen(f, manifest) for f in found if standing(f, manifest) != "ours" or board.get(f.record.id) is None])
     _ended(engine, manifest, board, {f.record.id for f in found})
     return found
 

@@ -7,10 +7,8 @@ handles may exist for one operation, in any thread.
 from __future__ import annotations
 
 import logging
-import sys
 import threading
-import time
-from collections.abc import AsyncIterator, Callable, Generator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Sequence
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
@@ -20,19 +18,13 @@ import anyio
 from nbxfer.core import faults
 from nbxfer.core.phases import FINAL, Phase, TransferStatus
 from nbxfer.core.snapshot import Snapshot
-from nbxfer.errors import NeedsAttention, TransferCanceled, TransferError
+from nbxfer.errors import TransferCanceled, TransferError
+from nbxfer.session.waiting import LOOK_EVERY, OVER, Impatience, watch
 
 if TYPE_CHECKING:
     from nbxfer.session.desk import Session
 
 log = logging.getLogger("nbxfer")
-
-#: Phases in which nothing more happens by itself, and nobody is asked.
-OVER = FINAL | {Phase.FAILED}
-#: Those, and those in which a person has the next word.
-RESTING = OVER | {Phase.PAUSED, Phase.CREATED}
-#: Seconds between two looks while waiting.
-LOOK_EVERY = 0.1
 
 
 class Operation:
@@ -133,8 +125,11 @@ class Operation:
 
     def cancel(self, delete_partial: bool = True) -> bool:
         """Cancel; give whether it was not over yet. Raises InvalidTransferState when it is too late by a moment."""
-        if self.snapshot.phase in FINAL:
+        phase = self.snapshot.phase
+        if phase in FINAL:
             return False
+        if phase is Phase.CANCELING:
+            return True
         self._session.steer(self.id, "cancel", delete_partial=delete_partial)
         return True
 
@@ -149,16 +144,15 @@ class Operation:
 
     def result(self, timeout: float | None = None) -> Path:
         """Wait, and give the path; raise the TransferError it ended with, or TimeoutError (seconds)."""
-        if not watch([self], timeout, progress=False):
-            raise TimeoutError(f"{self.snapshot.name} was not complete after {timeout} s; it goes on.")
-        if (error := self.exception()) is not None:
+        if (error := self.exception(timeout)) is not None:
             raise error
         return self.path
 
     def exception(self, timeout: float | None = None) -> TransferError | None:
         """Wait, and give the error it ended with; None when it is done. Raises TimeoutError (seconds)."""
         if not watch([self], timeout, progress=False):
-            raise TimeoutError(f"{self.snapshot.name} was not complete after {timeout} s; it goes on.")
+            shown = self.snapshot
+            raise TimeoutError(f"{shown.name} was not over after {timeout} s: {shown.reason}.")
         if self.snapshot.phase is Phase.CANCELED:
             return TransferCanceled(f"{self.snapshot.name} was canceled.", op_id=self.id)
         return self.error if self.snapshot.phase is Phase.FAILED else None
@@ -176,19 +170,22 @@ class Operation:
         return self.snapshot.phase is Phase.CANCELED
 
     def add_done_callback(self, fn: Callable[[Operation], object]) -> None:
-        """Have ``fn(self)`` called once when it is over: at once if it is, else on the engine's thread."""
+        """Have ``fn(self)`` called once when it is over: at once if it is, else on a thread for callbacks."""
         once = threading.Lock()
 
-        def look(_: object = None) -> None:
+        def ring() -> None:
+            try:
+                fn(self)
+            except Exception:
+                log.exception("a done callback failed")
+
+        def look(call: Callable[[Callable[[], None]], None]) -> None:
             if self.done() and once.acquire(blocking=False):
                 unsubscribe()
-                try:
-                    fn(self)
-                except Exception:
-                    log.exception("a done callback failed")
+                call(ring)
 
-        unsubscribe = self._session.board.subscribe(look)
-        look()
+        unsubscribe = self._session.board.subscribe(lambda _: look(self._session.apart))
+        look(lambda ring: ring())
 
     def __await__(self) -> Generator[Any, None, Path]:
         return self._awaited().__await__()
@@ -211,75 +208,3 @@ class Operation:
                 return
             impatience.check()
             await anyio.sleep(LOOK_EVERY)
-
-
-class Impatience:
-    """Where nobody looks, waiting for a person must end; this notices when it has lasted too long."""
-
-    def __init__(self, operations: Iterable[Operation]) -> None:
-        self.operations = list(operations)
-        self.since: float | None = None
-        self.patience = self.operations[0]._session.patience if self.operations else None
-
-    def check(self) -> None:
-        """Raise NeedsAttention where every operation that is not over has waited for a person for too long."""
-        if self.patience is None:
-            return
-        waiting = [s for o in self.operations if (s := o.snapshot).phase not in OVER]
-        if not waiting or not all(_waits_for_person(s) for s in waiting):
-            self.since = None
-            return
-        now = time.monotonic()
-        self.since = self.since if self.since is not None else now
-        if now - self.since >= self.patience:
-            first = waiting[0]
-            raise NeedsAttention(
-                f"{first.name} waits for a person: {first.reason}",
-                op_id=first.id,
-                hint=(first.fault.hint if first.fault and first.fault.hint else f"Then: nbxfer resume {first.id[:8]}"),
-            )
-
-
-def _waits_for_person(shown: Snapshot) -> bool:
-    return shown.phase is Phase.PAUSED or shown.status is TransferStatus.PAUSED_SYSTEM_POLICY
-
-
-def watch(
-    operations: Sequence[Operation], timeout: float | None, progress: bool, until: frozenset[Phase] = OVER
-) -> bool:
-    """Wait on this thread until all are over, with a bar where there is something to see; give whether they are."""
-    if not operations:
-        return True
-    session = operations[0]._session
-    for operation in operations:
-        session.attend(operation.id)
-    end = None if timeout is None else time.monotonic() + timeout
-    news = threading.Event()
-    unsubscribe = session.board.subscribe(lambda _: news.set())
-    bar = resolve_name("nbxfer.faces.bar:Bar")(lambda: [o.snapshot for o in operations]) if progress else None
-    impatience = Impatience(operations)
-    try:
-        while not all(o.snapshot.phase in until for o in operations):
-            left = None if end is None else end - time.monotonic()
-            if left is not None and left <= 0:
-                return False
-            impatience.check()
-            news.wait(LOOK_EVERY if left is None else min(LOOK_EVERY, left))
-            news.clear()
-            if bar is not None:
-                bar.refresh()
-        return True
-    finally:
-        unsubscribe()
-        if bar is not None:
-            bar.close()
-
-
-def somebody_looks() -> bool:
-    """Whether there is a person to ask: a notebook, or a terminal."""
-    if "ipykernel" in sys.modules:
-        return True
-    return any(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))
-
-
-__all__ = ["OVER", "RESTING", "Operation", "somebody_looks", "watch"]

@@ -12,7 +12,8 @@ from pathlib import Path
 import msgspec
 
 from nbxfer.core import url as urls
-from nbxfer.core.phases import FINAL
+from nbxfer.core.lease import Hold
+from nbxfer.core.phases import FINAL, Phase
 from nbxfer.core.record import Before
 from nbxfer.core.spec import Spec
 from nbxfer.errors import DestinationExists, InvalidTransferState
@@ -65,11 +66,31 @@ def decide(manifest: Manifest, spec: Spec, options: Options, known: Found | None
             raise InvalidTransferState(
                 f"{path} is being fetched already.", op_id=found.record.id, hint="Leave on_duplicate out to join it."
             )
-        return Decision(path, found)
+        return _again(manifest, spec, options, found)
     if options.if_exists == "unique" and os.path.lexists(path):
         return Decision(_free(manifest, path))
     finished = manifest.finished(path) if os.path.lexists(path) else None
     return Decision(path, None, where.before(Path(path), options.if_exists, options.checksum, finished, spec.identity))
+
+
+def _again(manifest: Manifest, spec: Spec, options: Options, found: Found) -> Decision:
+    """Join what is there; the options that are given now count, as far as they still can."""
+    record, path = found.record, spec.destination
+    if record.phase in (Phase.FAILED, Phase.PAUSED):
+        if options.if_exists == "unique" and os.path.lexists(path):
+            return Decision(_free(manifest, path))
+        finished = manifest.finished(path) if os.path.lexists(path) else None
+        before = where.before(Path(path), options.if_exists, options.checksum, finished, spec.identity)
+        return Decision(path, found, before)
+    old = record.spec.checksum
+    if options.checksum is not None and options.checksum != old and (old is not None or found.hold is Hold.THEIRS):
+        raise InvalidTransferState(
+            f"{path} is being fetched already, with {'another' if old else 'no'} checksum.",
+            op_id=record.id,
+            hint="Wait for its end and run this again: what is there is held against the checksum then. "
+            f"Or cancel it: nbxfer cancel {record.id[:8]}",
+        )
+    return Decision(path, found, record.before)
 
 
 def _claimed(manifest: Manifest, path: str) -> Found | None:

@@ -5,8 +5,19 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable
+from typing import Protocol
 
+from nbxfer.core.phases import FINAL
 from nbxfer.core.snapshot import Snapshot
+
+
+class HasId(Protocol):
+    """Anything that is known by an id."""
+
+    @property
+    def id(self) -> str:
+        """The operation's id."""
+        ...
 
 
 def notebook() -> str:
@@ -37,3 +48,10 @@ def of_notebook(shown: Iterable[Snapshot], mine: str) -> list[Snapshot]:
         return own
     folder = mine if os.path.isdir(mine) else os.path.dirname(mine)
     return [s for s in everything if s.notebook == folder or os.path.dirname(s.notebook) == folder]
+
+
+def elsewhere(shown: Iterable[Snapshot], here: Iterable[HasId]) -> str:
+    """Say how many unfinished transfers belong to other notebooks or folders; nothing where there are none."""
+    ids = {o.id for o in here}
+    count = sum(1 for s in shown if s.owner == "orphaned" and s.phase not in FINAL and s.id not in ids)
+    return f"{count} more of other notebooks or folders: reattach(scope='all')" if count else ""

@@ -6,10 +6,14 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from nbxfer.core import events as ev
 from nbxfer.core.faults import Remedy
 from nbxfer.core.phases import FINAL, Phase
+from nbxfer.core.record import Before
 from nbxfer.core.snapshot import Snapshot
+from nbxfer.core.spec import Spec
 from nbxfer.engine.engine import Engine
 from nbxfer.errors import InvalidRequest, InvalidTransferState, TransferError
 from nbxfer.manifest.base import Found, Manifest, Wish
@@ -44,6 +48,8 @@ def event(verb: str, fields: dict[str, Any]) -> ev.Event:
 
 def carry_out(engine: Engine, shown: Snapshot, wish: ev.Event) -> None:
     """Give a wish to our own engine and return when it is saved. Raises InvalidTransferState, with the story."""
+    if shown.phase is Phase.CREATED and type(wish) is ev.ResumeAsked:
+        wish = ev.StartAsked()  # what was never started is started
     try:
         engine.wish(shown.id, wish)
     except KeyError:
@@ -72,17 +78,28 @@ def ask_owner(manifest: Manifest, found: Found, verb: str, fields: dict[str, Any
     )
 
 
-def go_on(engine: Engine, op_id: str, url: str, needs: tuple[str, ...]) -> None:
-    """Let an operation that was asked for again go on, unless a person had paused it."""
+def go_on(engine: Engine, op_id: str, spec: Spec, before: Before | None) -> None:
+    """Let an operation that was asked for again go on with what is asked now, unless a person had paused it."""
     op = engine.dispatcher.ops.get(op_id)
     if op is None:
         return
+    url, needs, old = spec.url, spec.needs, op.spec
+    new = msgspec.structs.replace(spec, url=old.url, needs=old.needs, notebook=old.notebook, app=old.app)
+    if op.phase not in (Phase.FAILED, Phase.PAUSED) and new.checksum is None:
+        new = msgspec.structs.replace(new, checksum=old.checksum)  # a running one keeps what it was given
     try:
+        engine.wish(op_id, ev.SpecAsked(new, before))
         if op.phase is Phase.FAILED:
             engine.wish(op_id, ev.RetryAsked(url, needs))
         elif op.phase is Phase.PAUSED and op.fault is not None and op.fault.remedy is Remedy.PERSON:
             engine.wish(op_id, ev.ResumeAsked(url, needs))
     except (InvalidTransferState, KeyError):
+        if spec.checksum not in (None, old.checksum):
+            raise InvalidTransferState(
+                f"{old.destination} is just being finished, without that checksum.",
+                op_id=op_id,
+                hint="Run this again: what is there is held against the checksum then.",
+            ) from None
         log.debug("%s moved on by itself", op_id)
 
 
@@ -93,7 +110,7 @@ def done_by_adopting(verb: str, shown: Snapshot) -> bool:
 
 def working(engine: Engine) -> list[str]:
     """Give the ids of what goes on by itself: not over, not waiting for a person."""
-    resting = FINAL | {Phase.FAILED, Phase.PAUSED, Phase.CREATED}
+    resting = FINAL | {Phase.FAILED, Phase.PAUSED, Phase.CREATED, Phase.CANCELING}
     return [op.id for op in list(engine.dispatcher.ops.values()) if op.phase not in resting]
 
 

@@ -22,6 +22,7 @@ def other(**changes: object) -> Owner:
         (YOU, True, 1.0, Hold.THEIRS),
         (YOU, False, 1.0, Hold.DEAD),
         (YOU, None, 1.0, Hold.THEIRS),
+        (YOU, None, LAPSED_AFTER, Hold.THEIRS),
         (YOU, True, LAPSED_AFTER + 1, Hold.LAPSED),  # stopped, or its loop hangs
         (YOU, None, LAPSED_AFTER + 1, Hold.LAPSED),
         (YOU, None, -100.0, Hold.THEIRS),  # a clock runs ahead

@@ -475,7 +475,7 @@ def test_changes_again_and_again() -> None:
         assert life.op.fault is not None
         assert life.op.fault.error == "SourceChanged"
         life.tell(ev.RetryAsked())
-    assert life.op.restarts == 2 * (MAX_RESTARTS + 1)
+    assert life.op.restarts == 2 * (3 + 1)
 
 
 def test_changes_too_often_while_the_body_is_open() -> None:
@@ -507,6 +507,7 @@ def test_the_part_is_gone_in_the_middle() -> None:
     life.answer(held=RangeSet())
     assert life.only(do.Fetch).fresh
     assert (life.op.restarts, life.op.refetched, life.op.received) == (1, 40, 0)
+    assert life.words[-2:] == ["restarted", "probed"]
 
 
 def test_nothing_proves_it() -> None:
@@ -745,7 +746,9 @@ def test_the_story_is_bounded() -> None:
         life.probe()
         life.answer(held=upto(10))
     assert len(life.op.story) == 12
-    assert life.words[0] == "probed"
+    assert life.words[:2] == ["probed", "starved"]
+    assert life.op.story[0].at == 1_000_002.0
+    assert life.op.story[1].at == 1_000_003.0
     assert max(len(e.detail) for e in life.op.story) == 120
     times = [e.at for e in life.op.story]
     assert times == sorted(times)

@@ -11,14 +11,15 @@ from nbxfer.core.policy import RETRY_AFTER_CAP, Retry
 
 def test_counting() -> None:
     """With three tries the third fault in a row is one too many; progress begins a new count."""
-    assert Retry().tries == 8
+    assert (Retry().first, Retry().tries) == (8, 20)
     policy = Retry(tries=3)
-    assert not policy.exhausted
-    assert not policy.next().exhausted
-    assert policy.next().next().exhausted
+    assert not policy.exhausted(begun=True)
+    assert not policy.next().exhausted(begun=True)
+    assert policy.next().next().exhausted(begun=True)
+    assert Retry(tries=3, first=1).exhausted(begun=False)
     assert policy.next().next().fresh() == policy
     assert policy.fresh() is policy
-    assert Retry(tries=1).exhausted
+    assert Retry(tries=1).exhausted(begun=False)
 
 
 @given(st.floats(0, 1), st.integers(0, 10_000))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbxfer.core.ranges import ByteRange, RangeSet
+from nbxfer.core.ranges import BLOCK, ByteRange, RangeSet
 
 OFFSETS = st.integers(0, 40)
 PAIRS = st.lists(st.tuples(OFFSETS, OFFSETS), max_size=8)
@@ -80,6 +80,11 @@ def test_stored(pairs: list[tuple[int, int]]) -> None:
     """Ranges come back from JSON as they were."""
     made = RangeSet.of(pairs)
     assert msgspec.json.decode(msgspec.json.encode(made), type=RangeSet) == made
+
+
+def test_block() -> None:
+    """A block is 4 MiB: block logs that are on disks say so."""
+    assert BLOCK == 4 << 20
 
 
 @pytest.mark.parametrize(("start", "stop"), [(0, 0), (3, 3), (4, 2), (-1, 4)])

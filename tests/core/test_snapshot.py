@@ -61,7 +61,7 @@ def test_a_windows_path() -> None:
 @pytest.mark.parametrize(
     ("phase", "status"),
     [
-        (Phase.CREATED, 102), (Phase.QUEUED, 102), (Phase.RUNNING, 102), (Phase.STALLED, 102), (Phase.COMMITTING, 102),
+        (Phase.CREATED, 0), (Phase.QUEUED, 102), (Phase.RUNNING, 102), (Phase.STALLED, 102), (Phase.COMMITTING, 102),
         (Phase.PAUSED, 2), (Phase.FAILED, 7), (Phase.DONE, 5), (Phase.CANCELED, 6),
     ],
 )  # fmt: skip
@@ -70,7 +70,7 @@ def test_orphaned(phase: Phase, status: int) -> None:
     record = msgspec.structs.replace(Life().op.record(), phase=phase)
     shown = picture(record, owner="orphaned")
     assert int(shown.status) == status
-    assert ("its kernel is gone" in shown.reason) == (status == 102)
+    assert ("the process that ran it is gone" in shown.reason) == (status == 102)
 
 
 @pytest.mark.parametrize(

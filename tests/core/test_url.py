@@ -172,6 +172,7 @@ def test_harmless_parameters_are_stored(fields: list[str]) -> None:
         ("a=token", "a=token"),
         ("a=1&&b", "a=1&&b"),
         ("x-ms-date=1&mine=2", ""),
+        ("x-amzn=1", "x-amzn=1"),
     ],
 )
 def test_what_is_cut_out(query: str, kept: str) -> None:
@@ -179,6 +180,12 @@ def test_what_is_cut_out(query: str, kept: str) -> None:
     stored, needs = stored_url(f"https://host/a?{query}", ["MINE"])
     assert urlsplit(stored).query == kept
     assert needs == (("url",) if kept != query else ())
+
+
+def test_ports_are_stored() -> None:
+    """A port that was said is stored, also the usual one."""
+    assert stored_url("https://host:443/a")[0] == "https://host:443/a"
+    assert stored_url("https://[::1]:8443/a")[0] == "https://[::1]:8443/a"
 
 
 @pytest.mark.parametrize("name", NAMES)

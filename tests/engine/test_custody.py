@@ -158,6 +158,7 @@ def test_ten_thousand_operations_are_listed_and_taken_over_quickly(
     assert len(b.reattach()) == len(ops)
     assert {b.snapshot(o.id).phase for o in ops} == {Phase.CREATED}
 
+
 def test_the_end_is_seen_also_when_its_kernel_has_left(sessions: Sessions, serve: Serve, tmp_path: Path) -> None:
     """A journal goes with its process when all is done; who watched still sees that it is complete."""
     server = serve(SIZE, float(SIZE))

@@ -264,7 +264,7 @@ def test_a_story() -> None:
         "  22:13:20  gave up: The source changed 4 times.\n"
         "\n"
         "Here: 1.0 of 4.0 MB.\n"
-        "Cost: 4.2 MB fetched twice, tried again 3 times, began again from the first byte once.\n"
+        "Cost: 4.2 MB fetched twice, tried again 3 times, gave up bytes that had come once.\n"
         "What now: Try again when it has settled. op.retry(), or nbxfer retry 3f2a9c1b, "
         "goes on from the 1.0 MB that were kept."
     )

@@ -70,6 +70,19 @@ def test_an_interrupt_leaves_a_waiting_script_resumable(terminal: Terminal, serv
     assert sha256(terminal.folder / "X") == server.sha256
 
 
+def test_an_interrupted_script_leaves_at_once(terminal: Terminal, serve: Callable[..., DemoServer]) -> None:
+    """Who interrupts result() wants the script to end: it does, says how to go on, and what has come is kept."""
+    server = serve(64 * MIB, 8.0 * MIB)
+    script = terminal.script(START.format(url=server.url) + "op.result()\n")
+    assert script.stdout is not None
+    assert script.stdout.readline() == "under way\n"
+    time.sleep(0.5)
+    script.send_signal(signal.SIGINT)
+    _, err = _ends(script, 5)
+    assert "nbxfer: left; to go on: nbxfer resume --all" in err
+    assert server.sent < 32 * MIB
+
+
 @pytest.mark.parametrize("way", ["wait", "result"])
 def test_an_interrupt_stops_the_waiting_never_the_transfer(
     way: str, terminal: Terminal, serve: Callable[..., DemoServer]

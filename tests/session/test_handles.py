@@ -45,7 +45,7 @@ def test_nothing_moves_before_start(session: Session, serve: Serve, tmp_path: Pa
     assert op.status is TransferStatus.IDLE
     with pytest.raises(InvalidTransferState, match="pause"):
         op.pause()
-    op.start()
+    op.resume()  # the same as start(), for what was never started
     assert op.result(10).stat().st_size == 1000
 
 
@@ -110,7 +110,7 @@ def test_the_future_protocol(session: Session, serve: Serve, tmp_path: Path) -> 
     op.add_done_callback(ring)
     assert not op.done()
     until(op.running)
-    with pytest.raises(TimeoutError, match="it goes on"):
+    with pytest.raises(TimeoutError, match="not over after"):
         op.result(0.05)
     assert not op.wait(0.05, progress=False)
     assert op.exception(10) is None
@@ -188,6 +188,32 @@ def test_where_nobody_looks_waiting_for_a_person_ends(session: Session, serve: S
         with pytest.raises(NeedsAttention, match="nbxfer resume"):
             wait()
     op.cancel()
+
+
+def test_where_somebody_looks_a_silent_wait_says_what_it_waits_for(
+    session: Session, serve: Serve, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """result() on a paused transfer says once, on the thread that waits, what would let it go on."""
+    monkeypatch.setattr("nbxfer.session.waiting.SAY_AFTER", 0.1)
+    op = session.download(serve(1000).url, tmp_path / "X", start=False)
+    with pytest.raises(TimeoutError, match="not started"):
+        op.result(0.5)
+    assert capsys.readouterr().err == "nbxfer: waiting; X is not started: start() lets it go.\n"
+    with pytest.raises(InvalidRequest, match="no number of seconds"):
+        op.wait(timeout="x")  # type: ignore[arg-type]
+    op.cancel()
+    assert not op.cancel()
+
+
+def test_unfinished_work_of_other_folders_is_mentioned(sessions: Sessions, serve: Serve, tmp_path: Path) -> None:
+    """reattach() that finds nothing here says how many there are elsewhere, and how to get at them."""
+    first = sessions()
+    first.notebook = "/elsewhere/work.ipynb"
+    first.download(serve(1000).url, tmp_path / "X", start=False)
+    first.close()
+    batch = sessions().reattach()
+    assert len(batch) == 0
+    assert "1 more of other notebooks" in repr(batch)
 
 
 def test_a_recoverable_answer_waits_for_a_new_url(session: Session, serve: Serve, tmp_path: Path) -> None:

@@ -148,6 +148,42 @@ def test_a_checksum_settles_it(session: Session, serve: Serve, tmp_path: Path) -
     assert not (tmp_path / "Y").exists()
 
 
+def test_what_is_asked_now_counts_for_what_had_failed(session: Session, serve: Serve, tmp_path: Path) -> None:
+    """A corrected checksum, or none, or another if_exists, is what the next try goes by, under the same id."""
+    server = serve(MIB)
+    wrong, target = "sha256:" + "0" * 64, tmp_path / "X"
+    failed = session.download(server.url, target, checksum=wrong)
+    with pytest.raises(ChecksumMismatch):
+        failed.result(10)
+    good = session.download(server.url, target, checksum=server.sha256)
+    assert good.id == failed.id
+    assert good.result(10) == target
+    assert good.progress.integrity == "digest"
+    with pytest.raises(DestinationExists):
+        session.download(server.url, target, checksum=wrong).result(10)
+    replaced = session.download(server.url, target, checksum=server.sha256, if_exists="overwrite")
+    assert replaced.result(10) == target
+    with pytest.raises(ChecksumMismatch):
+        session.download(server.url, tmp_path / "Y", checksum=wrong).result(10)
+    assert session.download(server.url, tmp_path / "Y").result(10) == tmp_path / "Y"
+
+
+def test_a_checksum_given_to_what_is_running_is_held(sessions: Sessions, serve: Serve, tmp_path: Path) -> None:
+    """Asked again with a checksum, a running download is held against it; where that cannot be, it is refused."""
+    server = serve(MIB, MIB / 2)
+    a, b = sessions(), sessions()
+    op = a.download(server.url, tmp_path / "X")
+    until(lambda: op.snapshot.received > 0)
+    with pytest.raises(InvalidTransferState, match="with no checksum"):
+        b.download(server.url, tmp_path / "X", checksum="sha256:" + "0" * 64)
+    assert a.download(server.url, tmp_path / "X", checksum="sha256:" + "0" * 64).id == op.id
+    with pytest.raises(InvalidTransferState, match="with another checksum"):
+        a.download(server.url, tmp_path / "X", checksum="sha256:" + "1" * 64)
+    with pytest.raises(ChecksumMismatch):
+        op.result(10)
+    assert not (tmp_path / "X").exists()
+
+
 def test_signatures_do_not_make_another_source(session: Session, serve: Serve, tmp_path: Path) -> None:
     """A signed URL with another signature is the same source; with key= any two are."""
     server = serve(MIB, MIB / 2)

@@ -35,9 +35,11 @@ _TOLD = {
     "drained": "nothing is in flight any more",
     "needs a person": "waits for you",
     "gave up": "gave up",
-    "restarted": "began again from the first byte",
+    "restarted": "gave up bytes that had come",
     "lost": "the connection was lost while stopping",
     "handed over": "handed to another process",
+    "taken over": "taken over by this process",
+    "length unknown": "the end was not announced; it may be cut short",
 }
 _VERIFIED = {
     "digest": "against the checksum",
@@ -76,7 +78,7 @@ def _account(snapshot: Snapshot) -> list[str]:
         lines.append(f"Here: {amount_words(snapshot.received, snapshot.total)}.")
     twice = f"{size_words(snapshot.refetched)} fetched twice" if snapshot.refetched else "nothing fetched twice"
     tries = f"tried again {_times(snapshot.retries)}" if snapshot.retries else "never had to try again"
-    anew = f"began again from the first byte {_times(snapshot.restarts)}" if snapshot.restarts else ""
+    anew = f"gave up bytes that had come {_times(snapshot.restarts)}" if snapshot.restarts else ""
     return [*lines, f"Cost: {', '.join(filter(None, (twice, tries, anew)))}."]
 
 
