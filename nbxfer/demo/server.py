@@ -61,6 +61,8 @@ class DemoServer(ThreadingHTTPServer):
 
     def server_bind(self) -> None:
         """Bind, without asking any name service what this machine is called."""
+        if hasattr(socket, "SO_REUSEPORT"):  # POSIX: the port of one that was killed a moment ago may be had again
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
         self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
@@ -189,10 +191,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0, help="another number is another version of the file")
     given = parser.parse_args(arguments)
     parent = os.getppid()
-    with (
-        contextlib.suppress(KeyboardInterrupt, BrokenPipeError),
-        DemoServer(given.size, given.rate, host=given.host, port=given.port, seed=given.seed) as server,
-    ):
+    try:
+        made = DemoServer(given.size, given.rate, host=given.host, port=given.port, seed=given.seed)
+    except OSError as error:
+        parser.error(f"port {given.port} of {given.host} cannot be had ({error.strerror}); give another --port")
+    with contextlib.suppress(KeyboardInterrupt, BrokenPipeError), made as server:
         print(server.url, flush=True)
         while os.getppid() == parent:
             server.closing.wait(0.5)

@@ -62,7 +62,7 @@ def furnish(layout: Layout) -> None:
     Raises AccessDenied for a home that is another user's or that others can write to: they could plant journals,
     and with them downloads in this user's name.
     """
-    with doing("The manifest's folder cannot be made"):
+    with doing(f"The folder that remembers transfers, {layout.home}, cannot be made (--home, NBXFER_HOME)"):
         os.makedirs(os.path.dirname(layout.home), exist_ok=True)
         _make(layout.home)
         _require_private(layout.home)

@@ -59,6 +59,18 @@ def _name_service(error: socket.gaierror, where: str) -> TransferError:
     )
 
 
+#: What OpenSSL calls an answer that is no TLS at all.
+_NO_TLS: Final = {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "RECORD_LAYER_FAILURE"}
+
+
+def _tls(error: ssl.SSLError, where: str) -> TransferError:
+    reason = str(getattr(error, "reason", None) or "")
+    if reason in _NO_TLS:
+        return BadAnswer(f"{where} does not speak TLS.", hint="Try http:// instead of https://, or another port.")
+    words = f" ({reason.replace('_', ' ').lower()})" if reason else ""
+    return NetworkError(f"TLS failed with {where}{words}.", status=WebErrorStatus.CANNOT_CONNECT)
+
+
 def _os(error: OSError, where: str) -> TransferError:
     if error.errno in NO_ROUTE:
         return Offline(f"There is no way to {where} from this machine at the moment.")
@@ -90,7 +102,7 @@ TABLE: Final[tuple[Row, ...]] = (
     (ssl.SSLCertVerificationError, _certificate),  # also a ValueError
     (ssl.SSLEOFError, _ABORTED),
     (ssl.SSLZeroReturnError, _ABORTED),
-    (ssl.SSLError, _network("TLS failed with", WebErrorStatus.CANNOT_CONNECT)),
+    (ssl.SSLError, _tls),
     (socket.gaierror, _name_service),
     (TimeoutError, _timeout),
     (ConnectionRefusedError, _network("Nobody takes connections at", WebErrorStatus.CANNOT_CONNECT)),

@@ -11,7 +11,7 @@ import pytest
 import trustme
 
 from nbxfer.core import faults
-from nbxfer.errors import CertificateRefused, InvalidRequest, NetworkError, TransferError, WebErrorStatus
+from nbxfer.errors import BadAnswer, CertificateRefused, InvalidRequest, NetworkError, TransferError, WebErrorStatus
 from nbxfer.wire.access import access
 from tests.servers.nginx import Nginx
 from tests.servers.reading import fetch, opened, source
@@ -113,7 +113,7 @@ def test_a_bundle_that_is_none(tmp_path: Path) -> None:
 @pytest.mark.servers
 def test_no_tls_there(nginx: Nginx, ca: str) -> None:
     """Asking by https a server that speaks plain http fails as a connection."""
-    with pytest.raises(NetworkError):
+    with pytest.raises(BadAnswer):
         opened(source(access(nginx.url("/file.bin").replace("http:", "https:"), verify=ca)))
 
 
