@@ -68,7 +68,7 @@ class Dispatcher:
 
     def happened(self, items: Iterable[Item]) -> None:
         """Decide: give each event to its operation."""
-        now, chance = self.clock(), random.random
+        now, chance, talk = self.clock(), random.random, log.isEnabledFor(logging.DEBUG)
         for op_id, event, reply in items:
             op = self.ops.get(op_id)
             if op is None:
@@ -90,6 +90,9 @@ class Dispatcher:
                 self._planned.append((op, action))
             if reply is not None:
                 self._replies.append((reply, None))
+            if talk and op.story and op.story[-1].at == round(now, 3) and type(event) is not ev.BlocksLanded:
+                last, name = op.story[-1], op.spec.destination.rpartition("/")[2]
+                log.debug("%s: %s %s", name, last.what, last.detail, extra={"op_id": op_id})
 
     def answer(self, reply: Future[Any], value: object) -> None:
         """Answer ``reply`` when this turn is saved: with a value, or by raising an exception."""

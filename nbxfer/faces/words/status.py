@@ -57,7 +57,8 @@ def integrity_words(snapshot: Snapshot) -> str:
     published = snapshot.published
     if published is not None and not published.revalidated:
         return "not revalidated: the server could not be asked"
-    return _INTEGRITY.get(snapshot.integrity, "no checksum known")
+    again = ", after it had to begin again" if snapshot.restarted else ""
+    return _INTEGRITY.get(snapshot.integrity, "no checksum known") + again
 
 
 def reason_words(snapshot: Snapshot, now: float | None = None) -> str:
