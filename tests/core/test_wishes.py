@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
 import pytest
 
 from nbxfer.core import actions as do
 from nbxfer.core import events as ev
 from nbxfer.core.phases import Phase
 from nbxfer.core.probe import Probe
-from nbxfer.core.record import Published
+from nbxfer.core.record import Before, Published
 from nbxfer.errors import InvalidTransferState
 from tests.core.life import BROKEN, DESTINATION, REFUSED, SEAL, SIZE, V1, WEAK, Life, upto
 
@@ -354,3 +355,25 @@ def test_too_late_to_hand_over(where: str) -> None:
     life = Life()
     life.come_to(where)
     assert "is not handed over" in refused(life, ev.HandOverAsked("you"))
+
+
+# -- other options -----------------------------------------------------------------------------------------------------
+def test_other_options_count_as_far_as_they_still_can() -> None:
+    """Asked for again, it goes by the new options; what stands at the destination counts where nothing is in flight."""
+    there = Before(5, 5)
+    running, failed = Life(), Life()
+    running.running()
+    running.tell(ev.SpecAsked(msgspec.structs.replace(running.op.spec, checksum="md5:0"), there))
+    assert (running.op.spec.checksum, running.op.before) == ("md5:0", None)
+    failed.failed()
+    failed.tell(ev.SpecAsked(msgspec.structs.replace(failed.op.spec, if_exists="overwrite"), there))
+    assert (failed.op.spec.if_exists, failed.op.before) == ("overwrite", there)
+    assert failed.op.dirty
+
+
+@pytest.mark.parametrize("where", ["verifying", "committing", "done"])
+def test_other_options_that_come_too_late(where: str) -> None:
+    """What is checked or named already is not asked for in another way."""
+    life = Life()
+    getattr(life, where)()
+    assert "cannot be changed any more" in refused(life, ev.SpecAsked(life.op.spec))
