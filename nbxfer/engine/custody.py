@@ -14,13 +14,13 @@ from typing import Protocol
 
 import msgspec
 
-from nbxfer.core import events as ev
 from nbxfer.core.lease import Hold
 from nbxfer.core.lifecycle import Operation
 from nbxfer.core.phases import FINAL, Phase
 from nbxfer.core.record import Record
 from nbxfer.core.snapshot import Snapshot, picture
 from nbxfer.engine.dispatcher import Dispatcher
+from nbxfer.engine.wording import event_of
 from nbxfer.engine.work import Work
 from nbxfer.errors import InvalidTransferState, TransferError
 from nbxfer.manifest.base import Claim, Found, Manifest, Wish
@@ -114,7 +114,7 @@ class Custody:
 
     def _looked(self, wishes: Iterable[Wish], found: Iterable[tuple[str, Found | None]]) -> None:
         self._looking = False
-        self.dispatcher.happened([(w.op_id, event, None) for w in wishes if (event := _event(w)) is not None])
+        self.dispatcher.happened([(w.op_id, event, None) for w in wishes if (event := event_of(w)) is not None])
         for op_id, one in found:
             if op_id in self.followed:
                 self._news(op_id, one)
@@ -276,24 +276,3 @@ class Custody:
             self.manifest.begin()
         except TransferError as error:  # tried again by whoever asks for something new
             log.error("the list of transfers cannot be begun anew: %s", error)
-
-
-def _event(wish: Wish) -> ev.Event | None:
-    match wish.verb:
-        case "start":
-            return ev.StartAsked()
-        case "pause":
-            return ev.PauseAsked()
-        case "resume":
-            return ev.ResumeAsked()
-        case "retry":
-            return ev.RetryAsked()
-        case "cancel":
-            return ev.CancelAsked(wish.delete_partial)
-        case "priority":
-            return ev.PriorityAsked(wish.priority)
-        case "hand-over":
-            return ev.HandOverAsked(wish.asker)
-        case _:
-            log.warning("a wish that this version does not know was left aside")
-            return None

@@ -16,12 +16,12 @@ import msgspec
 from nbxfer.core import url as urls
 from nbxfer.core.policy import Patience, Retry
 from nbxfer.core.spec import Spec
+from nbxfer.engine.wording import PRIORITIES
 from nbxfer.errors import InvalidRequest, UnknownOption
 from nbxfer.session import destination as where
 
 SCHEMES = ("http", "https")
 IF_EXISTS = ("revalidate", "error", "skip", "overwrite", "unique")
-PRIORITIES = {"default": 0, "high": 1, "low": 2}
 #: Characters of a URL; servers take half of that.
 LONGEST_URL = 16_384
 #: Checksums by their length in hexadecimal digits, for those given without a name.

@@ -15,35 +15,24 @@ from nbxfer.core.record import Before
 from nbxfer.core.snapshot import Snapshot
 from nbxfer.core.spec import Spec
 from nbxfer.engine.engine import Engine
+from nbxfer.engine.wording import PRIORITIES, event_of
 from nbxfer.errors import InvalidRequest, InvalidTransferState, TransferError
 from nbxfer.manifest.base import Found, Manifest, Wish
 
 log = logging.getLogger("nbxfer")
 
-PRIORITIES = {"default": 0, "high": 1, "low": 2}
-
 
 def event(verb: str, fields: dict[str, Any]) -> ev.Event:
     """Give the event that says a wish. Raises InvalidRequest for a verb or a priority that is unknown."""
-    match verb:
-        case "start":
-            return ev.StartAsked()
-        case "pause":
-            return ev.PauseAsked()
-        case "resume":
-            return ev.ResumeAsked()
-        case "retry":
-            return ev.RetryAsked()
-        case "cancel":
-            return ev.CancelAsked(bool(fields.get("delete_partial", True)))
-        case "priority":
-            value = fields.get("priority", 0)
-            value = PRIORITIES.get(value, value) if isinstance(value, str) else value
-            if value not in PRIORITIES.values():
-                raise InvalidRequest(f"priority={value!r} is unknown.", hint="Give 'default', 'high' or 'low'.")
-            return ev.PriorityAsked(int(value))
-        case _:
-            raise InvalidRequest(f"{verb!r} is nothing that a transfer can be asked.")
+    priority = fields.get("priority", 0)
+    priority = PRIORITIES.get(priority, priority) if isinstance(priority, str) else priority
+    if priority not in PRIORITIES.values():
+        raise InvalidRequest(f"priority={priority!r} is unknown.", hint="Give 'default', 'high' or 'low'.")
+    delete = bool(fields.get("delete_partial", True))
+    found = event_of(Wish(verb, "", delete_partial=delete, priority=int(priority))) if verb != "hand-over" else None
+    if found is None:
+        raise InvalidRequest(f"{verb!r} is nothing that a transfer can be asked.")
+    return found
 
 
 def carry_out(engine: Engine, shown: Snapshot, wish: ev.Event) -> None:

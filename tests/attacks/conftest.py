@@ -1,50 +1,7 @@
-"""Sessions on one home, servers that count, and a terminal for processes that can be stopped and killed."""
+"""Sessions on one home, servers that count, and processes that can be stopped and killed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from tests.fixtures import serve, sessions, terminal
 
-import pytest
-
-from nbxfer.demo.server import DemoServer
-from nbxfer.session import Session
-from tests.journeys.terminal import Terminal
-
-
-@pytest.fixture
-def serve() -> Iterator[Callable[..., DemoServer]]:
-    """Give a maker of demo servers (``size`` in bytes, ``rate`` in bytes a second); all are closed at the end."""
-    servers: list[DemoServer] = []
-
-    def make(size: int, rate: float | None = None) -> DemoServer:
-        servers.append(DemoServer(size=size, rate=rate).__enter__())
-        return servers[-1]
-
-    yield make
-    for server in servers:
-        server.close()
-
-
-@pytest.fixture
-def sessions(home: Path) -> Iterator[Callable[[], Session]]:
-    """Give a maker of sessions on one home; all are closed at the end."""
-    made: list[Session] = []
-
-    def make() -> Session:
-        session = Session(home=home)
-        session.patience = None
-        made.append(session)
-        return session
-
-    yield make
-    for session in made:
-        session.close()
-
-
-@pytest.fixture
-def terminal(home: Path, tmp_path: Path) -> Iterator[Terminal]:
-    """Give a terminal with a home and a working folder of its own."""
-    terminal = Terminal(home, tmp_path)
-    yield terminal
-    terminal.close()
+__all__ = ["serve", "sessions", "terminal"]

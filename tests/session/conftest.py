@@ -2,40 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from tests.fixtures import serve, sessions
 
-import pytest
-
-from nbxfer.demo.server import DemoServer
-from nbxfer.session import Session
-
-
-@pytest.fixture
-def serve() -> Iterator[Callable[..., DemoServer]]:
-    """Give a maker of demo servers (``size`` in bytes, ``rate`` in bytes a second); all are closed at the end."""
-    servers: list[DemoServer] = []
-
-    def make(size: int, rate: float | None = None) -> DemoServer:
-        servers.append(DemoServer(size=size, rate=rate).__enter__())
-        return servers[-1]
-
-    yield make
-    for server in servers:
-        server.close()
-
-
-@pytest.fixture
-def sessions(home: Path) -> Iterator[Callable[[], Session]]:
-    """Give a maker of sessions on one home; all are closed at the end."""
-    made: list[Session] = []
-
-    def make() -> Session:
-        session = Session(home=home)
-        session.patience = None
-        made.append(session)
-        return session
-
-    yield make
-    for session in made:
-        session.close()
+__all__ = ["serve", "sessions"]
