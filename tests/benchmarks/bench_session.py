@@ -6,13 +6,15 @@ Run: python tests/benchmarks/bench_session.py [COUNT]
 from __future__ import annotations
 
 import os
+import secrets
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-from nbxfer.session import Session
+from nbxfer.core.lifecycle import Operation
+from nbxfer.session import Session, request
 
 #: Nothing listens there; nothing is started.
 URL = "http://127.0.0.1:9/{}.bin"
@@ -28,6 +30,22 @@ def submit(home: Path, count: int) -> None:
     session._manifest.sync()
     print(f"{count} calls of download(), each durable against SIGKILL: {time.perf_counter() - begin:.2f} s", flush=True)
     os._exit(0)
+
+
+def in_one_go(home: Path, count: int) -> None:
+    """Submit as a list will be: every request checked, then one append and one sync for all."""
+    session = Session(home=home)
+    session.download(URL.format("warm"), home / "warm", start=False)
+    begin = time.perf_counter()
+    machines = []
+    for number in range(count):
+        asked = request.read(URL.format(number), home / f"{number}.bin", {"start": False})
+        spec = request.spec(asked, (), (), (), session)
+        machines.append(Operation(secrets.token_hex(8), spec, time.time(), start=False))
+    session._engine.call(lambda: session._engine.submit(machines))
+    session._manifest.sync()
+    print(f"{count} submitted in one go, durable against power loss: {time.perf_counter() - begin:.2f} s", flush=True)
+    session.close()
 
 
 def reopen(home: Path) -> None:
@@ -50,6 +68,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run([sys.executable, __file__, count, folder], check=True)
         reopen(Path(folder))
+    with tempfile.TemporaryDirectory() as folder:
+        in_one_go(Path(folder), int(count))
 
 
 if __name__ == "__main__":
