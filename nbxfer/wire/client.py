@@ -142,8 +142,10 @@ class Client:
                 return Answer(request.url, exchange(line, request, within, tick), line, self._pool, key, sent)
             except OUTSIDE as error:
                 line.close()
-                # The server may have closed a kept line at this very moment (RFC 9112 §9.3.1): not its fault.
-                if line.heard or not isinstance(translate(error, ""), NetworkError):
+                # The server may have closed a kept line at this very moment (RFC 9112 §9.3.1): not its fault. And what
+                # is heard on it may be left over from the answer before: only a fresh line shows how it speaks.
+                wrong = translate(error, "")
+                if not isinstance(wrong, BadAnswer) and (line.heard or not isinstance(wrong, NetworkError)):
                     raise
             except BaseException:
                 line.close()
