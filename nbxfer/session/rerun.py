@@ -6,6 +6,7 @@ right for the bytes to be right; they only save traffic.
 
 from __future__ import annotations
 
+import glob
 import os
 from pathlib import Path
 
@@ -106,13 +107,8 @@ def _free(manifest: Manifest, path: str) -> str:
         found = _claimed(manifest, str(free))
         if found is None or found.record.phase in FINAL:
             return str(free)
-        number = 1 + sum(1 for _ in free.parent.glob(f"{glob_escape(taken.stem)} (*"))
+        number = 1 + sum(1 for _ in free.parent.glob(f"{glob.escape(taken.stem)} (*"))
         taken = taken.with_name(f"{taken.stem} ({number}){taken.suffix}")
-
-
-def glob_escape(text: str) -> str:
-    """Give ``text`` so that a glob takes it literally."""
-    return "".join(f"[{c}]" if c in "*?[" else c for c in text)
 
 
 def moved(spec: Spec, destination: str) -> Spec:
