@@ -22,6 +22,7 @@
     │   ├── ChecksumMismatch
     │   ├── CertificateRefused (ConnectionError)
     │   ├── BadAnswer                        the server's answer cannot be used
+    │   │   └── RangesRefused                no parts: goes on over one connection
     │   ├── StorageFailed (OSError)          EIO, a vanished folder: the part can't be trusted or reached
     │   └── TransferCanceled
     └── our side
@@ -210,6 +211,13 @@ class BadAnswer(TransferError):
     """The server's answer cannot be used for this transfer."""
 
     default_status = WebErrorStatus.ERROR_HTTP_INVALID_SERVER_RESPONSE
+
+
+class RangesRefused(BadAnswer):
+    """The server gives no parts of the version that was begun: one connection has to do."""
+
+    default_status = WebErrorStatus.INSUFFICIENT_RANGE_SUPPORT
+    retryable = True
 
 
 class StorageFailed(TransferError, OSError):

@@ -21,8 +21,18 @@ class Ending(Wishes):
         if wrong := self._unexpected(self.size):
             self._start_over()  # a part that is kept would make every retry fail again
             return self._fail(wrong)
-        self.out.append(do.Verify(self._next(), self.epoch, self.size, self.spec.checksum))
+        checksum, by = self._proof()
+        mtime = self.modified if self.spec.preserve_mtime else None
+        self.out.append(do.Verify(self._next(), self.epoch, self.size, checksum, by, mtime))
         return None
+
+    def _proof(self) -> tuple[str | None, str]:
+        """Give what the file is held against, and the integrity word that it earns: the person's word goes first."""
+        if told := self.spec.checksum or self.listed:
+            return told, "digest"
+        if self.claims and self.spec.believe:
+            return self.claims[0].checksum, self.claims[0].by
+        return None, "nothing"
 
     def _checking(self) -> bool:
         """Say whether the answer to a check is still wanted."""
@@ -40,7 +50,14 @@ class Ending(Wishes):
 
     def _commit(self) -> None:
         assert self.seal is not None
-        self.out.append(do.Commit(self._next(), self.epoch, self.seal, self.verified_by))
+        self.out.append(do.Commit(self._next(), self.epoch, self.seal, self.verified_by, self.named))
+
+    def _name_taken(self, event: ev.NameTaken) -> None:
+        """Something else has the server's name for it: a free one will do."""
+        self.named = event.path
+        self.dirty = True
+        self.tell("named anew", event.path.rpartition("/")[2])
+        self._commit()
 
     def _mismatched(self, event: ev.Mismatched) -> None:
         wanted = self._checking()

@@ -57,6 +57,12 @@ class PriorityAsked(Event, frozen=True):
     priority: int
 
 
+class BandwidthAsked(Event, frozen=True):
+    """A person sets how fast it may be: bytes a second, None for as fast as it can."""
+
+    rate: int | None
+
+
 class HandOverAsked(Event, frozen=True):
     """Another living process of the same person asks to own this; ``to`` is its owner id."""
 
@@ -65,13 +71,32 @@ class HandOverAsked(Event, frozen=True):
 
 # -- the engine's own ----------------------------------------------------------------------------------------------
 class SlotFree(Event, frozen=True):
-    """There is room to run."""
+    """There is room to run, over up to ``connections`` where the spec does not say how many."""
+
+    connections: int = 1
 
 
 class SecretsMissing(Event, frozen=True):
     """What the spec needs (credentials, a signed URL) is not in this process."""
 
     what: tuple[str, ...]
+
+
+class Refused(Event, frozen=True):
+    """One of many could not be accepted: it is shown as failed, and the others go on."""
+
+    fault: Fault
+
+
+class HostBusy(Event, frozen=True):
+    """Its server has asked everybody to wait ``seconds``; it costs no try."""
+
+    seconds: float
+    fault: Fault
+
+
+class DeadlineOver(Event, frozen=True):
+    """The time that a person gave it is over."""
 
 
 class ConditionMet(Event, frozen=True):
@@ -84,13 +109,15 @@ class ConditionMet(Event, frozen=True):
 class Probed(Event, frozen=True):
     """The source answered and its body stands open; ``held`` is what of our part was found good on the disk.
 
-    ``restarted`` says that the body is of another version than was pinned, from its first byte.
+    ``restarted`` says that the body is of another version than was pinned, from its first byte. ``checksum`` is what
+    the file of checksums says of it ("sha256:hex"), where one was to be read.
     """
 
     serial: int
     probe: Probe
     held: RangeSet
     restarted: bool = False
+    checksum: str | None = None
 
 
 class Unchanged(Event, frozen=True):
@@ -188,3 +215,25 @@ class Discarded(Event, frozen=True):
     """Part and block log are gone (or were left, when that was the wish)."""
 
     serial: int
+
+
+class NameTaken(Event, frozen=True):
+    """An answer to Commit: something else has that name, and ``path`` is free. Only where the server chose the name."""
+
+    serial: int
+    path: str
+
+
+class Refreshed(Event, frozen=True):
+    """What ``refresh`` gave is in force: a new URL (stored form), credentials, or both."""
+
+    serial: int
+    url: str | None = None
+    needs: tuple[str, ...] | None = None
+
+
+class RefreshLost(Event, frozen=True):
+    """``refresh`` failed, or gave nothing usable."""
+
+    serial: int
+    fault: Fault

@@ -8,7 +8,7 @@ from nbxfer.core import actions as do
 from nbxfer.core.faults import Fault
 from nbxfer.core.phases import AFTER_A_CRASH, LIVE, Phase, Stall
 from nbxfer.core.policy import Retry
-from nbxfer.core.probe import Probe, Validator
+from nbxfer.core.probe import Claim, Probe, Validator
 from nbxfer.core.ranges import RangeSet
 from nbxfer.core.record import Before, Entry, Published, Record, Seal
 from nbxfer.core.snapshot import Snapshot, SpeedMeter, picture
@@ -26,10 +26,11 @@ class Fields:
     """The state of an operation. Read by everybody, changed by lifecycle.Operation alone."""
 
     __slots__ = (
-        "before", "chance", "changed", "changes", "created", "dirty", "due", "epoch", "fault", "final_url",
-        "fresh_since", "handed_to", "held", "http_status", "id", "in_flight", "keep_part", "meter", "now", "offline",
-        "out", "peak", "phase", "published", "received", "refetched", "response", "restarts", "retries", "retry",
-        "seal", "serial", "size", "spec", "stall", "story", "tied", "validator", "verified_by",
+        "alone", "before", "chance", "changed", "changes", "claims", "connections", "created", "dirty", "due",
+        "epoch", "fault", "final_url", "fresh_since", "handed_to", "held", "http_status", "id", "in_flight",
+        "keep_part", "listed", "meter", "modified", "named", "now", "offline", "out", "peak", "phase", "published",
+        "received", "refetched", "refreshes", "response", "restarts", "retries", "retry", "seal", "serial", "size",
+        "spec", "stall", "story", "tied", "validator", "verified_by",
     )  # fmt: skip
 
     id: str
@@ -37,7 +38,16 @@ class Fields:
     phase: Phase
     out: list[do.Action]
 
-    def __init__(self, op_id: str, spec: Spec, now: float, *, before: Before | None = None, start: bool = True) -> None:
+    def __init__(
+        self,
+        op_id: str,
+        spec: Spec,
+        now: float,
+        *,
+        before: Before | None = None,
+        start: bool = True,
+        named: str = "",
+    ) -> None:
         self.id = op_id
         self.spec = spec
         self.phase = Phase.QUEUED if start else Phase.CREATED
@@ -58,6 +68,11 @@ class Fields:
         self.http_status: int | None = None
         self.keep_part = False
         self.handed_to: str | None = None
+        self.named = named
+        self.claims: tuple[Claim, ...] = ()
+        self.listed: str | None = None
+        self.modified: float | None = None
+        self.refreshes = 0
         self.story: list[Entry] = []
         # What only a living engine knows:
         self.chance = 0.5
@@ -68,6 +83,8 @@ class Fields:
         self.offline: Retry = _STEADY
         self.changes = 0  # versions and broken checks since a person last had a say: a budget, not a statistic
         self.peak = 0  # the most that was received: more than that is progress
+        self.connections = 1  # it may have
+        self.alone = False  # the server gave no parts when it was asked for some: one connection has to do
         self.meter: SpeedMeter | None = None
         self.dirty = True
         self.out = []
@@ -97,7 +114,7 @@ class Fields:
             self.validator, self.received, self.refetched, self.restarts, self.retries, self.verified_by, self.stall,
             self.due, self.fault, self.before, self.seal, self.published, self.response, self.http_status,
             self.final_url, self.keep_part, self.handed_to if not self.in_flight else None, tuple(self.story),
-            self.tied,
+            self.tied, self.named, self.claims, self.listed, self.modified, self.refreshes,
         )  # fmt: skip
 
     def snapshot(self, now: float) -> Snapshot:
@@ -130,7 +147,16 @@ class Fields:
             self.validator = probe.validator
         if fresh or probe.size is not None:
             self.size = probe.size
+        if fresh or not self.claims:
+            self.claims = probe.claims
+        if fresh or self.modified is None:
+            self.modified = probe.modified
         self.response, self.http_status, self.final_url = probe.headers, probe.http_status, probe.final_url
+
+    @property
+    def destination(self) -> str:
+        """The path of the finished file: the server may have given it its name."""
+        return self.named or self.spec.destination
 
     @property
     def handed_over(self) -> bool:
@@ -160,4 +186,5 @@ class Fields:
 _SAME = (
     "epoch", "fresh_since", "size", "validator", "tied", "received", "refetched", "restarts", "retries",
     "verified_by", "stall", "due", "fault", "seal", "published", "response", "http_status", "final_url", "keep_part",
+    "named", "claims", "listed", "modified", "refreshes",
 )  # fmt: skip

@@ -18,11 +18,11 @@ from nbxfer.core import faults
 from nbxfer.core import plan as planning
 from nbxfer.core.ending import Ending
 from nbxfer.core.faults import Remedy
-from nbxfer.core.phases import Cause, Phase
+from nbxfer.core.phases import Cause, Phase, Stall
 from nbxfer.core.probe import Probe
 from nbxfer.core.ranges import RangeSet
 from nbxfer.core.snapshot import SpeedMeter
-from nbxfer.errors import InvalidTransferState, NeedsAttention, NetworkError, SourceChanged
+from nbxfer.errors import InvalidTransferState, NeedsAttention, NetworkError, RangesRefused, SourceChanged
 
 
 class Operation(Ending):
@@ -50,12 +50,15 @@ class Operation(Ending):
         except InvalidTransferState as error:
             error.op_id, error.story = self.id, tuple(self.story)
             raise
+        if self.phase is Phase.QUEUED and self._overdue:  # what was in flight has come home
+            self._too_late()
         return self.out
 
     # -- the engine's own ----------------------------------------------------------------------------------------
-    def _slot(self, _: ev.SlotFree) -> None:
+    def _slot(self, event: ev.SlotFree) -> None:
         if self.phase is not Phase.QUEUED or self.handed_to:
             return None
+        self.connections = self.spec.connections or event.connections
         if self.held and planning.complete(self.held, self.size):
             return self._check(Cause.COMPLETE)
         self._move(Cause.SLOT, news=False)
@@ -67,6 +70,7 @@ class Operation(Ending):
                 self.size or None,  # no byte can show that the part of an empty object is there
                 self.validator,
                 self.before if self._unasked else None,
+                self.destination,
             )
         )
         return None
@@ -78,8 +82,10 @@ class Operation(Ending):
 
     def _secrets_missing(self, event: ev.SecretsMissing) -> None:
         if self.phase is not Phase.QUEUED or self.handed_to:
-            return
+            return None
         names = ", ".join(event.what)
+        if self._may_refresh:
+            return self._ask_refresh(faults.of(NeedsAttention(f"It needs {names} again.")))
         self._move(Cause.NEEDS_PERSON, names)
         rest = [name for name in event.what if name != "url"]
         if "url" not in event.what:
@@ -89,6 +95,25 @@ class Operation(Ending):
         else:
             text, ways = "It needs a new URL: the signed one was not kept.", "url=…"
         self.fault = faults.of(NeedsAttention(text, hint=f"Go on with resume({ways})."))
+        return None
+
+    def _host_busy(self, event: ev.HostBusy) -> None:
+        if self.phase is not Phase.QUEUED or self.handed_to:
+            return
+        self.fault = event.fault
+        self._wait(Stall.RETRY_WAIT, event.seconds, event.fault)
+
+    def _refused(self, event: ev.Refused) -> None:
+        self._fail(event.fault)
+
+    def _deadline_over(self, _: ev.DeadlineOver) -> None:
+        if self.handed_to or not self._overdue:
+            return
+        if self.phase is Phase.STALLED:
+            self.in_flight.clear()
+            self._too_late()
+        elif self.phase in (Phase.PROBING, Phase.RUNNING):
+            self._stop()
 
     def _condition_met(self, _: ev.ConditionMet) -> None:
         self._move(Cause.MET, news=False)
@@ -99,7 +124,8 @@ class Operation(Ending):
             return self._home()
         probe, held = event.probe, event.held
         other = event.restarted or self._contradicts(probe, held)
-        if other or not planning.provable(held, self.size, self.validator):
+        adopted = self.spec.adopted and self.validator is None
+        if other or not planning.provable(held, self.size, self.validator, adopted=adopted):
             held = RangeSet()
         if not held and probe.start:  # the first bytes have to come from this body, and are not in it
             return self._lost(faults.of(SourceChanged("The source has another version now.")))
@@ -114,14 +140,26 @@ class Operation(Ending):
             return self._fail(wrong)
         self.land(held)
         self.take(probe)
+        self.listed = event.checksum or self.listed
+        self._take_name(probe.name)
         self.fault, self.offline = None, self.offline.fresh()
         return self._fetch(probe)
+
+    def _take_name(self, name: str) -> None:
+        """Let the server name the file, where a person wants that; the folder is the person's, always."""
+        folder, _, own = self.spec.destination.rpartition("/")
+        bare = "." not in own.lstrip(".")
+        if name and not self.named and (self.spec.naming == "server" or (self.spec.naming == "auto" and bare)):
+            self.named = f"{folder}/{name}"
+            self.tell("named by the server", name)
 
     def _contradicts(self, probe: Probe, held: RangeSet) -> bool:
         """Say whether ``probe`` is of another version than what is held; sources look first, this is the last door."""
         if not held:
             return False
         if self.size is not None and probe.size is not None and self.size != probe.size:
+            return True
+        if probe.size is not None and held.ranges[-1].stop > probe.size:  # an adopted part may be of anything
             return True
         old, new = self.validator, probe.validator
         return old is not None and new is not None and old.kind == new.kind and old.value != new.value
@@ -131,10 +169,22 @@ class Operation(Ending):
             return self._check(Cause.COMPLETE)
         if probe.size != self.size:  # not said again this time, but known
             probe = msgspec.structs.replace(probe, size=self.size)
-        plan = planning.plan(probe, self.held)
+        plan = planning.plan(probe, self.held, self.connections, alone=self.alone)
         self._move(Cause.PROBED, plan.why)
-        segment = plan.segments[0] if plan.segments else None
-        self.out.append(do.Fetch(self._next(), self.epoch, not self.held, self.size, segment))
+        checksum, _ = self._proof()
+        self.out.append(
+            do.Fetch(
+                self._next(),
+                self.epoch,
+                not self.held,
+                self.size,
+                plan.segments,
+                plan.lanes,
+                self.validator,
+                self.spec.max_size if self.size is None else None,
+                checksum or "",
+            )
+        )
         return None
 
     def _unchanged(self, event: ev.Unchanged) -> None:
@@ -153,7 +203,7 @@ class Operation(Ending):
     def _probe_lost(self, event: ev.ProbeLost) -> None:
         before, silent = self.before, event.fault.remedy in (Remedy.RETRY, Remedy.WAIT_ONLINE)
         if silent and before is not None and before.ours and self._unasked:
-            done = before.published(self.spec.destination, revalidated=False)
+            done = before.published(self.destination, revalidated=False)
             return self._unchanged(ev.Unchanged(event.serial, done))
         if event.held is not None:
             self.land(event.held)
@@ -198,6 +248,7 @@ class Operation(Ending):
 
     def _range_lost(self, event: ev.RangeLost) -> None:
         self._gain(event.held)
+        self.alone = self.alone or event.fault.error == RangesRefused.__name__
         self._lost(event.fault)
 
     # -- after a crash -------------------------------------------------------------------------------------------
@@ -222,6 +273,12 @@ _HANDLERS: dict[type[ev.Event], Callable[[Any, Any], None]] = {
     ev.HandOverAsked: Operation._hand_over,
     ev.SlotFree: Operation._slot,
     ev.SecretsMissing: Operation._secrets_missing,
+    ev.BandwidthAsked: Operation._bandwidth,
+    ev.Refused: Operation._refused,
+    ev.HostBusy: Operation._host_busy,
+    ev.DeadlineOver: Operation._deadline_over,
+    ev.Refreshed: Operation._refreshed,
+    ev.RefreshLost: Operation._refresh_lost,
     ev.ConditionMet: Operation._condition_met,
     ev.Probed: Operation._probed,
     ev.Unchanged: Operation._unchanged,
@@ -236,5 +293,6 @@ _HANDLERS: dict[type[ev.Event], Callable[[Any, Any], None]] = {
     ev.VerifyLost: Operation._failed_answer,
     ev.CommitLost: Operation._failed_answer,
     ev.Committed: Operation._committed,
+    ev.NameTaken: Operation._name_taken,
     ev.Discarded: Operation._discarded,
 }

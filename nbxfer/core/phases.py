@@ -89,10 +89,13 @@ WISHES = (_C.START, _C.PAUSE, _C.RESUME, _C.CANCEL, _C.RETRY)
 TRANSITIONS: dict[tuple[Phase, Cause], Phase] = {
     (_P.CREATED, _C.START): _P.QUEUED,
     (_P.CREATED, _C.CANCEL): _P.CANCELING,
+    (_P.CREATED, _C.GAVE_UP): _P.FAILED,
     (_P.QUEUED, _C.SLOT): _P.PROBING,
     (_P.QUEUED, _C.COMPLETE): _P.VERIFYING,
     (_P.QUEUED, _C.PAUSE): _P.PAUSED,
+    (_P.QUEUED, _C.STARVED): _P.STALLED,
     (_P.QUEUED, _C.NEEDS_PERSON): _P.PAUSED,
+    (_P.QUEUED, _C.GAVE_UP): _P.FAILED,
     (_P.QUEUED, _C.CANCEL): _P.CANCELING,
     (_P.PROBING, _C.PROBED): _P.RUNNING,
     (_P.PROBING, _C.COMPLETE): _P.VERIFYING,
@@ -116,6 +119,7 @@ TRANSITIONS: dict[tuple[Phase, Cause], Phase] = {
     (_P.STALLED, _C.CUT_SHORT): _P.QUEUED,
     (_P.STALLED, _C.PAUSE): _P.PAUSED,
     (_P.STALLED, _C.CANCEL): _P.CANCELING,
+    (_P.STALLED, _C.NEEDS_PERSON): _P.PAUSED,
     (_P.STALLED, _C.GAVE_UP): _P.FAILED,
     (_P.PAUSING, _C.DRAINED): _P.PAUSED,
     (_P.PAUSING, _C.RESUME): _P.RUNNING,
@@ -157,6 +161,8 @@ AFTER_A_CRASH: dict[Phase, Phase] = {
 FINAL = frozenset({_P.DONE, _P.CANCELED})
 #: Phases in which an operation holds a slot of the engine.
 BUSY = frozenset({_P.PROBING, _P.RUNNING, _P.PAUSING, _P.VERIFYING, _P.COMMITTING, _P.CANCELING})
+#: Those of them in which it has a connection to its server.
+ASKING = frozenset({_P.PROBING, _P.RUNNING, _P.PAUSING})
 #: Phases in which a person waits for the end: not final, and not given back to the person.
 LIVE = frozenset(set(Phase) - FINAL - {_P.FAILED})
 

@@ -22,6 +22,8 @@ class Want(msgspec.Struct, frozen=True):
 
     With ``pinned`` or ``size`` the answer must be of that version. ``overlap`` of the first bytes are here already
     and are only compared with the disk. With ``unless`` nothing is wanted when the source is still that version.
+    ``part`` is one of several requests for one version: no other answer than that part of it will do. ``ranged``: the
+    answer has to show that ranges can be had.
     """
 
     start: int = 0
@@ -30,13 +32,26 @@ class Want(msgspec.Struct, frozen=True):
     size: int | None = None
     overlap: int = 0
     unless: Validator | None = None
+    part: bool = False
+    ranged: bool = False
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """What the server says that the whole object adds up to: ``checksum`` is "sha256:hex".
+
+    ``by`` is an integrity word: "server digest" (Repr-Digest, RFC 9530) or "store checksum".
+    """
+
+    by: str
+    checksum: str
 
 
 class Probe(msgspec.Struct, frozen=True):
     """What the first answer says: everything that later answers are held against.
 
     ``size`` is in bytes, None when the server does not say; ``start`` is the offset of the first byte of the open
-    body; ``ranges`` says whether other ranges may be asked for; ``headers`` are an allow-list, lower case.
+    body; ``ranges`` says whether other ranges may be asked for; ``headers`` are an allow-list, lower case. ``name`` is
+    the file name that the server gives, made safe ("": none); ``modified`` is Unix time.
     """
 
     size: int | None = None
@@ -47,6 +62,9 @@ class Probe(msgspec.Struct, frozen=True):
     final_url: str = ""  # safe form only
     media_type: str = ""
     headers: tuple[tuple[str, str], ...] = ()
+    name: str = ""
+    claims: tuple[Claim, ...] = ()  # the best first
+    modified: float | None = None
 
 
 def same_version(old: Validator | None, new: Validator | None) -> bool | None:

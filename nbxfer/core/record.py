@@ -6,7 +6,7 @@ import msgspec
 
 from nbxfer.core.faults import Fault
 from nbxfer.core.phases import Phase, Stall
-from nbxfer.core.probe import Validator
+from nbxfer.core.probe import Claim, Validator
 from nbxfer.core.spec import Spec
 
 
@@ -91,3 +91,8 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     handed_to: str | None = None  # the owner who may go on with it, after a hand-over
     story: tuple[Entry, ...] = ()
     tied: bool = False  # every byte that is held came under the one strong validator
+    named: str = ""  # the path that the server's name led to; "": the destination's own
+    claims: tuple[Claim, ...] = ()  # what the server says of the pinned version
+    listed: str | None = None  # what the file of checksums says of it
+    modified: float | None = None  # when the pinned version was made (Unix time), as the server says
+    refreshes: int = 0  # since bytes last came

@@ -63,7 +63,7 @@ class Snapshot(msgspec.Struct, frozen=True):
 
     @property
     def integrity(self) -> str:
-        """What the finished file was held against: digest, store checksum, validator, nothing."""
+        """What the finished file was held against: digest, server digest, store checksum, validator, nothing."""
         return self.published.integrity if self.published else "nothing"
 
     @property
@@ -130,6 +130,7 @@ _REASONS = {
 }
 _VERIFIED = {
     "digest": "complete, its checksum is right",
+    "server digest": "complete, the server's own checksum is right",
     "store checksum": "complete, the store's checksum is right",
     "validator": "complete, one version throughout",
 }
@@ -161,7 +162,7 @@ def picture(record: Record, held: RangeSet | None = None, rate: float | None = N
     """Give the snapshot of a record, with what only a live engine knows: the bytes held and the speed."""
     spec, phase, stall, fault = record.spec, record.phase, record.stall, record.fault
     received, size, published = record.received, record.size, record.published
-    source = urls.safe_url(spec.url)
+    source, landed = urls.safe_url(spec.url), record.named or spec.destination
     if phase is not Phase.RUNNING:
         rate = None
         if phase is Phase.CANCELED and not record.keep_part:  # what had come is gone
@@ -170,10 +171,10 @@ def picture(record: Record, held: RangeSet | None = None, rate: float | None = N
     return Snapshot(
         record.id,
         spec.kind,
-        spec.destination.replace("\\", "/").rpartition("/")[2],
+        landed.replace("\\", "/").rpartition("/")[2],
         source,
         source.partition("://")[2].partition("/")[0],
-        spec.destination,
+        landed,
         phase,
         status_of(phase, stall, fault, owner),
         reason_of(phase, stall, fault, owner, published),

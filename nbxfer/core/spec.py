@@ -12,7 +12,8 @@ class Spec(msgspec.Struct, frozen=True, omit_defaults=True):
 
     ``url`` is the stored form (no userinfo, no secret parameters); ``needs`` names what was cut out or lives in
     memory only ("url", "userinfo", "auth", "header X-Api-Key" …): after a restart these have to be given again.
-    ``destination`` is absolute. ``identity`` is what a re-run is recognised by.
+    ``destination`` is absolute. ``identity`` is what a re-run is recognised by. ``references`` say where secrets are
+    to be found: ("auth", "env:HF_TOKEN"), ("proxy_auth", "keyring:NAME"), ("cookies", "file:/path").
     """
 
     kind: str
@@ -21,12 +22,27 @@ class Spec(msgspec.Struct, frozen=True, omit_defaults=True):
     identity: str
     needs: tuple[str, ...] = ()
     headers: tuple[tuple[str, str], ...] = ()
-    references: tuple[tuple[str, str], ...] = ()  # ("auth", "env:HF_TOKEN"): where a secret is to be found
+    references: tuple[tuple[str, str], ...] = ()
     checksum: str | None = None  # "sha256:hex"
+    checksum_at: str | None = None  # URL (stored form) of a file of checksums, in which this file has a line
+    believe: bool = True  # hold the file against the digest that the server tells, where there is no other
+    naming: str = "url"  # "server", "auto": the server's name may take the place of the destination's
     if_exists: str = "revalidate"
     recoverable: tuple[int, ...] = ()
+    refresh: str = ""  # "module:function" gives a new URL or credentials; "memory": a callable that cannot be stored
     verify: bool | str = True
+    cert: tuple[str, ...] = ()  # paths of a client certificate and perhaps its key; a password is in needs
+    proxy: str | None = None  # without userinfo; "": none, whatever the environment says
+    trust_env: bool = True
+    http2: bool = False
     expect_size: int | None = None
+    max_size: int | None = None
+    preserve_mtime: bool = False
+    random_access: bool = False
+    connections: int | None = None  # at most; None: the session's
+    bandwidth: int | None = None  # bytes a second
+    deadline: float | None = None  # Unix time after which it has failed
+    adopted: bool = False  # its first part came from somebody else: its version is known by its bytes only
     priority: int = 0
     retry: Retry = Retry()
     patience: Patience = Patience()

@@ -12,10 +12,13 @@ from nbxfer.core.faults import Fault, Remedy
 from nbxfer.core.fields import Fields
 from nbxfer.core.phases import Cause, Phase, Stall, move
 from nbxfer.core.ranges import BLOCK, RangeSet
-from nbxfer.errors import BadAnswer, SourceChanged
+from nbxfer.errors import BadAnswer, SourceChanged, TransferTimeout, WebErrorStatus
 
 #: A source that changes more often than this while it is fetched is given up.
 MAX_RESTARTS: Final = 3
+#: Without a byte in between, ``refresh`` is asked this often; and about which answers.
+MAX_REFRESHES: Final = 3
+EXPIRED: Final = frozenset((400, 401, 403, 410))
 #: A 404 after bytes were had is asked again this often: a mirror may lag.
 GONE_TRIES: Final = 2
 
@@ -71,13 +74,15 @@ class Steps(Fields):
         self.land(held)
         if self.received > self.peak:
             self.peak = self.received
+            self.refreshes = 0
             self.retry, self.offline = self.retry.fresh(), self.offline.fresh()
 
     def _start_over(self) -> None:
         """Forget the version: a new epoch, of which no byte is here."""
         self.epoch += 1
         self.fresh_since = self.epoch
-        self.size = self.validator = self.seal = None
+        self.size = self.validator = self.seal = self.modified = None
+        self.claims = ()
         self.tied = False
         if self.received:
             self.land(RangeSet())  # counts as a restart
@@ -106,14 +111,38 @@ class Steps(Fields):
 
     def _unexpected(self, size: int | None) -> Fault | None:
         """Give the fault of a source that has another size than a person said it would."""
-        want = self.spec.expect_size
-        if want is None or size is None or size == want:
+        want, most = self.spec.expect_size, self.spec.max_size
+        if size is None:
             return None
-        return faults.of(
-            BadAnswer(
-                f"The server has {size} bytes where {want} were expected.", hint="Correct expect_size, or the URL."
-            )
-        )
+        if want is not None and size != want:
+            said = f"The server has {size} bytes where {want} were expected."
+            return faults.of(BadAnswer(said, hint="Correct expect_size, or the URL."))
+        if most is not None and size > most:
+            said = f"The server has {size} bytes, and {most} are the most that may come."
+            return faults.of(BadAnswer(said, status=WebErrorStatus.FILE_TOO_LARGE, hint="Give a larger max_size."))
+        return None
+
+    # -- what may be late, and what may expire -----------------------------------------------------------------------
+    @property
+    def _overdue(self) -> bool:
+        return self.spec.deadline is not None and self.now >= self.spec.deadline
+
+    def _too_late(self) -> None:
+        text, hint = "The deadline is over.", "What has come is kept: retry() goes on from there, without a deadline."
+        self._fail(faults.of(TransferTimeout(text, status=WebErrorStatus.DEADLINE, hint=hint)))
+
+    @property
+    def _may_refresh(self) -> bool:
+        return bool(self.spec.refresh) and self.refreshes < MAX_REFRESHES
+
+    def _ask_refresh(self, fault: Fault) -> None:
+        """Have a new URL or credentials made; it waits meanwhile, without a place."""
+        self.refreshes += 1
+        self.fault = fault
+        self._move(Cause.STARVED, fault.message)
+        self.stall = Stall.RETRY_WAIT
+        self.tell("refresh", "asked for a new URL or credentials")
+        self.out.append(do.Refresh(self._next(), fault))
 
     # -- setbacks --------------------------------------------------------------------------------------------------
     def _fail(self, fault: Fault) -> None:
@@ -125,6 +154,8 @@ class Steps(Fields):
         if self.phase in (Phase.PAUSING, Phase.CANCELING) or self.handed_to:
             self.tell("lost", fault.message)
             return self._home()
+        if fault.http_status in EXPIRED and self._may_refresh:
+            return self._ask_refresh(fault)
         remedy = self._remedy(fault)
         self.fault = fault
         if remedy is Remedy.RETRY:
@@ -150,6 +181,7 @@ class Steps(Fields):
                 self._move(Cause.CHANGED)
         else:
             self._fail(fault)
+        return None
 
     def _remedy(self, fault: Fault) -> Remedy:
         """Give what follows ``fault`` in this operation: its wishes, its history and its budget have a say."""

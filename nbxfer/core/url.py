@@ -141,6 +141,12 @@ def origin(url: str) -> tuple[str, str, int]:
     return scheme, (parts.hostname or "").rstrip("."), parts.port or DEFAULT_PORTS.get(scheme, 0)
 
 
+def server(url: str) -> str:
+    """Give who is asked, of a stored URL: "https://host:8443", as it is written."""
+    scheme, mark, rest = url.partition("://")
+    return (scheme + mark + rest.partition("/")[0].partition("?")[0]).lower()
+
+
 def basename(url: str) -> str:
     """Give the last component of the path, decoded once; empty where the path ends in a slash.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from nbxfer.core import events as ev
+from nbxfer.core.faults import Remedy
 from nbxfer.core.phases import FINAL, Cause, Phase
 from nbxfer.core.steps import Steps
 from nbxfer.errors import InvalidTransferState
@@ -41,9 +42,39 @@ class Wishes(Steps):
             self.spec = msgspec.structs.replace(self.spec, needs=event.needs)
         self.fault = None
         self.retry, self.offline, self.changes = self.retry.fresh(), self.offline.fresh(), 0
+        self.refreshes, self.alone = 0, False
+        if self._overdue:  # a person wants it all the same
+            self.spec = msgspec.structs.replace(self.spec, deadline=None)
+        if elsewhere:
+            self._moved_house()
+
+    def _moved_house(self) -> None:
+        """Begin again behind a new URL, unless something can prove that it has the same bytes."""
         proven = self.validator is not None and self.validator.strong
-        if elsewhere and self.received and not proven and not self.spec.checksum:
+        if self.received and not proven and not self.spec.checksum:
             self._restart("nothing can prove that the new URL has the same version")
+
+    def _refreshed(self, event: ev.Refreshed) -> None:
+        """Go on with what ``refresh`` gave."""
+        elsewhere = event.url is not None and event.url != self.spec.url
+        url = self.spec.url if event.url is None else event.url
+        needs = self.spec.needs if event.needs is None else event.needs
+        self.spec = msgspec.structs.replace(self.spec, url=url, needs=needs)
+        self.fault = None
+        self._move(Cause.MET, "refreshed")
+        if elsewhere:
+            self._moved_house()
+
+    def _refresh_lost(self, event: ev.RefreshLost) -> None:
+        self.fault = msgspec.structs.replace(event.fault, remedy=Remedy.PERSON)
+        self._move(Cause.NEEDS_PERSON, event.fault.message)
+
+    def _bandwidth(self, event: ev.BandwidthAsked) -> None:
+        self._ours()
+        if self.phase in FINAL:
+            raise InvalidTransferState(f"An operation that is {self.phase} moves no bytes any more.")
+        self.spec = msgspec.structs.replace(self.spec, bandwidth=event.rate)
+        self.dirty = True
 
     def _cancel(self, event: ev.CancelAsked) -> None:
         self._ours()

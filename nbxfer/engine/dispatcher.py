@@ -16,8 +16,9 @@ from typing import Any
 from nbxfer.board import Board
 from nbxfer.core import actions as do
 from nbxfer.core import events as ev
+from nbxfer.core import url as urls
 from nbxfer.core.lifecycle import Operation
-from nbxfer.core.phases import BUSY, FINAL, Phase
+from nbxfer.core.phases import ASKING, BUSY, FINAL, Phase
 from nbxfer.core.queue import Queue
 from nbxfer.core.record import Record
 from nbxfer.engine.limits import Slots
@@ -42,9 +43,11 @@ class Dispatcher:
         missing: Callable[[Operation], tuple[str, ...]] = lambda op: (),
         rested: Callable[[Operation], None] = lambda op: None,
         clock: Callable[[], float] = time.time,
+        lanes: int = 1,
     ) -> None:
         self.manifest, self.board, self.slots = manifest, board, slots
         self.perform, self.missing, self.rested, self.clock = perform, missing, rested, clock
+        self.lanes = lanes  # the most connections of one operation that does not say how many
         self.ops: dict[str, Operation] = {}
         self.by_destination: dict[str, Operation] = {}
         self.queue = Queue()
@@ -75,6 +78,8 @@ class Dispatcher:
                 if reply is not None:
                     self._replies.append((reply, KeyError(op_id)))
                 continue
+            if isinstance(event, ev.ProbeLost | ev.RangeLost) and event.fault.retry_after is not None:
+                self.slots.hosts.shut(urls.server(op.spec.url), event.fault.retry_after, event.fault)
             try:
                 actions = op.handle(event, now, chance())
             except Exception as error:  # whatever it is: the events of all others have to come through
@@ -123,21 +128,31 @@ class Dispatcher:
         for op in self._touched.values():
             if op.phase not in BUSY:
                 self.slots.release(op.id)
+            elif op.phase not in ASKING:
+                self.slots.disconnect(op.id)
             if op.phase is Phase.QUEUED and not op.handed_to:
-                self.queue.push(op.id, op.spec.priority)
+                self.queue.push(op.id, op.spec.priority, urls.server(op.spec.url))
 
     def _grant(self) -> None:
-        now = self.clock()
-        while self.slots.free > 0 and not self.leaving and (op_id := self.queue.pop()) is not None:
+        now, hosts = self.clock(), self.slots.hosts
+        while self.slots.free > 0 and not self.leaving and (op_id := self.queue.pop(hosts.closed)) is not None:
             op = self.ops.get(op_id)
             if op is None or op.phase is not Phase.QUEUED:
                 continue
-            missing = self.missing(op)
-            actions = op.handle(ev.SecretsMissing(missing) if missing else ev.SlotFree(), now)
+            host = urls.server(op.spec.url)
+            actions = op.handle(self._turn_of(op, host), now)
             self._touched[op_id] = op
             if op.phase in BUSY:
-                self.slots.take(op_id)
+                self.slots.take(op_id, host)
             self._planned += [(op, action) for action in actions]
+        hosts.hunger(frozenset(self.queue.passed) if self.slots.free > 0 else frozenset())
+
+    def _turn_of(self, op: Operation, host: str) -> ev.Event:
+        if missing := self.missing(op):
+            return ev.SecretsMissing(missing)
+        if (busy := self.slots.hosts.wait(host)) is not None:
+            return ev.HostBusy(*busy)
+        return ev.SlotFree(self.lanes)
 
     def _save(self, dirty: Sequence[Operation]) -> bool:
         """Append what is news for the disk. Fenced goes through; a full disk makes everything wait."""
@@ -203,7 +218,10 @@ class Dispatcher:
 
     # -- now and then --------------------------------------------------------------------------------------------
     def checkpoint(self) -> None:
-        """Note the totals of what is running, so that watchers elsewhere see it move."""
+        """Note the totals of what is running, so that watchers elsewhere see it move; end what is too late."""
+        now = self.clock()
+        late = [op.id for op in self.ops.values() if op.spec.deadline is not None and op.spec.deadline <= now]
+        self.happened([(op_id, ev.DeadlineOver(), None) for op_id in late])
         moved = [op for op in self.ops.values() if op.phase is Phase.RUNNING and self._saved.get(op.id) != op.received]
         for op in moved:
             op.dirty = True

@@ -1,14 +1,17 @@
-"""How many operations run at once. Caps by host and by bandwidth have their place here later."""
+"""How many operations run at once, and that each of them has a connection to its host."""
 
 from __future__ import annotations
 
+from nbxfer.engine.hosts import Hosts
+
 
 class Slots:
-    """Places to run in; an operation has one or none."""
+    """Places to run in; an operation has one or none, and with it one of its host's connections."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, hosts: Hosts | None = None) -> None:
         self.most = most
-        self._taken: set[str] = set()
+        self.hosts = hosts if hosts is not None else Hosts(most)
+        self._taken: dict[str, str | None] = {}
 
     def __len__(self) -> int:
         return len(self._taken)
@@ -21,10 +24,18 @@ class Slots:
         """How many more may run."""
         return self.most - len(self._taken)
 
-    def take(self, op_id: str) -> None:
+    def take(self, op_id: str, host: str = "") -> None:
         """Give a place."""
-        self._taken.add(op_id)
+        self._taken[op_id] = host if self.hosts.take(host) else None
+
+    def disconnect(self, op_id: str) -> None:
+        """Take the connection back: what is still to be done needs none."""
+        host = self._taken.get(op_id)
+        if host is not None:
+            self._taken[op_id] = None
+            self.hosts.release(host)
 
     def release(self, op_id: str) -> None:
         """Take the place back; nothing happens where none was had."""
-        self._taken.discard(op_id)
+        self.disconnect(op_id)
+        self._taken.pop(op_id, None)

@@ -55,9 +55,9 @@ def spec(**more: Any) -> Spec:
 class Life:
     """An operation, a clock, and what is to be done next."""
 
-    def __init__(self, *, before: Before | None = None, start: bool = True, **more: Any) -> None:
+    def __init__(self, *, before: Before | None = None, start: bool = True, named: str = "", **more: Any) -> None:
         self.now = 1_000_000.0
-        self.op = Operation("0123abcd", spec(**more), self.now, before=before, start=start)
+        self.op = Operation("0123abcd", spec(**more), self.now, before=before, start=start, named=named)
         self.todo: list[do.Action] = []
 
     def tell(self, event: ev.Event, chance: float = 0.5) -> list[do.Action]:

@@ -38,6 +38,7 @@ REMEDIES = {
     errors.NetworkError: Remedy.RETRY,
     errors.TransferTimeout: Remedy.RETRY,
     errors.ServerBusy: Remedy.RETRY,
+    errors.RangesRefused: Remedy.RETRY,
     errors.Offline: Remedy.WAIT_ONLINE,
     errors.NoSpace: Remedy.WAIT_ROOM,
     errors.NeedsAttention: Remedy.PERSON,

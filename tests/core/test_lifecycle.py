@@ -39,12 +39,13 @@ OURS = Before(50, 123, ours=True, validator=V1, integrity="digest")
 def test_a_whole_life() -> None:
     """It asks, fetches, checks, commits, and what it did is told in the order of doing."""
     life = Life()
-    assert life.probe() == do.Probe(1, epoch=1, fresh_since=1, size=None, pinned=None)
+    assert life.probe() == do.Probe(1, 1, 1, None, None, path=DESTINATION)
     life.answer()
-    assert life.only(do.Fetch) == do.Fetch(2, epoch=1, fresh=True, size=SIZE, segment=ByteRange(0, SIZE))
+    whole = (ByteRange(0, SIZE),)
+    assert life.only(do.Fetch) == do.Fetch(2, epoch=1, fresh=True, size=SIZE, segments=whole, lanes=1, pinned=V1)
     assert life.op.http_status == 200
     life.tell(ev.RangeLanded(2, upto(SIZE)))
-    assert life.only(do.Verify) == do.Verify(3, epoch=1, size=SIZE, checksum=None)
+    assert life.only(do.Verify) == do.Verify(3, epoch=1, size=SIZE, checksum=None, by="nothing")
     life.tell(ev.Verified(3, SEAL, "nothing"))
     assert life.only(do.Commit) == do.Commit(4, epoch=1, seal=SEAL, by="validator")
     life.tell(ev.Committed(4, Published(DESTINATION, SIZE, 5, "validator")))
@@ -57,7 +58,7 @@ def test_an_empty_object() -> None:
     """Zero bytes are fetched like any other number, and after a crash the part is made anew."""
     life = Life()
     life.running(0)
-    assert life.only(do.Fetch).segment is None
+    assert life.only(do.Fetch).segments == ()
     life.crash()
     assert life.probe().size is None, "nothing on the disk can show that the part of an empty object is there"
     life.answer(0)
@@ -72,7 +73,7 @@ def test_an_empty_object() -> None:
 def test_unknown_length() -> None:
     """Where the server does not say how long it is, the end of the body says it."""
     life = Life()
-    assert life.running(None).segment is None
+    assert life.running(None).segments == ()
     life.tell(ev.RangeLanded(life.serial, upto(70), 70))
     assert life.only(do.Verify).size == 70
     life.tell(ev.Verified(life.serial, SEAL, "nothing"))
@@ -147,7 +148,7 @@ def test_size_not_repeated() -> None:
     life.probe()
     life.answer(None, V1, upto(40), start=40)
     fetch = life.only(do.Fetch)
-    assert (fetch.size, fetch.segment, fetch.fresh) == (SIZE, ByteRange(40, SIZE), False)
+    assert (fetch.size, fetch.segments, fetch.fresh) == (SIZE, (ByteRange(40, SIZE),), False)
 
 
 def test_size_of_what_never_came() -> None:
@@ -548,9 +549,9 @@ def test_many_holes(how: str) -> None:
     while life.phase is not Phase.VERIFYING:
         life.probe()
         life.answer(held=held)
-        hole = life.only(do.Fetch).segment
-        assert hole is not None
-        held = held.add(hole.start, hole.stop)
+        holes = life.only(do.Fetch).segments
+        assert holes == held.missing(0, SIZE).ranges
+        held = held.add(holes[0].start, holes[0].stop)
         life.tell(ev.RangeLanded(life.serial, held))
     assert (life.op.retries, life.op.refetched) == (0, SIZE // 2)
 
@@ -596,7 +597,7 @@ def test_bad_blocks() -> None:
         assert (life.phase, life.op.received) == (Phase.QUEUED, 90)
         life.probe()
         life.answer(held=upto(SIZE, 10), start=0)
-        assert life.only(do.Fetch).segment == ByteRange(0, 10)
+        assert life.only(do.Fetch).segments == (ByteRange(0, 10),)
         life.tell(ev.RangeLanded(life.serial, upto(SIZE)))
     life.tell(ev.Mismatched(life.serial, REFUSED, upto(SIZE, 10)))
     assert (life.phase, life.op.fault) == (Phase.FAILED, REFUSED)

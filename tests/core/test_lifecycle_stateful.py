@@ -20,11 +20,13 @@ from hypothesis.stateful import (
 from nbxfer import errors
 from nbxfer.core import actions as do
 from nbxfer.core import events as ev
+from nbxfer.core import plan as planning
 from nbxfer.core.faults import Fault, Remedy
 from nbxfer.core.phases import FINAL, Phase, Stall, TransferStatus
 from nbxfer.core.probe import Probe
 from nbxfer.core.ranges import RangeSet
 from nbxfer.core.record import Published, Seal
+from nbxfer.core.steps import MAX_REFRESHES
 from tests.core.world import CASES, FAULTS, FLIPPED, OURS_BEFORE, Case, World
 
 P = Phase
@@ -35,6 +37,7 @@ WISHES: dict[type[ev.Event], frozenset[Phase]] = {  # in which phases a wish fit
     ev.RetryAsked: frozenset({P.FAILED}),
     ev.CancelAsked: frozenset(set(P) - FINAL - {P.COMMITTING, P.CANCELING}),
     ev.PriorityAsked: frozenset(set(P) - FINAL),
+    ev.BandwidthAsked: frozenset(set(P) - FINAL),
     ev.HandOverAsked: frozenset(set(P) - FINAL - {P.COMMITTING, P.CANCELING}),
 }
 STATUS: dict[Phase, set[int]] = {  # Windows' integers
@@ -74,8 +77,24 @@ class Machine(World, RuleBasedStateMachine):
     @precondition(lambda self: self.op.phase is P.QUEUED)
     @rule(what=st.sampled_from([("url",), ("auth",), ("url", "header X-Api-Key")]))
     def secrets_missing(self, what: tuple[str, ...]) -> None:
+        asks = bool(self.op.spec.refresh) and self.op.refreshes < MAX_REFRESHES
         self.happens(ev.SecretsMissing(what))
-        assert self.op.phase is (P.QUEUED if self.op.handed_to else P.PAUSED)
+        assert self.op.phase is (P.QUEUED if self.op.handed_to else P.STALLED if asks else P.PAUSED) or self.late
+
+    @precondition(lambda self: self.op.phase is P.QUEUED)
+    @rule()
+    def host_is_busy(self) -> None:
+        before = self.op.retries
+        self.happens(ev.HostBusy(7.0, FAULTS[3]))
+        assert self.op.retries == before, "to wait for a host costs no try"
+
+    @rule()
+    def deadline_comes(self) -> None:
+        self.happens(ev.DeadlineOver())
+
+    @property
+    def late(self) -> bool:
+        return self.op.spec.deadline is not None and self.now >= self.op.spec.deadline
 
     @precondition(lambda self: self.flying)
     @rule(data=st.data())
@@ -116,10 +135,15 @@ class Machine(World, RuleBasedStateMachine):
             ev.ConditionMet(serial), ev.Probed(serial, Probe(), held), ev.AllHere(serial, held),
             ev.BlocksLanded(serial, held), ev.RangeLanded(serial, held), ev.RangeLost(serial, fault, held),
             ev.CutShort(serial), ev.Verified(serial, Seal(1, 1, 1), "digest"), ev.VerifyLost(serial, fault),
-            ev.Discarded(serial), ev.Committed(serial, Published("/x", 1, 1)),
+            ev.Discarded(serial), ev.Committed(serial, Published("/x", 1, 1)), ev.NameTaken(serial, "/y"),
+            ev.Refreshed(serial, "https://host/other"), ev.RefreshLost(serial, fault),
         ]  # fmt: skip
         if self.op.phase is not P.QUEUED:
-            old += [ev.SlotFree(), ev.SecretsMissing(("auth",))]  # a wish of the same turn came between
+            old += [
+                ev.SlotFree(),
+                ev.SecretsMissing(("auth",)),
+                ev.HostBusy(1.0, fault),
+            ]  # a wish of the same turn came between
         before = self.op.record()
         assert self.op.handle(data.draw(st.sampled_from(old)), self.now) == []
         assert self.op.record() == before
@@ -129,7 +153,7 @@ class Machine(World, RuleBasedStateMachine):
         wish=st.sampled_from([
             ev.StartAsked(), ev.PauseAsked(), ev.PauseAsked(), ev.ResumeAsked(), ev.ResumeAsked(), ev.RetryAsked(),
             ev.CancelAsked(), ev.CancelAsked(delete_partial=False), ev.PriorityAsked(1), ev.HandOverAsked("you"),
-            ev.HandOverAsked("they"), ev.ResumeAsked(needs=()), ev.ResumeAsked("https://mirror/data.bin"),
+            ev.BandwidthAsked(1000), ev.HandOverAsked("they"), ev.ResumeAsked(needs=()), ev.ResumeAsked("https://mirror/data.bin"),
         ])
     )  # fmt: skip
     def wish(self, wish: ev.Event) -> None:
@@ -258,6 +282,12 @@ class Machine(World, RuleBasedStateMachine):
                 return
             self.step()
         raise AssertionError(f"it does not come to an end: {self.op.story}")
+
+
+@pytest.fixture(autouse=True)
+def everything_is_worth_sharing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let small files be shared by several connections, too."""
+    monkeypatch.setattr(planning, "WORTH_SHARING", 0)
 
 
 def test_one_operation_in_its_world() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbxfer.core.plan import OVERLAP, complete, first_want, plan, provable
+from nbxfer.core.plan import OVERLAP, WORTH_SHARING, complete, first_want, plan, provable
 from nbxfer.core.probe import Probe, Validator, Want, same_version
 from nbxfer.core.ranges import ByteRange, RangeSet
 from tests.core.life import V1, V2, WEAK, upto
@@ -40,18 +40,43 @@ def test_first_want(held: RangeSet, size: int | None, pinned: Validator | None, 
     ("probe", "held", "first", "why"),
     [
         (Probe(None), RangeSet(), None, "does not say how long"),
-        (Probe(0, V1, ranges=True), RangeSet(), None, "one stream"),
+        (Probe(0, V1, ranges=True), RangeSet(), None, "would not pay"),
         (Probe(10, V1, ranges=False), RangeSet(), (0, 10), "does not offer ranges"),
         (Probe(10, WEAK, ranges=True), upto(4), (4, 10), "no strong validator"),
         (Probe(10, None, ranges=True), upto(4), (4, 10), "no strong validator"),
-        (Probe(10, V1, ranges=True), RangeSet.of([(2, 4), (6, 7)]), (0, 2), "one stream"),
+        (Probe(10, WEAK, ranges=True), RangeSet.of([(2, 4), (6, 7)]), (0, 2), "no strong validator"),
+        (Probe(10, V1, ranges=True), upto(4), (4, 10), "would not pay"),
     ],
 )
-def test_plan(probe: Probe, held: RangeSet, first: tuple[int, int] | None, why: str) -> None:
-    """A plan has the first stretch that is missing, and says why there is but one stream."""
-    made = plan(probe, held)
-    assert made.segments == (() if first is None else (ByteRange(*first),))
+def test_one_connection(probe: Probe, held: RangeSet, first: tuple[int, int] | None, why: str) -> None:
+    """A plan has what is missing, or its first stretch, and says why there is but one connection."""
+    made = plan(probe, held, 4)
+    assert (made.segments, made.lanes) == (() if first is None else (ByteRange(*first),), 1)
     assert why in made.why
+
+
+def test_several_connections() -> None:
+    """A large file behind ranges and a strong validator is shared, unless a person or the server is against it."""
+    probe, held = Probe(WORTH_SHARING + 11, V1, ranges=True), RangeSet.of([(2, 4), (6, 7)])
+    holes = (ByteRange(0, 2), ByteRange(4, 6), ByteRange(7, WORTH_SHARING + 11))
+    assert (plan(probe, held, 4).segments, plan(probe, held, 4).lanes) == (holes, 4)
+    assert "up to 4 connections" in plan(probe, held, 4).why
+    assert (plan(probe, held, 1).segments, plan(probe, held, 1).lanes) == (holes, 1)
+    assert "as asked" in plan(probe, held, 1).why
+    assert (plan(probe, held, 4, alone=True).segments, plan(probe, held, 4, alone=True).lanes) == (holes[:1], 1)
+    assert plan(probe, upto(WORTH_SHARING + 11, 20), 4).lanes == 1
+
+
+def test_an_adopted_part() -> None:
+    """Of somebody else's part nothing is known: its own bytes have to prove that they belong."""
+    assert first_want(upto(MIB), None, None, adopted=True) == Want(MIB - OVERLAP, overlap=OVERLAP)
+    assert provable(upto(MIB), None, None, adopted=True)
+    assert not provable(upto(MIB, 10), None, None, adopted=True)
+
+
+def test_ranges_asked_for() -> None:
+    """Who needs ranges asks for one at once."""
+    assert first_want(RangeSet(), None, None, ranged=True) == Want(ranged=True)
 
 
 @given(st.integers(0, 20), st.integers(0, 20))

@@ -57,3 +57,27 @@ def test_model(asked: list[tuple[str, int | None]]) -> None:
             model[op_id] = priority
     assert len(queue) == len(model)
     assert drain(queue) == sorted(model, key=lambda op_id: RANK[model[op_id]])
+
+
+def test_a_full_host_is_passed() -> None:
+    """Who waits for a host that has no room holds nobody else up, and keeps its place."""
+    queue = Queue()
+    for op_id, host in [("a", "x"), ("b", "x"), ("c", "y"), ("d", "x")]:
+        queue.push(op_id, host=host)
+    assert queue.pop(lambda host: host == "x") == "c"
+    assert queue.passed == {"x"}
+    assert queue.pop(lambda host: host == "x") is None
+    queue.discard("b")
+    queue.push("e", priority=1, host="x")
+    assert [queue.pop() for _ in range(4)] == ["e", "a", "d", None]
+    assert queue.passed == set()
+
+
+def test_an_earlier_place_counts_no_more() -> None:
+    """Who is queued again with another priority is not called twice."""
+    queue = Queue()
+    queue.push("a", host="x")
+    queue.push("b", host="x")
+    queue.push("a", priority=2, host="x")
+    queue.push("c", priority=1, host="x")
+    assert [queue.pop() for _ in range(4)] == ["c", "b", "a", None]

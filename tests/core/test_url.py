@@ -26,6 +26,9 @@ from nbxfer.core.url import (
     safe_url,
     stored_url,
 )
+from nbxfer.core.url import (
+    server as server_of,
+)
 from nbxfer.errors import InvalidRequest
 
 SECRET = "s3cr3tc4n4ry"
@@ -347,3 +350,17 @@ def test_nothing_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
         safe_url(f"https://me:{SECRET}@host/")
     assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    ("url", "server"),
+    [
+        ("https://Host/data.bin", "https://host"),
+        ("http://host:8080?x=1", "http://host:8080"),
+        ("https://[::1]:8443/a/b", "https://[::1]:8443"),
+        ("file-like", "file-like"),
+    ],
+)
+def test_server(url: str, server: str) -> None:
+    """Who is asked is told by scheme, host and port."""
+    assert server_of(url) == server

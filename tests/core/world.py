@@ -20,7 +20,7 @@ from nbxfer.core.faults import Fault
 from nbxfer.core.lifecycle import Operation
 from nbxfer.core.phases import TRANSITIONS, Phase
 from nbxfer.core.policy import Retry
-from nbxfer.core.probe import Probe, Validator
+from nbxfer.core.probe import Claim, Probe, Validator
 from nbxfer.core.ranges import RangeSet
 from nbxfer.core.record import Before, Published, Record, Seal
 from nbxfer.core.spec import Spec
@@ -46,7 +46,7 @@ FAULTS = [
     )
 ]
 ONWARD: dict[Phase, ev.Event] = {
-    P.CREATED: ev.StartAsked(), P.QUEUED: ev.SlotFree(), P.PAUSED: ev.ResumeAsked(), P.FAILED: ev.ResumeAsked(),
+    P.CREATED: ev.StartAsked(), P.QUEUED: ev.SlotFree(3), P.PAUSED: ev.ResumeAsked(), P.FAILED: ev.ResumeAsked(),
 }  # fmt: skip
 ONE = {(start, end) for (start, _), end in TRANSITIONS.items()} | {(phase, phase) for phase in Phase}
 STEPS = ONE | {(a, d) for a, b in ONE for c, d in ONE if b is c}  # one event moves twice at most
@@ -61,6 +61,7 @@ class Server(msgspec.Struct):
     ranges: bool = True
     validator: str = "strong"  # strong, weak (never changes), none
     honest: bool = True  # else it calls another version the old one's continuation
+    claims: bool = False  # it says what its version adds up to
 
     @property
     def size(self) -> int:
@@ -72,7 +73,10 @@ class Server(msgspec.Struct):
             "weak": Validator("modified", "always the same", strong=False),
         }
         size = self.size if self.says_size else None
-        return Probe(size, pinned.get(self.validator), self.ranges, start, 200)
+        claims = (Claim("server digest", f"sha256:{self.version}"),) if self.claims else ()
+        return Probe(
+            size, pinned.get(self.validator), self.ranges, start, 200, name="theirs.bin", claims=claims, modified=7.0
+        )
 
 
 class Part(msgspec.Struct):
@@ -85,6 +89,12 @@ class Part(msgspec.Struct):
 
     def held(self) -> RangeSet:
         return RangeSet.of((i, i + 1) for i in self.rows)
+
+    def land(self, version: int, start: int, stop: int) -> None:
+        for i in range(start, stop):
+            self.cells[i] = version
+            self.rows.add(i)
+            self.synced = False
 
     def read_again(self) -> RangeSet:
         """Believe only what is as the rows say."""
@@ -111,6 +121,11 @@ class Case(msgspec.Struct):
     before: str
     recoverable: tuple[int, ...]
     tries: int
+    refresh: bool
+    claims: bool
+    most: int | None
+    named: bool
+    late: bool
 
 
 CASES = st.builds(
@@ -130,6 +145,11 @@ CASES = st.builds(
     before=st.sampled_from(["", "", "ours", "foreign"]),
     recoverable=st.sampled_from([(), (404, 503)]),
     tries=st.integers(1, 4),
+    refresh=st.booleans(),
+    claims=st.booleans(),
+    most=st.sampled_from([None, None, 20]),
+    named=st.booleans(),
+    late=st.sampled_from([False, False, False, True]),
 )
 
 
@@ -160,13 +180,17 @@ class World:
     # -- the engine ----------------------------------------------------------------------------------------------------
     def submit(self, case: Case) -> None:
         self.clear()
-        self.server = msgspec.structs.replace(case.server)  # it will change
+        self.server = msgspec.structs.replace(case.server, claims=case.claims)  # it will change
         spec = Spec(
             "download", "https://host/data.bin", "/home/me/data.bin", "https://host/data.bin",
             checksum="sha256:1" if case.checksum else None,  # of version 1
             expect_size=self.server.sizes[1] if case.expect else None,
             recoverable=case.recoverable,
             retry=Retry(tries=case.tries),
+            refresh="module:function" if case.refresh else "",
+            max_size=case.most,
+            naming="server" if case.named else "url",
+            deadline=self.now + 5 if case.late else None,
         )  # fmt: skip
         there = None
         if case.before:
@@ -248,15 +272,18 @@ class World:
                 changed = errors.SourceChanged("The bytes are not those that came before.")
                 return ev.RangeLost(action.serial, faults.of(changed), held)
             body.position += 1
-        stop = action.segment.stop if action.segment else action.size if action.size is not None else body.size
+        stop = action.segments[0].stop if action.segments else action.size if action.size is not None else body.size
         stop = min(stop, body.size)
         if end != "right":
             stop = min(stop, body.position + upto)
-        for i in range(body.position, stop):
-            part.cells[i] = body.version
-            part.rows.add(i)
-            part.synced = False
+        part.land(body.version, body.position, stop)
         body.position = max(stop, body.position)
+        for more in action.segments[1:]:  # by their own requests, each of which names the version
+            if self.server.version != body.version:
+                return ev.RangeLost(action.serial, faults.of(errors.SourceChanged("Another version.")), part.held())
+            if not self.server.ranges:
+                return ev.RangeLost(action.serial, faults.of(errors.RangesRefused("No parts.")), part.held())
+            part.land(body.version, more.start, more.stop if end == "right" else min(more.start + upto, more.stop))
         held = part.held()
         if end == "news":
             return ev.BlocksLanded(action.serial, held)
@@ -278,15 +305,17 @@ class World:
         part.synced = True
         if action.checksum is None:
             return ev.Verified(action.serial, Seal(action.size, 1, part.inode), "nothing")
-        if all(part.cells[i] == 1 for i in range(action.size)):
-            return ev.Verified(action.serial, Seal(action.size, 1, part.inode, "sha256:1"), "digest")
+        if all(part.cells[i] == int(action.checksum[7:]) for i in range(action.size)):
+            return ev.Verified(action.serial, Seal(action.size, 1, part.inode, action.checksum), action.by)
         return ev.Mismatched(
             action.serial, faults.of(errors.ChecksumMismatch("The checksum is another one.")), part.read_again()
         )
 
     def commit(self, action: do.Commit) -> ev.Event:
         assert self.saved[-1].phase is P.COMMITTING, "what is being published stands in the journal before"
-        published = Published("/home/me/data.bin", action.seal.size, 88, action.by)
+        if action.path.endswith("theirs.bin") and self.inodes % 2:  # somebody else has that name
+            return ev.NameTaken(action.serial, "/home/me/theirs (1).bin")
+        published = Published(action.path or "/home/me/data.bin", action.seal.size, 88, action.by)
         if self.final_inode != action.seal.inode:
             found = [p for e, p in self.parts.items() if e <= action.epoch and p.inode == action.seal.inode]
             if not found:
@@ -309,6 +338,8 @@ class World:
             case do.Discard():
                 self.parts = self.parts if action.keep else {}
                 return ev.Discarded(action.serial)
+            case do.Refresh():
+                return ev.Refreshed(action.serial, "https://host/data.bin?again", ())
             case _:
                 return ev.ConditionMet(action.serial)
 
@@ -322,6 +353,8 @@ class World:
                 return ev.VerifyLost(action.serial, fault)
             case do.Commit():
                 return ev.CommitLost(action.serial, fault)
+            case do.Refresh():
+                return ev.RefreshLost(action.serial, fault)
             case _:
                 return self.good(action)
 
