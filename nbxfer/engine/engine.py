@@ -21,7 +21,9 @@ from nbxfer.core.lifecycle import Operation
 from nbxfer.core.record import Record
 from nbxfer.engine.custody import Custody
 from nbxfer.engine.dispatcher import Dispatcher
+from nbxfer.engine.hosts import Hosts
 from nbxfer.engine.limits import Slots
+from nbxfer.engine.pace import Pace
 from nbxfer.engine.portal import Portal
 from nbxfer.engine.timers import Timers
 from nbxfer.engine.work import Doors, Work
@@ -43,15 +45,36 @@ LEAVE_WITHIN = 1.5
 class Engine:
     """Runs operations in the background of this process."""
 
-    def __init__(self, manifest: Manifest, board: Board, doors: Doors, *, running: int = 8) -> None:
+    def __init__(
+        self,
+        manifest: Manifest,
+        board: Board,
+        doors: Doors,
+        *,
+        running: int = 8,
+        lanes: int = 8,
+        per_host: int = 8,
+        bandwidth: int | None = None,
+    ) -> None:
+        """Make an engine of up to ``running`` operations, each of up to ``lanes`` connections, ``per_host`` to a host.
+
+        ``bandwidth`` is in bytes a second, of all together; ``pace.rate`` changes it live.
+        """
         self.manifest, self.board, self.doors = manifest, board, doors
         self.pid = os.getpid()
         self.timers = Timers()
         self.workers = Workers(running + 4)
         self.callers = Workers(1, "nbxfer-callbacks")  # what programs want to have called may take its time
-        self.work = Work(manifest, doors, self.workers, self.timers, self.post)
+        self.pace, hosts = Pace(bandwidth), Hosts(per_host)
+        self.work = Work(manifest, doors, self.workers, self.timers, self.post, hosts, self.pace)
         self.dispatcher = Dispatcher(
-            manifest, board, Slots(running), self.work.perform, doors.missing, self.work.rested
+            manifest,
+            board,
+            Slots(running, hosts),
+            self.work.perform,
+            doors.missing,
+            self.work.rested,
+            lanes=min(lanes, per_host),
         )
         self.custody = Custody(self.dispatcher, self.work, self.later)
         self._inbox: deque[tuple[str, ev.Event, Future[None] | None]] = deque()

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from nbxfer.core.ranges import RangeSet
 from nbxfer.core.record import Before
 from nbxfer.core.spec import Spec
+from nbxfer.engine.pace import Pace
 from nbxfer.manifest.base import BlockLog, Manifest
 from nbxfer.sinks.base import Part, Sink
 from nbxfer.sources.base import Source, Stream
@@ -37,6 +38,7 @@ class Job:
         self.blocks: BlockLog | None = None
         self.stream: Stream | None = None
         self.held = RangeSet()
+        self.pace = Pace(spec.bandwidth)
         self._lock = threading.Lock()
         self._inside = self._closing = False
         self._make_source = source

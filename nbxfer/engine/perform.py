@@ -135,7 +135,7 @@ def _fetch(job: Job, action: do.Fetch, report: Callable[[ev.Event], None]) -> ev
         job.held = held
         report(ev.BlocksLanded(serial, held, refetched))
 
-    until = action.segment.stop if action.segment is not None else action.size
+    until = action.segments[0].stop if action.segments else action.size
     pump = Pump(stream, job.part, job.blocks, job.held, job.spec.patience, tell, lambda: recheck.sync(job))
     try:
         position = pump.run(until)

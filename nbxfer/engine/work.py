@@ -14,9 +14,13 @@ from nbxfer.core import events as ev
 from nbxfer.core import faults
 from nbxfer.core.lifecycle import Operation
 from nbxfer.core.phases import Phase
+from nbxfer.core.spec import Spec
 from nbxfer.engine.dispatcher import Planned
+from nbxfer.engine.hosts import Hosts
 from nbxfer.engine.job import Job
+from nbxfer.engine.pace import Pace
 from nbxfer.engine.perform import perform
+from nbxfer.engine.refresh import Renewing, refreshed
 from nbxfer.engine.timers import Timers
 from nbxfer.engine.workers import Workers
 from nbxfer.errors import TransferError
@@ -30,7 +34,7 @@ OPEN_JOBS = 64
 ROOM_EVERY, ROOM_TRIES = 1.0, 30
 
 
-class Doors(Protocol):
+class Doors(Renewing, Protocol):
     """How the engine comes by sources and sinks."""
 
     def source(self, op: Operation) -> Source:
@@ -39,6 +43,10 @@ class Doors(Protocol):
 
     def sink(self, op: Operation) -> Sink:
         """Give the sink of an operation."""
+        ...
+
+    def small(self, spec: Spec, url: str, most: int) -> bytes:
+        """Give a small file (a list of checksums) from ``url``. Raises what a source raises."""
         ...
 
     def missing(self, op: Operation) -> tuple[str, ...]:
@@ -60,8 +68,12 @@ class Work:
         workers: Workers,
         timers: Timers,
         post: Callable[[str, ev.Event], None],
+        hosts: Hosts | None = None,
+        pace: Pace | None = None,
     ) -> None:
         self.manifest, self.doors, self.workers, self.timers, self.post = manifest, doors, workers, timers, post
+        self.hosts = hosts if hosts is not None else Hosts(8)
+        self.pace = pace if pace is not None else Pace(None)  # of all together
         self.jobs: dict[str, Job] = {}
         self.leaving = False  # who is stopped stays stopped
         self.unproven: set[str] = set()  # taken over from somebody who may wake up and write
@@ -88,6 +100,8 @@ class Work:
                     self.timers.at(time.monotonic() + action.seconds, self._met(op.id, action.serial))
                 case do.AwaitRoom():
                     self._await_room(op, action)
+                case do.Refresh():
+                    self._refresh(op, action)
                 case do.Commit():
                     commits.append((self.job(op), action))
                 case _:
@@ -117,6 +131,10 @@ class Work:
 
         self.workers.submit(work)
 
+    def _refresh(self, op: Operation, action: do.Refresh) -> None:
+        op_id, spec = op.id, op.spec
+        self.workers.submit(lambda: self.post(op_id, refreshed(self.doors, op_id, spec, action)))
+
     def _met(self, op_id: str, serial: int) -> Callable[[], None]:
         return lambda: self.post(op_id, ev.ConditionMet(serial))
 
@@ -140,6 +158,8 @@ class Work:
 
     def rested(self, op: Operation) -> None:
         """Close what an operation has open when it rests; those that wait to try again keep it, within reason."""
+        if (job := self.jobs.get(op.id)) is not None:
+            job.pace.rate = op.spec.bandwidth
         if op.in_flight and op.phase is not Phase.STALLED:
             return
         if op.phase in (Phase.STALLED, Phase.QUEUED) and len(self.jobs) <= OPEN_JOBS and not op.handed_to:

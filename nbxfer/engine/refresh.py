@@ -1,0 +1,67 @@
+"""A new URL or new credentials from the person's own function, where the old ones have expired.
+
+``refresh(url)`` gets the stored URL (no signature in it) and gives a new URL, or a mapping of ``url``, ``headers``,
+``auth`` and ``cookies``, or None where it has nothing. It runs on a worker thread, so it may take its time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Protocol
+
+from nbxfer.core import actions as do
+from nbxfer.core import events as ev
+from nbxfer.core import faults
+from nbxfer.core.spec import Spec
+from nbxfer.errors import NeedsAttention, TransferError
+
+#: What ``refresh`` may give anew.
+GIVEN: Final = frozenset(("url", "headers", "auth", "cookies"))
+_WAY: Final = "Go on with resume(url=…, headers=…, auth=…)."
+
+
+class Renewing(Protocol):
+    """What is needed of the doors."""
+
+    def refresh_of(self, op_id: str, spec: Spec) -> Callable[[str], Any] | None:
+        """Give the person's function; None where there is none in this process. Raises NeedsAttention."""
+        ...
+
+    def renew(self, op_id: str, spec: Spec, given: Mapping[str, Any]) -> tuple[str | None, tuple[str, ...]]:
+        """Put new access in force; give the stored form of a new URL, and what is not stored. Raises InvalidRequest."""
+        ...
+
+
+def refreshed(doors: Renewing, op_id: str, spec: Spec, action: do.Refresh) -> ev.Event:
+    """Ask for what has expired; give the answer to ``action``. Never raises."""
+    try:
+        ask = doors.refresh_of(op_id, spec)
+        if ask is None:
+            raise NeedsAttention(
+                f"{action.fault.message} The function given as refresh= was in a process that is gone.", hint=_WAY
+            )
+        url, needs = doors.renew(op_id, spec, _given(_asked(ask, spec.url)))
+    except TransferError as error:
+        return ev.RefreshLost(action.serial, faults.of(error))
+    return ev.Refreshed(action.serial, url, needs)
+
+
+def _asked(ask: Callable[[str], Any], url: str) -> Any:
+    try:
+        return ask(url)
+    except Exception as error:  # noqa: BLE001 (it is not our code that runs there, and its text may hold secrets)
+        raise NeedsAttention(f"The function given as refresh= failed ({type(error).__name__}).", hint=_WAY) from None
+
+
+def _given(answer: Any) -> Mapping[str, Any]:
+    """Give what the answer holds, by name. Raises NeedsAttention where it holds nothing usable."""
+    given = {"url": answer} if isinstance(answer, str) else answer
+    if isinstance(given, Mapping) and given and set(given) <= GIVEN:
+        return given
+    what = "nothing" if not given else f"a {type(answer).__name__}"
+    if isinstance(given, Mapping) and given:
+        what = "a mapping with other names than " + ", ".join(sorted(GIVEN))
+    raise NeedsAttention(
+        f"The function given as refresh= gave {what}.",
+        hint="It has to give a URL, or a mapping of url, headers, auth or cookies.",
+    )
