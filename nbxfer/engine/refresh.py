@@ -58,7 +58,7 @@ def _given(answer: Any) -> Mapping[str, Any]:
     given = {"url": answer} if isinstance(answer, str) else answer
     if isinstance(given, Mapping) and given and set(given) <= GIVEN:
         return given
-    what = "nothing" if not given else f"a {type(answer).__name__}"
+    what = "nothing" if not given else f"no URL (its type: {type(answer).__name__})"
     if isinstance(given, Mapping) and given:
         what = "a mapping with other names than " + ", ".join(sorted(GIVEN))
     raise NeedsAttention(
