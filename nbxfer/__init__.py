@@ -42,7 +42,7 @@ if TYPE_CHECKING:
         WebErrorStatus,
     )
     from nbxfer.session import Batch, Operation, Session
-    from nbxfer.session.door import download, operations, panel, reattach
+    from nbxfer.session.door import clean, download, fetch, leftovers, operations, panel, reattach
     from nbxfer.wire.credentials import Basic, Bearer
 
 __version__ = "0.1.0"
@@ -51,7 +51,7 @@ _ROOMS = {
     "nbxfer.core.phases": ("TransferStatus",),
     "nbxfer.core.policy": ("Retry",),
     "nbxfer.core.snapshot": ("Snapshot",),
-    "nbxfer.session.door": ("download", "operations", "panel", "reattach"),
+    "nbxfer.session.door": ("clean", "download", "fetch", "leftovers", "operations", "panel", "reattach"),
     "nbxfer.session": ("Batch", "Operation", "Session"),
     "nbxfer.wire.credentials": ("Basic", "Bearer"),
 }
@@ -87,7 +87,10 @@ __all__ = [
     "TransferTimeout",
     "UnknownOption",
     "WebErrorStatus",
+    "clean",
     "download",
+    "fetch",
+    "leftovers",
     "operations",
     "panel",
     "reattach",

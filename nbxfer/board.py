@@ -3,6 +3,9 @@
 One lock, no loop, no thread. The engine posts; a subscriber is called on the engine's thread with what has changed
 since it was last called, at most ``per_second`` times a second, but at once when a phase changed. It must return at
 once and never raise. Everybody may read at any time.
+
+Who wants to hear of certain operations only is found by their ids, and only who has news is looked at: ten thousand
+callbacks for ten thousand operations cost as much as one for each.
 """
 
 from __future__ import annotations
@@ -21,10 +24,10 @@ News = Mapping[str, Snapshot]
 
 
 class _Subscriber:
-    __slots__ = ("broken", "call", "due", "every", "news")
+    __slots__ = ("broken", "call", "due", "every", "ids", "news")
 
-    def __init__(self, call: Callable[[News], None], every: float) -> None:
-        self.call, self.every, self.due = call, every, 0.0
+    def __init__(self, call: Callable[[News], None], every: float, ids: tuple[str, ...] | None) -> None:
+        self.call, self.every, self.due, self.ids = call, every, 0.0, ids
         self.broken = False
         self.news: dict[str, Snapshot] = {}
 
@@ -36,7 +39,10 @@ class Board:
         self._clock = clock
         self._lock = threading.Lock()
         self._latest: dict[str, Snapshot] = {}
-        self._subscribers: list[_Subscriber] = []
+        # Dictionaries for their order, and because leaving costs nothing however many there are.
+        self._of_all: dict[_Subscriber, None] = {}
+        self._of_one: dict[str, dict[_Subscriber, None]] = {}
+        self._waiting: dict[_Subscriber, None] = {}  # those with news
 
     def __len__(self) -> int:
         return len(self._latest)
@@ -58,21 +64,23 @@ class Board:
                 old = self._latest.get(new.id)
                 urgent = urgent or old is None or old.phase is not new.phase or old.owner != new.owner
                 self._latest[new.id] = new
-                for subscriber in self._subscribers:
-                    subscriber.news[new.id] = new
+                for concerned in (self._of_all, self._of_one.get(new.id, ())):
+                    for subscriber in concerned:
+                        subscriber.news[new.id] = new
+                        self._waiting[subscriber] = None
         self.flush(urgent=urgent)
 
     def flush(self, *, urgent: bool = False) -> None:
         """Call the subscribers whose time has come; the engine calls this on every tick."""
-        if not self._subscribers:
+        if not self._waiting:
             return
         now = self._clock()
         ready: list[tuple[_Subscriber, dict[str, Snapshot]]] = []
         with self._lock:
-            for subscriber in self._subscribers:
-                if subscriber.news and (urgent or now >= subscriber.due):
-                    ready.append((subscriber, subscriber.news))
-                    subscriber.news, subscriber.due = {}, now + subscriber.every
+            for subscriber in [s for s in self._waiting if urgent or now >= s.due]:
+                del self._waiting[subscriber]
+                ready.append((subscriber, subscriber.news))
+                subscriber.news, subscriber.due = {}, now + subscriber.every
         for subscriber, news in ready:
             try:
                 subscriber.call(news)
@@ -81,18 +89,30 @@ class Board:
                     log.exception("a subscriber of the board failed")
                 subscriber.broken = True
 
-    def subscribe(self, call: Callable[[News], None], *, per_second: float = 10.0) -> Callable[[], None]:
-        """Have ``call`` told of news; give the function that ends it (a call that is on its way still comes)."""
-        subscriber = _Subscriber(call, 1.0 / per_second)
+    def subscribe(
+        self, call: Callable[[News], None], *, per_second: float = 10.0, ids: Iterable[str] | None = None
+    ) -> Callable[[], None]:
+        """Have ``call`` told of news; give the function that ends it (a call that is on its way still comes).
+
+        With ``ids`` it hears of these operations only, also of those that nobody has posted yet.
+        """
+        subscriber = _Subscriber(call, 1.0 / per_second, tuple(ids) if ids is not None else None)
         with self._lock:
-            self._subscribers.append(subscriber)
+            if subscriber.ids is None:
+                self._of_all[subscriber] = None
+            for op_id in subscriber.ids or ():
+                self._of_one.setdefault(op_id, {})[subscriber] = None
+        return lambda: self._unsubscribe(subscriber)
 
-        def unsubscribe() -> None:
-            with self._lock:
-                if subscriber in self._subscribers:
-                    self._subscribers.remove(subscriber)
-
-        return unsubscribe
+    def _unsubscribe(self, subscriber: _Subscriber) -> None:
+        with self._lock:
+            self._of_all.pop(subscriber, None)
+            self._waiting.pop(subscriber, None)
+            for op_id in subscriber.ids or ():
+                concerned = self._of_one.get(op_id, {})
+                concerned.pop(subscriber, None)
+                if not concerned:
+                    self._of_one.pop(op_id, None)
 
     def forget(self, op_ids: Iterable[str]) -> None:
         """Drop operations that nobody wants to see any more."""

@@ -10,6 +10,7 @@ import pytest
 from nbxfer.demo.server import DemoServer
 from nbxfer.session import Session
 from tests.journeys.terminal import Terminal
+from tests.servers.trial import Trial, hurry, shrink
 
 
 @pytest.fixture
@@ -48,3 +49,24 @@ def terminal(home: Path, tmp_path: Path) -> Iterator[Terminal]:
     terminal = Terminal(home, tmp_path)
     yield terminal
     terminal.close()
+
+
+@pytest.fixture
+def trial(home: Path, tmp_path: Path) -> Iterator[Trial]:
+    """Give a session in front of a rogue server with any number of files."""
+    folder = tmp_path / "fetched"
+    folder.mkdir()
+    with Trial(home, folder) as trial:
+        yield trial
+
+
+@pytest.fixture
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make blocks so small that several connections share a file of 200 kB."""
+    shrink(monkeypatch)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have no server waited for longer than a test can: half a second without bytes is a stall."""
+    hurry(monkeypatch)

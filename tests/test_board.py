@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import msgspec
 import pytest
@@ -114,6 +115,69 @@ def test_who_left_hears_nothing() -> None:
     board.post([shot("a")])
     assert ear.heard == []
     assert len(other.heard) == 1
+
+
+def test_news_of_some_only() -> None:
+    """Who asks for certain operations hears of these alone, also of those that come to be later, and of none twice."""
+    clock, ear, everything = Clock(), Ear(), Ear()
+    board = Board(clock)
+    board.post([shot("a", 1)])
+    leave = board.subscribe(ear, ids=["a", "b", "b"])
+    board.subscribe(everything)
+    board.post([shot("c", 1)])
+    board.post([shot("b", 1)])
+    clock.now += 1
+    board.post([shot("a", 2), shot("c", 2)])
+    assert ear.received == [{"b": 1}, {"a": 2}]
+    assert everything.received == [{"c": 1}, {"b": 1}, {"a": 2, "c": 2}]
+    leave()
+    leave()
+    board.post([shot("a", phase=Phase.PAUSED), shot("b", phase=Phase.PAUSED)])
+    assert len(ear.heard) == 2
+    assert board._of_one == {}
+
+
+def test_who_left_with_news_waiting_hears_nothing() -> None:
+    """News that waited for its time goes nowhere when its subscriber has left."""
+    clock, ear = Clock(), Ear()
+    board = Board(clock)
+    leave = board.subscribe(ear, ids=["a"])
+    board.post([shot("a", 1)])
+    board.post([shot("a", 2)])
+    leave()
+    clock.now += 1
+    board.flush()
+    assert ear.received == [{"a": 1}]
+
+
+def test_ten_thousand_ears_for_ten_thousand_operations() -> None:
+    """What one operation's news costs does not depend on how many others somebody listens to."""
+    board, whole = Board(), shot("x")
+    heard: list[str] = []
+    looked_at = 0
+
+    class Counting(dict[Any, None]):
+        def __iter__(self) -> Iterator[Any]:
+            nonlocal looked_at
+            for one in super().__iter__():
+                looked_at += 1
+                yield one
+
+    board._waiting = Counting()
+    leaves: dict[str, Callable[[], None]] = {}
+
+    def hear(news: News) -> None:
+        for op_id in news:
+            heard.append(op_id)
+            leaves[op_id]()
+
+    for n in range(10_000):
+        leaves[str(n)] = board.subscribe(hear, ids=[str(n)])
+    for n in range(10_000):
+        board.post([msgspec.structs.replace(whole, id=str(n))])
+    assert heard == [str(n) for n in range(10_000)]
+    assert looked_at == 10_000
+    assert board._of_one == {}
 
 
 def test_a_broken_subscriber(caplog: pytest.LogCaptureFixture) -> None:

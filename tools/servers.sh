@@ -6,7 +6,7 @@ missing=
 command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || missing="$missing nginx-light"
 command -v squid >/dev/null || [ -x /usr/sbin/squid ] || missing="$missing squid"
 command -v chromium >/dev/null || command -v google-chrome >/dev/null || missing="$missing chromium"
-[ "${1:-}" = soak ] && { command -v strace >/dev/null || missing="$missing strace"; }
+command -v strace >/dev/null || missing="$missing strace"
 [ -z "$missing" ] && exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     echo "installing for the tests:$missing"

@@ -30,7 +30,7 @@ class Fields:
         "epoch", "fault", "final_url", "fresh_since", "handed_to", "held", "http_status", "id", "in_flight",
         "keep_part", "listed", "meter", "modified", "named", "now", "offline", "out", "peak", "phase", "published",
         "received", "refetched", "refreshes", "response", "restarts", "retries", "retry", "seal", "serial", "size",
-        "spec", "stall", "story", "tied", "validator", "verified_by",
+        "spec", "stall", "story", "tied", "unproven", "validator", "verified_by",
     )  # fmt: skip
 
     id: str
@@ -73,6 +73,7 @@ class Fields:
         self.listed: str | None = None
         self.modified: float | None = None
         self.refreshes = 0
+        self.unproven = 0
         self.story: list[Entry] = []
         # What only a living engine knows:
         self.chance = 0.5
@@ -115,6 +116,7 @@ class Fields:
             self.due, self.fault, self.before, self.seal, self.published, self.response, self.http_status,
             self.final_url, self.keep_part, self.handed_to if not self.in_flight else None, tuple(self.story),
             self.tied, self.named, self.claims, self.listed, self.modified, self.refreshes,
+            self.unproven,
         )  # fmt: skip
 
     def snapshot(self, now: float) -> Snapshot:
@@ -174,6 +176,7 @@ class Fields:
         assert (phase is Phase.STALLED) == (self.stall is not None), "stalled always has a reason"
         assert phase is Phase.STALLED or self.due is None, "only who waits has a time"
         assert self.fresh_since <= self.epoch, "epochs only grow"
+        assert self.unproven < self.epoch, "the part of our own epoch is ours alone"
         assert len(self.story) <= STORY, "the story is bounded"
         quiet = (Phase.CREATED, Phase.QUEUED, Phase.PAUSED, Phase.CANCELED, Phase.FAILED, Phase.DONE)
         assert phase not in quiet or not flying, f"nothing is in flight when {phase}"
@@ -186,5 +189,5 @@ class Fields:
 _SAME = (
     "epoch", "fresh_since", "size", "validator", "tied", "received", "refetched", "restarts", "retries",
     "verified_by", "stall", "due", "fault", "seal", "published", "response", "http_status", "final_url", "keep_part",
-    "named", "claims", "listed", "modified", "refreshes",
+    "named", "claims", "listed", "modified", "refreshes", "unproven",
 )  # fmt: skip

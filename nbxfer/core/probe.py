@@ -68,7 +68,10 @@ class Probe(msgspec.Struct, frozen=True):
 
 
 def same_version(old: Validator | None, new: Validator | None) -> bool | None:
-    """Say whether two validators name the same version; None where they cannot tell."""
+    """Say whether two validators name the same version; None where they cannot tell.
+
+    How strong they are is left out: the same date gets stronger as time goes by (RFC 9110 §8.8.2.2).
+    """
     if old is None or new is None or old.kind != new.kind:
         return None
-    return old == new
+    return old.value == new.value

@@ -96,3 +96,4 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     listed: str | None = None  # what the file of checksums says of it
     modified: float | None = None  # when the pinned version was made (Unix time), as the server says
     refreshes: int = 0  # since bytes last came
+    unproven: int = 0  # parts up to this epoch may still be written to by an owner that fell silent: only cloned

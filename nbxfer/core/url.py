@@ -24,7 +24,10 @@ _EXACT = frozenset(p for p in SECRET_PARAMETERS if not p.endswith("*"))
 _PREFIXES = tuple(p[:-1] for p in SECRET_PARAMETERS if p.endswith("*"))
 
 #: Headers whose value may cross an origin (design: the redirect allow-list), and two more that may be stored.
-CROSS_ORIGIN_HEADERS = frozenset("accept accept-encoding range if-range if-match user-agent want-repr-digest".split())
+CROSS_ORIGIN_HEADERS = frozenset(
+    "accept accept-encoding range if-range if-match if-none-match if-modified-since if-unmodified-since user-agent "
+    "want-repr-digest".split()
+)
 STORABLE_HEADERS = CROSS_ORIGIN_HEADERS | {"accept-language", "referer"}
 
 DEFAULT_PORTS = {"http": 80, "https": 443}

@@ -66,6 +66,12 @@ def seen(found: Found, manifest: Manifest) -> Snapshot:
     return picture(found.record, owner=standing(found, manifest))
 
 
+def _next(record: Record, hold: Hold) -> Record:
+    """Give the record of an operation in new hands; an owner that is not proven dead may still write to its part."""
+    unproven = record.unproven if hold is Hold.DEAD else record.epoch
+    return msgspec.structs.replace(record, epoch=record.epoch + 1, unproven=unproven)
+
+
 class Custody:
     """The engine's dealings with other processes."""
 
@@ -136,9 +142,8 @@ class Custody:
             self.board.post([seen(found, self.manifest)])
 
     def _gone(self, op_id: str) -> None:
-        shown = self.board.get(op_id)
-        record = self.manifest.finished(shown.destination) if shown is not None else None
-        if record is not None and record.id == op_id:
+        record = self.manifest.ended(op_id)
+        if record is not None:
             self.board.post([picture(record, owner="theirs")])
         else:
             self.board.forget([op_id])
@@ -187,14 +192,14 @@ class Custody:
             if record.id in self.dispatcher.ops:
                 ids.append(record.id)
             elif record.id in self.parked:
-                ids += self._revive([self.parked.pop(record.id)], bump=False)
+                ids += self._revive(self.parked.pop(record.id))
             elif record.handed_to or found.hold is Hold.OURS:  # free, or given to somebody who is no more
                 if self._win(record):
-                    ids += self._revive([record])
+                    ids += self._revive(msgspec.structs.replace(record, epoch=record.epoch + 1))
             else:
                 owners.setdefault(found.owner, (found.hold, set()))[1].add(record.id)
         for owner, (hold, wants) in owners.items():
-            ids += self._take(owner, hold, wants)
+            ids += self.take(owner, hold, wants)
         for op_id in ids:
             self.followed.pop(op_id, None)
         for found in wanted:
@@ -213,40 +218,51 @@ class Custody:
             key = f"{key}:{holder.owner}"  # it won and died: one link decides again
         return True
 
-    def _take(self, owner: str, hold: Hold, wanted: set[str]) -> list[str]:
+    def take(self, owner: str, hold: Hold, wanted: set[str]) -> list[str]:
+        """Take a journal over: go on with what is wanted of it, park the rest. Give the ids of what goes on here."""
         records = self.manifest.take_over(owner)
         if records is None:
             return []
-        mine = [r for r in records if r.id in wanted and r.phase not in FINAL]
-        others = [
-            msgspec.structs.replace(r, epoch=r.epoch + 1, handed_to=ANYBODY)
-            for r in records
-            if r.id not in wanted and r.phase not in FINAL
-        ]
-        if hold is not Hold.DEAD:
-            self.work.unproven |= {r.id for r in records}  # also of those that are gone on with later
+        # What an earlier attempt has written down, before the disk failed, is ours already.
+        here = {r.id for r in records if r.id in self.dispatcher.ops or r.id in self.parked}
         finished = [r for r in records if r.phase in FINAL]
-        ids = self._revive(mine)
-        # Everything of theirs stands in our journal, on the disk, before theirs goes.
-        self.manifest.append([*others, *finished, *(self.dispatcher.ops[i].record() for i in ids)])
-        self.manifest.sync()
-        self.manifest.taken(owner)
+        taken = [_next(r, hold) for r in records if r.phase not in FINAL and r.id not in here]
+        ops = self._loaded(r for r in taken if r.id in wanted)
+        others = [msgspec.structs.replace(r, handed_to=ANYBODY) for r in taken if r.id not in wanted]
+        # Everything of theirs stands in our journal, on the disk, before theirs goes. Where that fails nothing has
+        # happened yet: it stays theirs, to be asked for again.
+        self.manifest.append([*others, *finished, *(op.record() for op in ops), *self._again(here)])
+        self._begin_with(ops)
         self.parked |= {r.id: r for r in others}
         self.board.post([picture(r, owner="orphaned") for r in others])
-        return ids
+        try:
+            self.manifest.sync()
+            self.manifest.taken(owner)
+        except TransferError as error:  # theirs stays beside ours, which is newer; it goes with our own journal
+            log.warning("what is left of another kernel's list of transfers could not be cleared away: %s", error)
+        return [op.id for op in ops] + [op_id for op_id in wanted if op_id in self.dispatcher.ops and op_id in here]
 
-    def _revive(self, records: Iterable[Record], *, bump: bool = True) -> list[str]:
+    def _again(self, ids: Iterable[str]) -> list[Record]:
+        return [self.parked[i] if i in self.parked else self.dispatcher.ops[i].record() for i in ids]
+
+    def _loaded(self, records: Iterable[Record]) -> list[Operation]:
         now = self.dispatcher.clock()
         ops: list[Operation] = []
         for record in records:
-            epoch = record.epoch + 1 if bump else record.epoch
-            op = Operation.load(msgspec.structs.replace(record, epoch=epoch, handed_to=None), now)
+            op = Operation.load(msgspec.structs.replace(record, handed_to=None), now)
             op.now = now
             op.tell("taken over", "its kernel was gone")
             op.dirty = True
             ops.append(op)
+        return ops
+
+    def _begin_with(self, ops: list[Operation]) -> None:
         self.dispatcher.admit(ops)
         self.stake(ops)
+
+    def _revive(self, record: Record) -> list[str]:
+        ops = self._loaded([record])
+        self._begin_with(ops)
         return [op.id for op in ops]
 
     # -- asking, and being asked ---------------------------------------------------------------------------------

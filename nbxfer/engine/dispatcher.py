@@ -64,7 +64,11 @@ class Dispatcher:
     def admit(self, ops: Iterable[Operation]) -> None:
         """Take operations in, new ones and revived ones; saved and told at the end of the turn."""
         for op in ops:
-            self.ops[op.id] = self.by_destination[op.spec.destination] = op
+            self.ops[op.id] = op
+            if op.phase is not Phase.FAILED:  # what was refused does not stand in the way of what goes on
+                self.by_destination[op.spec.destination] = op
+            else:
+                self.by_destination.setdefault(op.spec.destination, op)
             self._touched[op.id] = op
             self._new.append(op.id)
             self._planned += [(op, action) for action in op.revive(self.clock())]

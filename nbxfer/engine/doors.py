@@ -6,16 +6,30 @@ worker thread, not when the package is imported.
 
 from __future__ import annotations
 
+import dataclasses
+import importlib
+import os
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, Final
 
 from nbxfer.core.lifecycle import Operation
 from nbxfer.core.spec import Spec
+from nbxfer.core.url import origin, stored_url
+from nbxfer.errors import BadAnswer, InvalidRequest, NeedsAttention, TransferTimeout
 from nbxfer.sinks.base import Sink
 from nbxfer.sinks.localfile import LocalFile
 from nbxfer.sources.base import Source
 from nbxfer.wire.access import Access, access
-from nbxfer.wire.credentials import from_reference
+from nbxfer.wire.certificates import Certificate
+from nbxfer.wire.cookies import CookieFile, parse_cookies
+from nbxfer.wire.credentials import Basic, from_reference, parse_auth
+from nbxfer.wire.headers import parse_headers
 from nbxfer.wire.pool import Pool
+
+#: Asked for a new URL or credentials with the stored URL; see engine/refresh.py for what it gives.
+RefreshFunction = Callable[[str], Any]
 
 
 class Doors:
@@ -23,40 +37,170 @@ class Doors:
 
     def __init__(self) -> None:
         self._accesses: dict[str, Access] = {}
+        self._refreshes: dict[str, RefreshFunction] = {}
         self._pool = Pool()  # many files of one server need few connections
 
-    def give(self, op_id: str, access: Access) -> None:
-        """Remember how to get at the source of an operation."""
+    def give(self, op_id: str, access: Access, refresh: RefreshFunction | None = None) -> None:
+        """Remember how to get at the source of an operation, and whom to ask when that has expired.
+
+        Where ``refresh`` is None, the one that was given before stays.
+        """
         self._accesses[op_id] = access
+        if refresh is not None:
+            self._refreshes[op_id] = refresh
 
     def forget(self, op_id: str) -> None:
         """Drop what was remembered."""
         self._accesses.pop(op_id, None)
+        self._refreshes.pop(op_id, None)
 
     def close(self) -> None:
         """Let the connections go that are kept for the next request."""
         self._pool.close()
 
+    # -- sources and sinks ---------------------------------------------------------------------------------------
     def source(self, op: Operation) -> Source:
         """Give the source of an operation. Raises what the wire raises."""
         from nbxfer.sources.http import HttpSource
 
-        return HttpSource(self._access(op), op.spec.patience, self._pool)
-
-    def _access(self, op: Operation) -> Access:
-        known = self._accesses.get(op.id)
-        return known if known is not None else rebuilt(op.spec)
+        spec = op.spec
+        asks_for_pages = any(name.lower() == "accept" for name, _ in spec.headers)
+        sure = spec.checksum is not None or spec.checksum_at is not None or spec.expect_size is not None
+        return HttpSource(
+            self._access(op.id, spec),
+            spec.patience,
+            self._pool,
+            page_ok=sure or asks_for_pages,
+            destination=os.path.basename(spec.destination),
+        )
 
     def sink(self, op: Operation) -> Sink:
         """Give the sink of an operation."""
         return LocalFile(Path(op.spec.destination), op.id)
 
+    def small(self, spec: Spec, url: str, most: int, op_id: str = "") -> bytes:
+        """Give a small file (a list of checksums) from ``url``, at most ``most`` bytes.
+
+        It is asked for as the operation's source is; what is bound to that one's origin goes to no other. Without
+        ``op_id`` only what is stored can be used. Raises what a source raises; BadAnswer where it is longer.
+        """
+        from nbxfer.sources.refusals import refusal
+        from nbxfer.wire.client import Client
+
+        way = self._access(op_id, spec).towards(url)
+        until = time.monotonic() + spec.patience.response
+
+        def tick() -> None:
+            if time.monotonic() > until:
+                raise TransferTimeout(f"{way.safe_url} did not come in time.")
+
+        answer = Client(way, spec.patience, self._pool).get((), tick)
+        try:
+            coding = next((v for n, v in answer.headers if n == "content-encoding"), "identity")
+            if answer.status != 200 or coding.lower() not in ("identity", ""):
+                raise refusal(answer.status, answer.headers, answer.safe_url, time.time())
+            room = memoryview(bytearray(most + 1))
+            filled = 0
+            while got := answer.read_into(room[filled:]):
+                tick()
+                filled += max(got, 0)
+                if filled > most:
+                    raise BadAnswer(
+                        f"{answer.safe_url} is longer than {most} bytes, which is no small file.", hint="Check its URL."
+                    )
+            return bytes(room[:filled])
+        finally:
+            answer.close()
+
+    # -- secrets -------------------------------------------------------------------------------------------------
     def missing(self, op: Operation) -> tuple[str, ...]:
         """Name the secrets that were given to a process that is gone."""
         return () if op.id in self._accesses else op.spec.needs
 
+    def refresh_of(self, op_id: str, spec: Spec) -> RefreshFunction | None:
+        """Give the person's function; None where there is none in this process. Raises NeedsAttention."""
+        if (given := self._refreshes.get(op_id)) is not None:
+            return given
+        return None if spec.refresh in ("", "memory") else imported(spec.refresh)
+
+    def renew(self, op_id: str, spec: Spec, given: Mapping[str, Any]) -> tuple[str | None, tuple[str, ...]]:
+        """Put new access in force; give the stored form of a new URL, and what is not stored.
+
+        ``given`` has url, headers, auth, cookies, each only where it is new. What is not given stays, as far as it
+        may go to a new URL's origin. Raises InvalidRequest, and has then changed nothing.
+        """
+        old = self._access(op_id, spec)
+        if unknown := set(given) - set(_READERS) - {"url"}:
+            raise InvalidRequest(f"{min(unknown)} cannot be given anew.", hint="Give url, headers, auth or cookies.")
+        url = given.get("url", old.url)
+        if not isinstance(url, str):
+            raise InvalidRequest(f"The new URL is of type {type(url).__name__}, not a text.")
+        access(url)  # says what is wrong with it
+        fresh = {name: _READERS[name](given[name]) for name in given if name != "url"}
+        moved = old.towards(url) if "url" in given else old
+        made = dataclasses.replace(moved.without_rivals(fresh), **fresh)
+        made.check()
+        lost = () if op_id in self._accesses else _not_given(spec.needs, given)
+        self._accesses[op_id] = made
+        stored, cut = stored_url(made.url)
+        return stored if "url" in given else None, tuple(dict.fromkeys((*cut, *made.needs, *lost)))
+
+    def _access(self, op_id: str, spec: Spec) -> Access:
+        known = self._accesses.get(op_id)
+        return known if known is not None else rebuilt(spec)
+
+
+_READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "headers": parse_headers,
+    "auth": parse_auth,
+    "cookies": parse_cookies,
+}
+
+
+def _not_given(needs: tuple[str, ...], given: Mapping[str, Any]) -> tuple[str, ...]:
+    """Give those needs of a process that is gone that are still not met."""
+    met = set(given) | ({"userinfo"} if given.keys() & {"url", "auth"} else set())
+    return tuple(need for need in needs if need.replace("header ", "headers ").split(" ")[0] not in met)
+
+
+def imported(name: str) -> RefreshFunction:
+    """Give the function that "module:function" names. Raises NeedsAttention."""
+    module, _, attribute = name.partition(":")
+    try:
+        found: Any = importlib.import_module(module)
+        for part in attribute.split("."):
+            found = getattr(found, part)
+    except Exception as error:  # noqa: BLE001 (a module that is imported may raise anything)
+        raise NeedsAttention(
+            f"refresh={name!r} cannot be imported ({type(error).__name__}).",
+            hint="Put it where it can be, or go on with resume(url=…).",
+        ) from None
+    if not callable(found):
+        raise NeedsAttention(f"refresh={name!r} is no function.", hint="Name one, or go on with resume(url=…).")
+    function: RefreshFunction = found
+    return function
+
 
 def rebuilt(spec: Spec) -> Access:
-    """Give the access that the record alone allows: references are looked up again, literal secrets are gone."""
-    auth = next((from_reference(text) for kind, text in spec.references if kind == "auth"), None)
-    return access(spec.url, spec.headers, auth, spec.verify)
+    """Give the access that the record alone allows: references are looked up again at use, literal secrets are gone.
+
+    Nothing is checked here: what does not lead anywhere any more asks for a person when it is used. Where the URL has
+    become that of another server since, what was given for the first one is not for it.
+    """
+    found = dict(spec.references)
+    proxy_auth = from_reference(found["proxy_auth"]) if "proxy_auth" in found else None
+    made = Access(
+        spec.url,
+        headers=tuple(spec.headers),
+        auth=from_reference(found["auth"]) if "auth" in found else None,
+        verify=spec.verify,
+        cookies=CookieFile(found["cookies"].removeprefix("file:")) if "cookies" in found else (),
+        proxy=spec.proxy,
+        proxy_auth=proxy_auth if isinstance(proxy_auth, Basic) else None,
+        trust_env=spec.trust_env,
+        certificate=Certificate(tuple(spec.cert), found.get("cert")) if spec.cert else None,
+        http2=spec.http2,
+    )
+    if spec.identity.startswith(("http://", "https://")) and origin(spec.identity) != origin(spec.url):
+        return dataclasses.replace(made, url=spec.identity).towards(spec.url)
+    return made

@@ -26,6 +26,7 @@ from nbxfer.engine.limits import Slots
 from nbxfer.engine.pace import Pace
 from nbxfer.engine.portal import Portal
 from nbxfer.engine.timers import Timers
+from nbxfer.engine.upkeep import Upkeep
 from nbxfer.engine.work import Doors, Work
 from nbxfer.engine.workers import Workers
 from nbxfer.errors import ForkedError, InvalidTransferState, TransferError
@@ -36,8 +37,6 @@ T = TypeVar("T")
 
 #: Seconds between two looks at the clock while something runs, lives, or rests.
 TICK_RUNNING, TICK_LIVE, TICK_IDLE = 0.1, 0.25, 1.0
-#: An append is on the disk, too, after this long (seconds).
-SYNC_WITHIN = 0.05
 #: How long leaving waits for what is in flight (seconds); a kernel is killed 2.5 s after it was asked to leave.
 LEAVE_WITHIN = 1.5
 
@@ -77,13 +76,12 @@ class Engine:
             lanes=min(lanes, per_host),
         )
         self.custody = Custody(self.dispatcher, self.work, self.later)
+        self.upkeep = Upkeep(manifest, self.dispatcher, self.workers, self.timers, self.later, self._live)
         self._inbox: deque[tuple[str, ev.Event, Future[None] | None]] = deque()
         self._calls: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
         self._portal = Portal(self._main, self._refuse)
         self._starting = threading.Lock()
         self._ended = False
-        self._synced = 0
-        self._sync_due = False
         self._next_checkpoint = 0.0
 
     # -- from any thread -----------------------------------------------------------------------------------------
@@ -194,7 +192,7 @@ class Engine:
 
     # -- the loop ------------------------------------------------------------------------------------------------
     async def _main(self) -> None:
-        self._arm(HEARTBEAT, self._beat)
+        self.timers.at(time.monotonic() + HEARTBEAT, self.upkeep.beat)
         while not self._ended:
             try:
                 self._round()
@@ -237,58 +235,10 @@ class Engine:
         self.custody.tick(now)
         self.dispatcher.turn()
         self.board.flush()
-        if self.dispatcher.appended > self._synced and not self._sync_due:
-            self._sync_due = True
-            self._arm(SYNC_WITHIN, self._sync)
-
-    def _arm(self, seconds: float, call: Callable[[], None]) -> None:
-        self.timers.at(time.monotonic() + seconds, call)
-
-    def _beat(self) -> None:
-        self._arm(HEARTBEAT, self._beat)
-        self.workers.submit(self._touch)
-
-    def _touch(self) -> None:
-        try:
-            self.manifest.touch()
-            if self.manifest.bulky:
-                self.later(self._compact)
-        except TransferError as error:
-            log.warning("no heartbeat could be left: %s", error)
+        self.upkeep.appended()
 
     def _live(self) -> list[Record]:
         return [*self.dispatcher.records(), *self.custody.parked.values()]
-
-    def _compact(self) -> None:
-        live = self._live()  # looked up here, rewritten beside: what is appended meanwhile is kept
-
-        def rewrite() -> None:
-            try:
-                self.manifest.compact(live)
-            except TransferError as error:
-                log.warning("the list of transfers could not be made shorter: %s", error)
-            except Fenced:
-                self.later(self._fenced)
-
-        self.workers.submit(rewrite)
-
-    def _fenced(self) -> None:
-        raise Fenced
-
-    def _sync(self) -> None:
-        appended = self.dispatcher.appended
-
-        def sync() -> None:
-            try:
-                self.manifest.sync()
-                self._synced = appended
-            except TransferError as error:
-                log.error("the list of transfers could not be written to the disk: %s", error)
-                self._synced = appended
-            finally:
-                self._sync_due = False
-
-        self.workers.submit(sync)
 
     def _stop_all(self) -> None:
         self.dispatcher.leaving = self.work.leaving = True

@@ -8,18 +8,35 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator
+from typing import Final
 
 from nbxfer.core.ranges import RangeSet
 from nbxfer.core.record import Before
 from nbxfer.core.spec import Spec
+from nbxfer.core.url import safe_url
+from nbxfer.engine.follower import Follower
+from nbxfer.engine.hosts import Hosts
+from nbxfer.engine.landing import Landing
 from nbxfer.engine.pace import Pace
+from nbxfer.errors import BadAnswer
 from nbxfer.manifest.base import BlockLog, Manifest
 from nbxfer.sinks.base import Part, Sink
 from nbxfer.sources.base import Source, Stream
 
+#: Places at a host where nobody counts them.
+UNCOUNTED: Final = 64
+
+
+def _nothing(url: str, most: int) -> bytes:
+    raise BadAnswer(f"{safe_url(url)} cannot be read, not even {most} bytes of it.", hint="Give the checksum itself.")
+
 
 class Job:
-    """What one operation has open. One worker at a time; ``stop`` is set from the loop."""
+    """What one operation has open. One worker at a time; ``stop`` is set from the loop.
+
+    ``host`` is whose connections are counted in ``hosts``; ``shared`` the pace of all operations together; ``small``
+    gives a small file: its URL, and the most bytes that it may have.
+    """
 
     def __init__(
         self,
@@ -29,16 +46,28 @@ class Job:
         source: Callable[[], Source],
         sink: Sink,
         manifest: Manifest,
+        *,
+        host: str = "",
+        hosts: Hosts | None = None,
+        shared: Pace | None = None,
+        small: Callable[[str, int], bytes] = _nothing,
     ) -> None:
         self.op_id, self.spec, self.before, self.sink, self.manifest = op_id, spec, before, sink, manifest
-        self.proven = True  # nobody else writes to our part any more
+        self.unproven = 0  # to parts up to this epoch somebody else may still write
         self.epoch = 0  # of the part that is open
         self.stop = threading.Event()
         self.part: Part | None = None
         self.blocks: BlockLog | None = None
         self.stream: Stream | None = None
-        self.held = RangeSet()
+        self.landing = Landing()  # of the part that is open; ended where none is
+        self.landing.end()
+        self.follower: Follower | None = None
         self.pace = Pace(spec.bandwidth)
+        self.shared = shared if shared is not None else Pace()
+        self.host, self.hosts, self.small = host, hosts if hosts is not None else Hosts(UNCOUNTED), small
+        self.listed: str | None = None  # what the file of checksums says
+        self.parts_refused = False  # the server gives no parts, whatever it says
+        self.most_lanes: int | None = None  # what the server has put up with, where that was less than was wanted
         self._lock = threading.Lock()
         self._inside = self._closing = False
         self._make_source = source
@@ -57,10 +86,29 @@ class Job:
         if old is not None:
             old.close()
 
+    def take_stream(self) -> Stream | None:
+        """Give the open body that was kept; whoever takes it closes it."""
+        stream, self.stream = self.stream, None
+        return stream
+
+    @property
+    def held(self) -> RangeSet:
+        """What is on the disk and vouched for, in the part that is open."""
+        return self.landing.held
+
+    def open_part(self, epoch: int, part: Part, blocks: BlockLog, held: RangeSet) -> None:
+        """Take the part of ``epoch``, of which ``held`` is there, in place of the one before."""
+        self.close_part()
+        self.part, self.blocks, self.epoch, self.landing = part, blocks, epoch, Landing(held)
+
     def close_part(self) -> None:
         """Close part and block log; what is there stays."""
         part, blocks, self.part, self.blocks = self.part, self.blocks, None, None
-        self.held = RangeSet()
+        self.follower = None
+        self.landing.end()
+        if self.landing.held:
+            self.landing = Landing()
+            self.landing.end()
         if part is not None:
             part.close()
         if blocks is not None:

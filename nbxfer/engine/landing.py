@@ -14,6 +14,7 @@ class Landing:
     def __init__(self, held: RangeSet | None = None) -> None:
         self._bell = threading.Condition()
         self._held = held if held is not None else RangeSet()
+        self.begun = self._held  # what was there when this was made
         self._wants: list[ByteRange] = []  # of readers, the newest last
         self._ended = False
 

@@ -9,22 +9,20 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import crc32c
 
 from nbxfer.core.policy import Patience
-from nbxfer.core.ranges import BLOCK, RangeSet
-from nbxfer.errors import SourceChanged, StorageFailed, TransferTimeout, WebErrorStatus
-from nbxfer.manifest.base import BlockLog, Row
-from nbxfer.sinks.base import Part
-from nbxfer.sources.base import Stream
+from nbxfer.core.ranges import BLOCK
+from nbxfer.engine import pace
+from nbxfer.engine.pace import Pace
+from nbxfer.engine.writer import Writer
+from nbxfer.errors import SourceChanged, TransferTimeout, WebErrorStatus
+from nbxfer.sources.base import Stop, Stopped, Stream
 
-#: Seconds between two reports, and between two writes of an unfinished block.
-REPORT_EVERY = 0.1
+#: Seconds between two writes of an unfinished block.
 FLUSH_EVERY = 0.25
-#: A sync may take at most a tenth of the time.
-SYNC_EVERY = 1.0
 #: One wait counts at most this long for the watchdog: a thread that could not run is no stalled server.
 ONE_WAIT = 0.5
 
@@ -61,104 +59,102 @@ class Watchdog:
 
 
 class Pump:
-    """One fetch. ``held`` is what is on the disk and vouched for; it grows while ``run`` works."""
+    """What one lane reads. ``position`` is the offset of the next byte of the open body.
+
+    Make it on the thread that uses it. ``stop`` makes it come home, ``look`` is called between reads. Whatever ends
+    a call, what has come is written and vouched for. All of them raise TransferError and Stopped.
+    """
 
     def __init__(
         self,
-        stream: Stream,
-        part: Part,
-        log: BlockLog,
-        held: RangeSet,
+        writer: Writer,
         patience: Patience,
-        report: Callable[[RangeSet, int], None],
-        sync: Callable[[], None],
+        stop: Stop,
+        paces: Sequence[Pace] = (),
+        look: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.stream, self.part, self.log, self.held = stream, part, log, held
-        self.report, self.sync, self.clock = report, sync, clock
-        self.watchdog = Watchdog(patience)
-        self.refetched = 0
+        self.writer, self.stop = writer, stop
+        self.position = 0
+        self.got = 0  # bytes, from all bodies
+        self.heard = clock()  # when bytes came last
+        self._patience, self._paces, self._look, self._clock = patience, paces, look, clock
         self._view = _buffer()
-        self._reported = self._flushed = self._synced = clock()
+        self._flushed = clock()
 
-    def run(self, until: int | None) -> int:
-        """Read up to ``until`` (exclusive; None: to the end of the body); give the offset reached.
-
-        Whatever ends it, what has come is written and vouched for. Raises TransferError, Stopped.
-        """
-        position = self._compare(self.stream.probe.start, until)
-        while until is None or position < until:
-            reached = self._block(position, until)
-            if reached == position:
-                break
-            position = reached
-        return position
+    def attach(self, stream: Stream) -> None:
+        """Take an open body."""
+        self._stream, self.position = stream, stream.probe.start
+        self._watchdog = Watchdog(self._patience)
+        self.heard = self._clock()
 
     def _read(self, view: memoryview) -> int:
         """Give the bytes read: 0 at the end, -1 when nothing has come yet."""
-        before = self.clock()
-        got = self.stream.read_into(view)
-        self.watchdog.count(max(got, 0), self.clock() - before)
+        if self.stop.is_set():
+            raise Stopped
+        self._look()
+        before = self._clock()
+        got = self._stream.read_into(view[: pace.portion(self._paces)])
+        after = self._clock()
+        self._watchdog.count(max(got, 0), after - before)
+        if got > 0:
+            self.got += got
+            self.heard = after
         return got
 
-    def _compare(self, position: int, until: int | None) -> int:
-        """Hold the first bytes against those on the disk: a server may say "same version" and be wrong."""
-        front = self.held.front()
-        while position < front:
-            got = self._read(self._view[: min(len(self._view), front - position)])
-            if got == 0:
-                break
-            if got < 0:
-                continue
-            if self.part.read_at(position, got) != self._view[:got]:
-                raise SourceChanged("The server's bytes are not those that came before, though it calls them the same.")
-            position += got
-            self.refetched += got
-        return position
+    def _pay(self, got: int) -> None:
+        """Wait until what has come is within the limits; that is no stall."""
+        if got > 0:
+            pace.take(self._paces, got, self.stop)
+            self.heard = self._clock()
 
-    def _block(self, start: int, until: int | None) -> int:
-        """Fill the block in which ``start`` lies; give where it ended (``start`` itself at the end of the body)."""
-        number, offset = divmod(start, BLOCK)
-        base = number * BLOCK
+    def compare(self, front: int) -> None:
+        """Hold the first bytes, up to ``front``, against those on the disk: a server may say the same and be wrong."""
+        while (got := self._next(front)) > 0:
+            if self.writer.part.read_at(self.position, got) != self._view[:got]:
+                raise SourceChanged("The server's bytes are not those that came before, though it calls them the same.")
+            self.position += got
+            self.writer.again(got)
+            self._pay(got)
+
+    def skip(self, upto: int) -> None:
+        """Read on to ``upto`` without keeping anything: what lies between is here, or comes otherwise."""
+        while (got := self._next(upto)) > 0:
+            self.position += got
+            self.writer.again(got)
+            self._pay(got)
+
+    def _next(self, upto: int) -> int:
+        """Read once, not past ``upto``; give the number of bytes, 0 when it is reached or the body has ended."""
+        while self.position < upto:
+            got = self._read(self._view[: min(len(self._view), upto - self.position)])
+            if got >= 0:
+                return got
+        return 0
+
+    def block(self, until: int | None) -> bool:
+        """Read to the end of the block that ``position`` is in, or up to ``until`` (exclusive); False when it ended."""
+        base = self.position // BLOCK * BLOCK
+        filled = written = self.position - base
         limit = BLOCK if until is None else min(BLOCK, until - base)
-        filled = written = offset
-        crc = crc32c.crc32c(self.part.read_at(base, offset)) if offset else 0
+        crc = crc32c.crc32c(self.writer.part.read_at(base, filled)) if filled else 0
         ended = False
         try:
             while filled < limit and not ended:
                 got = self._read(self._view[filled:limit])
                 ended = got == 0
                 filled += max(got, 0)
-                now = self.clock()
-                if written < filled < limit and now - self._flushed >= FLUSH_EVERY:
+                self._pay(got)
+                if written < filled < limit and self._clock() - self._flushed >= FLUSH_EVERY:
                     crc = self._write(base, written, filled, crc)
                     written = filled
-                if now - self._reported >= REPORT_EVERY:
-                    self._tell(now)
         finally:
             if written < filled:
                 self._write(base, written, filled, crc)
-        return base + filled
+        return not ended
 
     def _write(self, base: int, begin: int, end: int, crc: int) -> int:
-        """Put bytes on the disk, then vouch for the block's first ``end`` bytes; give their checksum."""
-        piece, at = self._view[begin:end], base + begin
-        if at and self.held.covers(at - 1, at) and not self.part.read_at(at - 1, 1):
-            raise StorageFailed(  # going on would leave a hole before this
-                "The part was cut by something else while it was written.", hint="Retry: what is missing is fetched."
-            )
-        self.part.write_at(base + begin, piece)
-        crc = crc32c.crc32c(piece, crc)
-        self.log.append([Row(base // BLOCK, end, crc)])
-        self.held = self.held.add(base, base + end)
-        self._flushed = now = self.clock()
-        if now - self._synced >= SYNC_EVERY:
-            self.sync()
-            after = self.clock()
-            self._synced = after + 9 * (after - now)
+        crc = self.writer.write(base, begin, self._view[begin:end], crc)
+        self.position = base + end
+        self._flushed = self._clock()
         return crc
-
-    def _tell(self, now: float) -> None:
-        self._reported = now
-        self.report(self.held, self.refetched)
-        self.refetched = 0

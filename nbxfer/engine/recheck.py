@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-
 import crc32c
 
-from nbxfer.core.ranges import BLOCK, RangeSet
+from nbxfer.core.ranges import BLOCK
+from nbxfer.engine import digests
+from nbxfer.engine.follower import Follower
 from nbxfer.engine.job import Job
 from nbxfer.errors import NoSpace, StorageFailed
 from nbxfer.manifest.base import Row, good_ranges
@@ -18,9 +18,8 @@ def reopen(job: Job, epoch: int, fresh_since: int) -> None:
     """Open what an earlier life left, and believe only those blocks whose bytes are on the disk as vouched for."""
     manifest = job.manifest
     epochs = [e for e in manifest.block_epochs(job.op_id) if fresh_since <= e <= epoch]
-    part = job.sink.reopen(epoch, fresh_since, proven=job.proven) if epochs else None
+    part = _part(job, epoch, fresh_since) if epochs else None
     if part is None:
-        job.held = RangeSet()
         return
     try:
         rows = true_rows(job, part, epochs)
@@ -29,7 +28,16 @@ def reopen(job: Job, epoch: int, fresh_since: int) -> None:
         part.close()
         raise
     manifest.forget_blocks(job.op_id, keep=epoch)
-    job.part, job.blocks, job.held, job.proven, job.epoch = part, blocks, good_ranges(rows, BLOCK), True, epoch
+    job.open_part(epoch, part, blocks, good_ranges(rows, BLOCK))
+
+
+def _part(job: Job, epoch: int, fresh_since: int) -> Part | None:
+    """Open the newest part: in place where nobody else can write to it any more, else a copy of it."""
+    ours_since = max(fresh_since, job.unproven + 1)
+    part = job.sink.reopen(epoch, ours_since, proven=True)
+    if part is None and ours_since > fresh_since:
+        part = job.sink.reopen(epoch, fresh_since, proven=False)
+    return part
 
 
 def true_rows(job: Job, part: Part, epochs: list[int]) -> list[Row]:
@@ -51,14 +59,21 @@ def true_rows(job: Job, part: Part, epochs: list[int]) -> list[Row]:
 
 
 def digest(job: Job, part: Part, size: int, checksum: str) -> str:
-    """Give the checksum of a part, by the algorithm that ``checksum`` names. Raises Stopped."""
-    algorithm = checksum.split(":", 1)[0]
-    digest = hashlib.new(algorithm)
-    for start in range(0, size, BLOCK):
-        if job.stop.is_set():
-            raise Stopped
-        digest.update(part.read_at(start, min(BLOCK, size - start)))
-    return f"{algorithm}:{digest.hexdigest()}"
+    """Give "algorithm:hex" of a part of ``size`` bytes, by the algorithm of ``checksum``.
+
+    What was added up on the way is not read again, unless something else than ``checksum`` comes out of it: nothing
+    is called wrong before all of it was read from the disk. Raises Stopped, StorageFailed.
+    """
+    algorithm = checksum.partition(":")[0]
+    follower, job.follower = job.follower, None
+    if follower is not None and follower.part is part and follower.algorithm == algorithm:
+        if follower.finish(size, job.stop) == checksum:
+            return checksum
+    elif algorithm == "crc32c":
+        whole = digests.combined(job.manifest.read_blocks(job.op_id, job.epoch), size)
+        if whole is not None and f"crc32c:{whole:08x}" == checksum:
+            return checksum
+    return Follower(part, job.landing, algorithm).finish(size, job.stop)
 
 
 def sync(job: Job) -> None:
@@ -74,8 +89,11 @@ def sync(job: Job) -> None:
 def file_digest(path: str, checksum: str) -> str:
     """Give the checksum of a file, by the algorithm that ``checksum`` ("sha256:hex") names."""
     algorithm = checksum.split(":", 1)[0]
+    made = digests.begin(algorithm)
     try:
         with open(path, "rb") as file:
-            return f"{algorithm}:{hashlib.file_digest(file, algorithm).hexdigest()}"
+            while data := file.read(BLOCK):
+                made.update(data)
     except OSError as error:
         raise StorageFailed(f"{path} cannot be read ({error.strerror}).") from None
+    return f"{algorithm}:{made.hexdigest()}"

@@ -76,16 +76,13 @@ class Work:
         self.pace = pace if pace is not None else Pace(None)  # of all together
         self.jobs: dict[str, Job] = {}
         self.leaving = False  # who is stopped stays stopped
-        self.unproven: set[str] = set()  # taken over from somebody who may wake up and write
 
     def job(self, op: Operation) -> Job:
         """Give what is open for an operation."""
         job = self.jobs.get(op.id)
         if job is None:
             job = Job(op.id, op.spec, op.before, lambda: self.doors.source(op), self.doors.sink(op), self.manifest)
-            if op.id in self.unproven:
-                self.unproven.discard(op.id)
-                job.proven = False
+            job.unproven = op.unproven
             self.jobs[op.id] = job
         return job
 

@@ -22,6 +22,8 @@ log = logging.getLogger("nbxfer.progress")
 
 #: Seconds between two log lines.
 LOG_EVERY: Final = 60.0
+#: Of many thousand, one look takes a while: it is taken so much more seldom that it costs one part in so many.
+SHARE: Final = 20.0
 #: tqdm draws parts of this: the words around its bar are ours, for it knows no pauses and no restarts.
 _WHOLE: Final = 1000.0
 #: Columns of "123 MB of 3.4 GB, 10.3 MB/s, 2 min 3 s left": room is kept for it.
@@ -81,6 +83,7 @@ class Bar:
         self._every = 0.5 if in_notebook() else 0.1
         self._began = self._logged = clock()
         self._drawn = float("-inf")
+        self._rest = 0.0
         self._here: dict[str, int] = {}
         self._come = 0
         self._tqdm: Any = None
@@ -88,7 +91,7 @@ class Bar:
 
     def refresh(self) -> None:
         """Show how things stand now; cheap enough to be called at every turn of a waiting loop."""
-        if self._mode == "off" or self._clock() - self._drawn < self._every:
+        if self._mode == "off" or self._clock() - self._drawn < max(self._every, self._rest):
             return
         self._guarded(last=False)
 
@@ -107,11 +110,12 @@ class Bar:
     # -- drawing ---------------------------------------------------------------------------------------------------
     def _guarded(self, *, last: bool) -> None:
         try:
+            begun = self._drawn = self._clock()
             snapshots = list(self._look())
-            self._drawn = self._clock()
             if snapshots:
                 self._count(snapshots)
                 (self._draw if self._mode == "bar" else self._tell)(snapshots, last=last)
+                self._rest = SHARE * (self._clock() - begun)
         except Exception:  # whatever a terminal can do, waiting goes on
             log.debug("progress cannot be shown here any more", exc_info=True)
             self._mode = "off"

@@ -12,6 +12,7 @@ from typing import Protocol
 import msgspec
 
 from nbxfer.core.lease import Hold, Owner
+from nbxfer.core.phases import FINAL, Phase
 from nbxfer.core.ranges import RangeSet
 from nbxfer.core.record import Record
 
@@ -88,7 +89,7 @@ class Manifest(Protocol):
         ...
 
     def touch(self) -> None:
-        """Heartbeat."""
+        """Heartbeat, and a look at whether our journal still is ours. Raises Fenced, StorageFailed."""
         ...
 
     def compact(self, live: Iterable[Record]) -> None:
@@ -138,6 +139,14 @@ class Manifest(Protocol):
         """Give the newest finished operation for a destination, from history or from any journal."""
         ...
 
+    def ended(self, op_id: str) -> Record | None:
+        """Give how an operation that this process has seen came to its end; None while it has not."""
+        ...
+
+    def recent(self, limit: int) -> list[Record]:
+        """Give the ``limit`` operations that were done, canceled or failed last, in any process, newest first."""
+        ...
+
     # -- ownership -----------------------------------------------------------------------------------------------
     def take_over(self, owner: str) -> list[Record] | None:
         """Take a dead or lapsed owner's journal; give its records, best of each. None when somebody else won.
@@ -179,3 +188,9 @@ class Manifest(Protocol):
 def good_ranges(rows: Iterable[Row], block_size: int) -> RangeSet:
     """Give the bytes that the rows vouch for."""
     return RangeSet.of((r.block * block_size, r.block * block_size + r.length) for r in rows)
+
+
+def latest(records: Iterable[Record], limit: int) -> list[Record]:
+    """Give those of the records that are over, or have failed, newest first and ``limit`` at most."""
+    over = [r for r in records if r.phase in FINAL or r.phase is Phase.FAILED]
+    return sorted(over, key=lambda r: (r.changed, r.id), reverse=True)[:limit]

@@ -89,8 +89,13 @@ def reclaim(layout: Layout, destination: str, mine: Claim) -> None:
 
 def claimed(layout: Layout, destination: str) -> Claim | None:
     """Give the claim on a destination; None when there is none that can be read."""
+    return read(layout.claim(destination))
+
+
+def read(path: str) -> Claim | None:
+    """Give the claim of that file; None when there is none that can be read."""
     try:
-        data = storage.read_small(layout.claim(destination), _LARGEST)
+        data = storage.read_small(path, _LARGEST)
         found = _read_claim(data) if data is not None else None
     except (OSError, msgspec.MsgspecError, ValueError, RecursionError):
         return None

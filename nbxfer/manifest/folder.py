@@ -15,11 +15,12 @@ from nbxfer.core.phases import Phase
 from nbxfer.core.record import Record
 from nbxfer.errors import ForkedError, TransferError
 from nbxfer.manifest import blocks, claims, history, machine, storage, wishes
-from nbxfer.manifest.base import BlockLog, Claim, Fenced, Found, Row, Wish
+from nbxfer.manifest.base import BlockLog, Claim, Fenced, Found, Row, Wish, latest
 from nbxfer.manifest.journal import Journal
 from nbxfer.manifest.layout import Layout, checked
 from nbxfer.manifest.owners import Lives, Owners
 from nbxfer.manifest.reading import Reading
+from nbxfer.manifest.remnants import Remnants
 from nbxfer.manifest.succession import Succession
 
 log = logging.getLogger("nbxfer")
@@ -108,8 +109,13 @@ class FolderManifest:
         self._writer().sync()
 
     def touch(self) -> None:
-        """Heartbeat. Never raises: one that fails is one missed, and being taken over is for ``append`` to notice."""
-        self._writer()
+        """Heartbeat, and a look at our journal: who has nothing to write learns here that it was taken over or cut.
+
+        A heartbeat that fails is one missed, no error. Raises Fenced, StorageFailed.
+        """
+        journal = self._writer()
+        with self._fence():
+            journal.check()
         self._owners.touch()
 
     def compact(self, live: Iterable[Record]) -> None:
@@ -119,7 +125,8 @@ class FolderManifest:
         have been accepted since. Raises Fenced, NoSpace, StorageFailed; nothing has changed then.
         """
         with self._fence():
-            self._writer().compact(live, self._finish, self._reading.gone)
+            # What we finished and the history does not know yet may stand nowhere else, if somebody cut the journal.
+            self._writer().compact([*list(self._done.values()), *live], self._finish, self._reading.gone)
 
     @contextlib.contextmanager
     def _fence(self) -> Iterator[None]:
@@ -154,7 +161,7 @@ class FolderManifest:
         try:
             journal.check()
             if not journal.untouched:
-                journal.compact((), self._finish, self._reading.gone)
+                journal.compact(list(self._done.values()), self._finish, self._reading.gone)
             left = not journal.empty or self._succession.holds_any()
         except Fenced:
             journal.close()
@@ -210,6 +217,20 @@ class FolderManifest:
         """Give the newest operation that has finished a destination, from history or any journal."""
         found = [self._done.get(destination), self._reading.done(destination), history.done(self.layout, destination)]
         return max((r for r in found if r is not None), key=lambda r: r.changed, default=None)
+
+    def ended(self, op_id: str) -> Record | None:
+        """Give how an operation that this process has seen came to its end; None while it has not."""
+        return self._reading.ended(op_id)
+
+    def recent(self, limit: int) -> list[Record]:
+        """Give the ``limit`` operations that were done, canceled or failed last, in any process, newest first."""
+        found = {record.id: record for record in history.recent(self.layout, limit)}
+        found |= {f.record.id: f.record for f in self.scan()}  # what is still in a journal is never older
+        return latest(found.values(), limit)
+
+    def remnants(self) -> Remnants:
+        """Give what nobody needs any more in this home, and all that it knows. Raises StorageFailed, AccessDenied."""
+        return Remnants(self.layout, self.hold_of)
 
     # -- ownership -----------------------------------------------------------------------------------------------
     def take_over(self, owner: str) -> list[Record] | None:

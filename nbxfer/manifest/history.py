@@ -2,12 +2,15 @@
 
 Lines are the journal's own, in 256 folders by destination, one file an owner: nobody writes to another's. Nothing is
 ever indexed or parsed at a start; one question reads one folder, looking for the destination as the encoder writes it.
+Only who asks what ended lately has the files read that were changed last, and of them only the newest lines decoded.
 """
 
 from __future__ import annotations
 
 import contextlib
+import heapq
 import os
+import re
 import time
 from collections.abc import Iterable, Iterator
 from typing import Final
@@ -22,6 +25,9 @@ from nbxfer.manifest.layout import Layout, checked, journal_name
 #: How long it is kept (seconds), counted from the last line of a file.
 KEPT_FOR: Final = 30 * 86400.0
 _MOST: Final = 64 * 1024 * 1024  # bytes of one file that are looked at, from its end
+_SHARD: Final = re.compile(r"[0-9a-f]{2}")
+_SKEW: Final = 120.0  # seconds by which the clocks of writers and file system may differ
+_CHANGED: Final = re.compile(rb'"changed":([0-9]{1,12}(?:\.[0-9]{1,20})?)')  # a quote inside a text is escaped
 
 
 def add(layout: Layout, owner: str, ended: Iterable[tuple[Record, bytes]]) -> None:
@@ -87,6 +93,36 @@ def done(layout: Layout, destination: str) -> Record | None:
 def ended(layout: Layout, destination: str, op_id: str) -> Record | None:
     """Give one operation from the history, however it ended."""
     return next((r for r in _search(layout, destination) if r.id == op_id), None)
+
+
+def recent(layout: Layout, limit: int) -> list[Record]:
+    """Give the ``limit`` operations that ended last, whoever ran them, the newest first."""
+    found: list[tuple[float, str, Record]] = []
+    for touched, path in sorted(files(layout), reverse=True):
+        if len(found) >= limit and touched + _SKEW < found[0][0]:
+            break
+        for line in _content(path).split(b"\n"):
+            when = _CHANGED.search(line)
+            if when is None or (len(found) >= limit and float(when[1]) <= found[0][0]):
+                continue
+            good = lines.stored(line)
+            record = lines.decode(good[1]) if good is not None else None
+            if record is None or any(record.id == op_id for _, op_id, _ in found):  # what was added twice
+                continue
+            (heapq.heappush if len(found) < limit else heapq.heapreplace)(found, (record.changed, record.id, record))
+    return [record for _, _, record in sorted(found, reverse=True)]
+
+
+def files(layout: Layout) -> Iterator[tuple[float, str]]:
+    """Give every file of the history, as (time of its last change, path)."""
+    root = layout.folder("history")
+    for shard in filter(_SHARD.fullmatch, storage.names(root)):
+        folder = os.path.join(root, shard)
+        for name in () if os.path.islink(folder) else storage.names(folder):
+            path = os.path.join(folder, name)
+            with contextlib.suppress(OSError):
+                if journal_name(name):
+                    yield os.stat(path, follow_symlinks=False).st_mtime, path
 
 
 def _search(layout: Layout, destination: str) -> Iterator[Record]:

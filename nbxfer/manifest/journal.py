@@ -6,11 +6,17 @@ one of this process, between those threads; no file is ever locked.
 The fence: an append counts only if, *after* the write, the file under our name still is the file we wrote to. Whoever
 takes over renames first and reads then, so it has read everything that was ever acknowledged. On NFS names may be
 cached for up to a minute, which is why an owner lapses no sooner than after one (core/lease.py).
+
+Somebody may also tidy up under our hands. A journal that was *removed*, though nobody took it, still hangs on our open
+file: it is written again under its name, whole. One that was *cut* is ``bulky`` from then on, so that the engine has it
+rewritten from what it knows; what comes meanwhile is appended to the rest.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
+import logging
 import os
 import threading
 from collections.abc import Callable, Iterable
@@ -23,6 +29,8 @@ from nbxfer.manifest.base import Fenced
 from nbxfer.manifest.layout import Layout
 from nbxfer.manifest.tail import Tail
 
+log = logging.getLogger("nbxfer")
+
 #: Less than this is never worth a compaction (bytes).
 LITTLE: Final = 1024 * 1024
 #: How often what was appended meanwhile is copied before it is done with the writer waiting.
@@ -33,7 +41,8 @@ _CHUNK: Final = 1024 * 1024
 class Journal:
     """One owner's journal, open for appending.
 
-    ``lost`` says whether there are other signs that the journal was taken over; it is asked after a compaction only.
+    ``lost`` says whether there are other signs that the journal was taken over; it is asked after a compaction, and
+    when there is no file under our name.
     """
 
     def __init__(self, layout: Layout, owner: str, lost: Callable[[], bool]) -> None:
@@ -42,10 +51,12 @@ class Journal:
         self._path = layout.journal(owner)
         self._lost = lost
         self._lock = threading.Lock()
+        self._compacting = threading.Lock()  # two at once would each copy from the other's file
         self._live: dict[str, int] = {}  # bytes of the newest line of each operation that is not finished
         self._live_bytes = 0
-        self._seq = 0
-        self._doubtful = False  # a sync failed: what is on the disk is not known
+        self._seq = self._size = 0
+        self._cuts = 0  # how often somebody has cut it short
+        self._doubtful = False  # a sync failed, or somebody cut it: what is on the disk is not known
         self._fd = os.open(self._path, storage.CREATE, 0o600)
         try:
             self._size = storage.append(self._fd, lines.generation())  # of what was appended whole
@@ -85,9 +96,36 @@ class Journal:
             try:
                 there = os.stat(self._path, follow_symlinks=False)
             except FileNotFoundError:
-                raise Fenced from None
+                self._put_back()
+                return
         if (mine.st_dev, mine.st_ino) != (there.st_dev, there.st_ino):
             raise Fenced
+        if mine.st_size < self._size:
+            log.warning("somebody cut %s short; it is written anew from what this process knows", self._path)
+            self._size, self._doubtful = mine.st_size, True
+            self._cuts += 1
+
+    def _put_back(self) -> None:
+        """Write a journal that somebody removed under its name again. Raises Fenced when it was taken over instead."""
+        # Where a list of names may be old (NFS), one that still has ours says nothing about who took it.
+        if self._lost() or os.path.basename(self._path) in storage.names(self._layout.journals):
+            raise Fenced
+        log.warning("somebody removed %s; it is put back", self._path)
+        aside = self._layout.aside(self._owner)
+        fd = os.open(aside, storage.CREATE, 0o600)
+        try:
+            storage.append(fd, lines.generation())
+            self._copy(fd, lines.GENERATION, os.fstat(self._fd).st_size)
+            os.fsync(fd)
+            self._size = os.fstat(fd).st_size
+            self._rename(aside, fd)
+        except BaseException:
+            storage.remove(aside)
+            os.close(fd)
+            raise
+        old, self._fd = self._fd, fd
+        os.close(old)
+        storage.sync_folder(self._layout.journals)
 
     def sync(self) -> None:
         """Return when everything appended before is on the disk. Raises NoSpace, StorageFailed."""
@@ -130,20 +168,25 @@ class Journal:
         another owner has carried further (``gone``). What this version does not understand stays. Raises Fenced,
         NoSpace, StorageFailed, and has then changed nothing.
         """
-        with self._lock:
-            self._check()
-            size, seq = self._size, self._seq
-        tail = Tail()
-        with storage.doing("The journal could not be read"):
-            tail.read(self._fd, size)
-        kept, ended, handed = self._sort(tail, {r.id: r for r in live}, seq)
-        dropped = gone([record for record, _ in handed])
-        kept += [raw for record, raw in handed if record.id not in dropped]
-        finish(ended)
-        with storage.doing("The journal could not be rewritten"):
-            self._replace(b"".join([lines.generation(), *kept]), size)
-        for op_id in dropped:
-            self._count(op_id, 0)
+        with self._compacting:
+            with self._lock:
+                self._check()
+                size, seq, cuts = self._size, self._seq, self._cuts
+                fd = os.dup(self._fd)  # it may be put back meanwhile
+            tail = Tail()
+            try:
+                with storage.doing("The journal could not be read"):
+                    tail.read(fd, size)
+            finally:
+                os.close(fd)
+            kept, ended, handed = self._sort(tail, {r.id: r for r in live}, seq)
+            dropped = gone([record for record, _ in handed])
+            kept += [raw for record, raw in handed if record.id not in dropped]
+            finish(ended)
+            with storage.doing("The journal could not be rewritten"):
+                self._replace(b"".join([lines.generation(), *kept]), size, cuts)
+            for op_id in dropped:
+                self._count(op_id, 0)
 
     @staticmethod
     def _sort(
@@ -176,7 +219,7 @@ class Journal:
                 kept.append(lines.encode(record, seq))
         return kept, ended, handed
 
-    def _replace(self, data: bytes, since: int) -> None:
+    def _replace(self, data: bytes, since: int, cuts: int) -> None:
         """Put ``data``, and what was appended from offset ``since`` on, in the journal's place."""
         aside = self._layout.aside(self._owner)
         fd = os.open(aside, storage.CREATE, 0o600)
@@ -190,10 +233,13 @@ class Journal:
                     break
                 since = until
             with self._lock:
+                self._check()
                 self._copy(fd, since, self._size)
                 os.fsync(fd)
                 size = os.fstat(fd).st_size
                 self._check()
+                if self._cuts != cuts:  # so ``since`` means nothing any more
+                    raise OSError(errno.EIO, "Somebody cut it short meanwhile")
                 self._rename(aside, fd)
                 old, self._fd = self._fd, fd
                 self._size, self._compact, self._doubtful = size, size, False
@@ -205,7 +251,7 @@ class Journal:
         storage.sync_folder(self._layout.journals)
 
     def _copy(self, fd: int, since: int, until: int) -> None:
-        while chunk := os.pread(self._fd, min(_CHUNK, until - since), since):
+        while since < until and (chunk := os.pread(self._fd, min(_CHUNK, until - since), since)):
             storage.append(fd, chunk)
             since += len(chunk)
 

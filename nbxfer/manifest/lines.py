@@ -11,6 +11,9 @@ thus be trusted, and nothing else is read: such an operation is not shown, and i
 A journal begins with a line of another kind, ``{"generation":"…"}``, drawn at random for each file that takes its
 place: file systems give the number of a file that is gone to the next one, so a reader could not tell them apart.
 
+Within a format a record may gain fields. Who does not know them passes over them, and leaves them out when it goes on
+with that operation; so what is lost with them must cost work at most, never a wrong byte.
+
 A line that is torn or flipped costs itself only. When the newline before a line is gone, the line is still found, by
 its first bytes: inside a JSON string they would be escaped.
 """
@@ -80,17 +83,18 @@ _decode = msgspec.json.Decoder(_Line).decode
 def encode(record: Record, seq: int) -> bytes:
     """Give the line of a record, with its newline.
 
-    A record that would be too long is stored without what is only for showing: response, then story. Raises
-    InvalidRequest where that does not do, or where its texts cannot be written as Unicode.
+    A record that would be too long is stored without what is only for showing: response, then story; then without
+    what the server claims, for no server may keep an operation from being stored. Raises InvalidRequest where that
+    does not do, or where its texts cannot be written as Unicode.
     """
     if not is_id(record.id):
         raise InvalidRequest(f"{record.id[:40]!r} is not an id of nbxfer.", hint="Ids are drawn by nbxfer itself.")
     try:
         line = _line(record, seq)
-        if len(line) > MAX_LINE:
-            line = _line(msgspec.structs.replace(record, response=()), seq)
-        if len(line) > MAX_LINE:
-            line = _line(msgspec.structs.replace(record, response=(), story=()), seq)
+        for name in ("response", "story", "claims"):
+            if len(line) > MAX_LINE:
+                record = msgspec.structs.replace(record, **{name: ()})
+                line = _line(record, seq)
     except UnicodeEncodeError:
         raise InvalidRequest(
             "The destination's name is not Unicode, so it cannot be stored.",
@@ -143,6 +147,12 @@ def has_other_format(piece: bytes) -> bool:
     return piece.startswith(_MARK) and not piece.startswith(_OURS) and _HEAD.match(piece) is not None
 
 
+def named(piece: bytes) -> str:
+    """Give the id that a line's head names, damaged or not; "" where there is none."""
+    head = _HEAD.match(piece)
+    return head[4].decode() if head is not None else ""
+
+
 def decode(line: Stored) -> Record | None:
     """Give the record of a good line; None for one that this version does not understand, or does not trust."""
     if line.foreign:
@@ -157,12 +167,17 @@ def decode(line: Stored) -> Record | None:
 
 def _is_sane(record: Record) -> bool:
     spec = record.spec
-    numbers = (record.size or 0, record.received, record.refetched, record.restarts, record.retries)
+    numbers = (
+        record.size or 0, record.received, record.refetched, record.restarts, record.retries, record.refreshes,
+        record.unproven, spec.connections or 0, spec.bandwidth or 0, spec.expect_size or 0, spec.max_size or 0,
+    )  # fmt: skip
     return (
         1 <= record.fresh_since <= record.epoch
+        and record.unproven < record.epoch
         and all(0 <= n <= _LARGEST for n in numbers)
-        and spec.url.partition(":")[0].lower() in PROTOCOLS
+        and all(url.partition(":")[0].lower() in PROTOCOLS for url in (spec.url, spec.checksum_at) if url is not None)
         and os.path.isabs(spec.destination)
-        and "\0" not in spec.destination
+        and "\0" not in spec.destination + record.named
+        and (not record.named or os.path.dirname(record.named) == os.path.dirname(spec.destination))
         and (record.handed_to in (None, FREE) or is_id(record.handed_to))
     )

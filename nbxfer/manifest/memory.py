@@ -14,7 +14,7 @@ from nbxfer.core.phases import FINAL, Phase
 from nbxfer.core.record import Record
 from nbxfer.errors import TransferError
 from nbxfer.manifest import machine
-from nbxfer.manifest.base import BlockLog, Claim, Fenced, Found, Row, Wish
+from nbxfer.manifest.base import BlockLog, Claim, Fenced, Found, Row, Wish, latest
 from nbxfer.manifest.layout import checked
 from nbxfer.manifest.memory_home import MemoryBlockLog, MemoryHome
 
@@ -74,7 +74,8 @@ class MemoryManifest:
             raise self.trouble
 
     def touch(self) -> None:
-        """Heartbeat."""
+        """Heartbeat. Raises Fenced."""
+        self._check()
         self.home.silent.discard(self.me.id)
 
     def compact(self, live: Iterable[Record]) -> None:
@@ -143,9 +144,15 @@ class MemoryManifest:
             for record, owner in self.home.best(self.home.journals).values():
                 if (record.handed_to or owner in self.home.heirs) and self.home.ended(record):
                     continue
-                holder = self.home.line(owner)[-1]
-                found.append(Found(record, holder, self.hold_of(holder)))
+                found.append(Found(record, *self._holder(owner)))
         return sorted(found, key=lambda f: (f.record.created, f.record.id))
+
+    def _holder(self, owner: str) -> tuple[str, Hold]:
+        """Give who holds a journal; what we took and have not folded is the victim's still."""
+        last = self.home.line(owner)[-1]
+        if last == self.me.id != owner:
+            return owner, Hold.DEAD if owner in self.home.dead else Hold.LAPSED
+        return last, self.hold_of(last)
 
     def look(self, op_id: str, owner: str) -> Found | None:
         """Give one operation of one owner, or of who took that owner over."""
@@ -153,13 +160,13 @@ class MemoryManifest:
         with self.home.lock:
             holder = self.home.line(checked(owner))[-1]
             estate = [o for o in self.home.journals if self.home.line(o)[-1] == holder]
-            record, _ = self.home.best(estate).get(op_id, (None, None))
+            record, where = self.home.best(estate).get(op_id, (None, holder))
             if record is None and op_id in self._seen:
                 record = next((r for r in reversed(self.home.history) if r.id == op_id), None)
             if record is None:
                 return None
             self._seen[op_id] = record
-            return Found(record, holder, self.hold_of(holder))
+            return Found(record, *self._holder(where))
 
     def hold_of(self, owner: str) -> Hold:
         """Say whether that owner lives."""
@@ -175,6 +182,18 @@ class MemoryManifest:
             everywhere = [*self.home.history, *(r for journal in self.home.journals.values() for r in journal)]
         done = [r for r in everywhere if r.phase is Phase.DONE and r.spec.destination == destination]
         return max(done, key=lambda r: r.changed, default=None)
+
+    def ended(self, op_id: str) -> Record | None:
+        """Give how an operation came to its end; None while it has not."""
+        with self.home.lock:
+            everywhere = [*self.home.history, *(r for r, _ in self.home.best(self.home.journals).values())]
+        return next((r for r in reversed(everywhere) if r.id == op_id and r.phase in FINAL), None)
+
+    def recent(self, limit: int) -> list[Record]:
+        """Give the ``limit`` operations that were done, canceled or failed last, in any process, newest first."""
+        with self.home.lock:
+            found = {r.id: r for r in self.home.history} | {f.record.id: f.record for f in self.scan()}
+        return latest(found.values(), limit)
 
     # -- ownership -----------------------------------------------------------------------------------------------
     def _is_gone(self, record: Record, but: Sequence[str]) -> bool:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
 from nbxfer.core.lease import Hold
+from nbxfer.core.phases import FINAL
 from nbxfer.core.record import Record
 from nbxfer.manifest import history, storage
 from nbxfer.manifest.base import Found
@@ -107,22 +108,32 @@ class Reading:
             self.refresh()
             mine = self._mine()
             found = best([*self._tails.items(), *mine])
+            self._seen |= {record.id: record.spec.destination for record, _ in found.values()}
             names = [*self._tails, *(name for name, _ in mine)]
-            holders: dict[str, tuple[str, Hold]] = {}
+            holders: dict[JournalName, tuple[str, Hold]] = {}
             all_ = []
             for record, name in found.values():
                 if (record.handed_to or name.taker) and self._is_over(record):
                     continue
-                owner = name.taker or name.owner
-                if owner not in holders:
-                    holders[owner] = self._holder(names, owner)
-                all_.append(Found(record, *holders[owner]))
+                if name not in holders:
+                    holders[name] = self._holder(names, name)
+                all_.append(Found(record, *holders[name]))
         return sorted(all_, key=lambda f: (f.record.created, f.record.id))
 
-    def _holder(self, names: Collection[JournalName], owner: str) -> tuple[str, Hold]:
-        last = line(names, owner)[-1]
-        times = [tail.touched for name, tail in self._tails.items() if last in name]
-        return last, self._hold_of(last, times)
+    def _holder(self, names: Collection[JournalName], name: JournalName) -> tuple[str, Hold]:
+        """Give who holds a journal, and how that one stands to us.
+
+        What we took over and have not folded, since the disk was full, is nobody's yet: it counts as the victim's, so
+        that it can be asked for again. (One that has woken up since has lost it all the same.)
+        """
+        last = line(names, name.taker or name.owner)[-1]
+        if last == self._own.owner and name != self._own:
+            hold = self._hold_of(name.owner, self._times(name.owner))
+            return name.owner, Hold.DEAD if hold is Hold.DEAD else Hold.LAPSED
+        return last, self._hold_of(last, self._times(last))
+
+    def _times(self, owner: str) -> list[float]:
+        return [tail.touched for name, tail in self._tails.items() if owner in name]
 
     def _is_over(self, record: Record) -> bool:
         """Say whether the history knows how an operation ended; asked again only when something was added to it."""
@@ -153,7 +164,7 @@ class Reading:
             record = tails[name].record(op_id) if name in tails else None
             if record is not None:
                 self._seen[op_id] = record.spec.destination
-                return Found(record, owner, self._holder([name], owner)[1])
+                return Found(record, *self._holder([name], name))
             return self._look_further(op_id, owner)
 
     def _look_further(self, op_id: str, owner: str) -> Found | None:
@@ -161,13 +172,26 @@ class Reading:
         names = list(self._tails)
         heirs = line(names, owner)
         estate = [(n, t) for n, t in self._tails.items() if line(names, n.taker or n.owner)[-1] == heirs[-1]]
-        record, _ = best(estate).get(op_id, (None, None))
+        mine = self._mine() if heirs[-1] == self._own.owner else []
+        record, name = best([*estate, *mine]).get(op_id, (None, JournalName(heirs[-1], "")))
         if record is None and op_id in self._seen:  # compacted away since we looked last
             record = history.ended(self._layout, self._seen[op_id], op_id)
         if record is None:
             return None
         self._seen[op_id] = record.spec.destination
-        return Found(record, *self._holder(names, heirs[-1]))
+        return Found(record, *self._holder([*names, *(n for n, _ in mine)], name))
+
+    def ended(self, op_id: str) -> Record | None:
+        """Give how an operation that was seen before has ended, from the history, else from a journal."""
+        with self._lock:
+            destination = self._seen.get(op_id)
+            if destination is None:
+                return None
+            over = history.ended(self._layout, destination, op_id)
+            if over is None:
+                self.refresh()
+                over, _ = best([*self._tails.items(), *self._mine()]).get(op_id, (None, None))
+        return over if over is not None and over.phase in FINAL else None
 
     def done(self, destination: str) -> Record | None:
         """Give the newest operation that has finished a destination, from others' journals."""

@@ -57,23 +57,41 @@ def is_ours(status: os.stat_result) -> bool:
 
 
 def furnish(layout: Layout) -> None:
-    """Make the home and its folders, 0700 each.
+    """Make the home and its folders, 0700 each; those that are new are on the disk when this returns.
 
     Raises AccessDenied for a home that is another user's or that others can write to: they could plant journals,
     and with them downloads in this user's name.
     """
     with doing(f"The folder that remembers transfers, {layout.home}, cannot be made (--home, NBXFER_HOME)"):
+        parents = _missing(os.path.dirname(layout.home))
         os.makedirs(os.path.dirname(layout.home), exist_ok=True)
-        _make(layout.home)
+        made = [*parents, layout.home] if _make(layout.home) else parents
         _require_private(layout.home)
         for name in FOLDERS:
-            _make(layout.folder(name))
+            if _make(layout.folder(name)):
+                made.append(layout.folder(name))
             _require_private(layout.folder(name))
+        for folder in {os.path.dirname(path) for path in made}:
+            with contextlib.suppress(PermissionError):  # one that may be passed through, but not listed
+                sync_folder(folder)
 
 
-def _make(path: str) -> None:
-    with contextlib.suppress(FileExistsError):
+def _missing(path: str) -> list[str]:
+    """Give the folders on the way to ``path``, itself included, that are not there."""
+    missing = []
+    while not os.path.lexists(path):
+        missing.append(path)
+        path = os.path.dirname(path)
+    return missing
+
+
+def _make(path: str) -> bool:
+    """Make a folder; say whether it was not there."""
+    try:
         os.mkdir(path, 0o700)
+    except FileExistsError:
+        return False
+    return True
 
 
 def _require_private(path: str) -> None:

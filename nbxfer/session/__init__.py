@@ -10,7 +10,8 @@ from __future__ import annotations
 import logging
 
 from nbxfer.session.batch import Batch
-from nbxfer.session.desk import Session, default, forget_default
+from nbxfer.session.desk import Session
+from nbxfer.session.kernel import default, forget_default
 from nbxfer.session.operation import Operation
 
 # Nothing is printed unless the program wants to hear it: a thread's output lands in whichever cell ran last.

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
+from nbxfer.core import amounts
 from nbxfer.errors import InvalidRequest
 
 #: The file of whoever runs the machine.
@@ -50,6 +51,24 @@ def _count(value: Any) -> int:
     return number
 
 
+def _rate(value: Any) -> int | None:
+    if isinstance(value, str) and value.strip().lower() == "none":
+        return None
+    try:
+        return amounts.rate(value)
+    except InvalidRequest:
+        raise ValueError("a speed like '5 MB/s', or 'none'") from None
+
+
+def _flag(value: Any) -> bool:
+    word = value.strip().lower() if isinstance(value, str) else value
+    if word in ("1", "true", "yes", "on", True):
+        return True
+    if word in ("0", "false", "no", "off", False):
+        return False
+    raise ValueError("true or false")
+
+
 def _one_of(*words: str) -> Callable[[Any], str]:
     def read(value: Any) -> str:
         word = value.strip().lower() if isinstance(value, str) else ""
@@ -66,9 +85,18 @@ def _state_folder() -> Path:
     return Path(platformdirs.user_state_path("nbxfer"))
 
 
+def _cache_folder() -> Path:
+    import platformdirs
+
+    return Path(platformdirs.user_cache_path("nbxfer"))
+
+
 OPTIONS: Final[dict[str, _Option]] = {
     "home": _Option("the folder that remembers every operation", _folder, _state_folder),
-    "connections": _Option("how many operations move bytes at once", _count, lambda: 8, capped=True),
+    "connections": _Option("the most connections of one transfer", _count, lambda: 8, capped=True),
+    "per_host": _Option("the most connections to one host", _count, lambda: 8, capped=True),
+    "running": _Option("how many transfers move bytes at once", _count, lambda: 8, capped=True),
+    "bandwidth": _Option("bytes a second of all transfers together (none: no limit)", _rate, lambda: None, capped=True),
     "progress": _Option(
         "how waiting shows itself (auto: a bar where somebody looks, else a log line a minute)",
         _one_of("auto", "bar", "log", "off"),
@@ -79,6 +107,8 @@ OPTIONS: Final[dict[str, _Option]] = {
         _one_of("auto", "wait", "leave"),
         lambda: "auto",
     ),
+    "cache_dir": _Option("the folder in which fetch() keeps what it has fetched", _folder, _cache_folder),
+    "offline": _Option("whether to ask the network for nothing", _flag, lambda: False),
 }
 
 
@@ -87,11 +117,12 @@ def user_file(environ: Mapping[str, str] | None = None) -> Path:
     """Give the path of the person's own file."""
     environ = os.environ if environ is None else environ
     base = environ.get("XDG_CONFIG_HOME") or os.path.join(os.path.expanduser("~"), ".config")
-    return Path(base) / "nbxfer" / "config.toml"
+    return Path(base, "nbxfer", "config.toml")
 
 
 def _table(path: Path) -> dict[str, Any]:
     try:
+        os.stat(path)  # most have none, and this is asked at every call
         text = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         return {}
@@ -113,7 +144,7 @@ def _value(name: str, raw: Any, origin: str) -> Any:
     try:
         return OPTIONS[name].read(raw)
     except ValueError as error:
-        wanted = str(error) if not str(error).startswith(("invalid", "could not")) else "a number"
+        wanted = str(error) if not str(error).startswith("invalid") else "a whole number from 1 up"
         raise InvalidRequest(f"{origin} says {name} = {raw!r}.", hint=f"It has to be {wanted}.") from None
 
 
@@ -144,7 +175,7 @@ def look_up(
     option = OPTIONS[name]
     setting = _uncapped(name, argument, environ, system)
     cap = _limit(name, system) if option.capped else None
-    if cap is not None and setting.value > cap:
+    if cap is not None and (setting.value is None or setting.value > cap):  # None: no limit at all
         return Setting(name, cap, f"[limits] in {system}", option.about)
     return setting
 
@@ -169,8 +200,14 @@ def settings(*, environ: Mapping[str, str] | None = None, system: Path | None = 
 
 
 def get(name: str, argument: Any = None) -> Any:
-    """Give the value in force of one setting: Path for home, int, float or str for the others."""
+    """Give the value in force of one setting, as its option reads it; ``argument`` wins over all but a cap."""
     return look_up(name, argument).value
+
+
+def capped(name: str, value: Any) -> Any:
+    """Give ``value``, or the cap of that setting where it is beyond it; None stands for no limit."""
+    cap = _limit(name, SYSTEM_FILE)
+    return value if cap is None or (value is not None and value <= cap) else cap
 
 
 def home() -> Path:

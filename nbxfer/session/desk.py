@@ -3,33 +3,29 @@
 from __future__ import annotations
 
 import os
-import secrets
 import threading
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, overload
 
 from nbxfer.board import Board
-from nbxfer.core import url as urls
-from nbxfer.core.lease import Hold
-from nbxfer.core.lifecycle import Operation as Machine
+from nbxfer.core import amounts
 from nbxfer.core.phases import FINAL, TransferStatus
 from nbxfer.core.snapshot import Snapshot
 from nbxfer.core.spec import Spec
-from nbxfer.engine.custody import standing
 from nbxfer.engine.doors import Doors
 from nbxfer.engine.engine import Engine
 from nbxfer.errors import ForkedError, InvalidRequest
 from nbxfer.manifest.base import Found
 from nbxfer.manifest.folder import FolderManifest
-from nbxfer.session import config, leaving, looking, request, rerun, seat, steering
+from nbxfer.session import adopting, cleaning, config, fetching, leaving, looking, request, seat, steering
+from nbxfer.session.asking import Asking
 from nbxfer.session.batch import Batch
+from nbxfer.session.cleaning import Leftover
 from nbxfer.session.operation import Operation
+from nbxfer.session.request import Path_
 from nbxfer.session.waiting import somebody_looks
-from nbxfer.wire.access import access
-from nbxfer.wire.credentials import reference
-from nbxfer.wire.headers import split_headers
 
 #: Seconds that a person is waited for where nobody looks.
 PATIENCE = 60.0
@@ -39,11 +35,24 @@ class Session:
     """Transfers of one home, seen and steered from this process.
 
     ``home`` is the folder that remembers (default: ``$NBXFER_HOME``, else the user's state folder); ``app`` a word
-    that the operations carry. As a context manager it waits, when left, for what it was given, and raises an
-    ExceptionGroup of what failed.
+    that the operations carry. ``running`` transfers move at once, each over at most ``connections``, all over at most
+    ``per_host`` to one host, and together at ``bandwidth`` ("5 MB/s"). As a context manager it waits, when left, for
+    what it was given, and raises an ExceptionGroup of what failed.
     """
 
-    def __init__(self, app: str | None = None, home: str | os.PathLike[str] | None = None) -> None:
+    def __init__(
+        self,
+        app: str | None = None,
+        home: Path_ | None = None,
+        connections: int | None = None,
+        per_host: int | None = None,
+        running: int | None = None,
+        bandwidth: float | str | None = None,
+    ) -> None:
+        if app is not None and not isinstance(app, str):
+            raise InvalidRequest(
+                f"app is of type {type(app).__name__}, not a text.", hint="Give a word, or leave it out."
+            )
         self.app = app or ""
         self.home: Path = config.get("home", home)
         self.notebook = seat.notebook()
@@ -54,68 +63,84 @@ class Session:
         self._lock = threading.RLock()
         self._doors = Doors()
         self._manifest = FolderManifest(self.home, notebook=self.notebook, app=self.app)
-        self._engine = Engine(self._manifest, self.board, self._doors, running=config.get("connections"))
-        self._interrupted = rerun.Interrupted(self._manifest)
+        self._engine = Engine(
+            self._manifest,
+            self.board,
+            self._doors,
+            running=config.get("running", running),
+            lanes=config.get("connections", connections),
+            per_host=config.get("per_host", per_host),
+            bandwidth=config.get("bandwidth", bandwidth),
+        )
+        self._asking = Asking(self._engine, self._manifest, self._doors, self)
         self._given: list[Operation] = []
         leaving.register(self)
 
     # -- asking for transfers ------------------------------------------------------------------------------------
-    def download(self, url: str, dest: str | os.PathLike[str] | None = None, **options: Any) -> Operation:
-        """Fetch ``url`` in the background; give its handle at once, when it is safe against a kill.
+    @overload
+    def download(self, url: str, dest: Path_ | None = None, **options: Any) -> Operation: ...
+    @overload
+    def download(
+        self, url: Mapping[str, Path_ | None] | Iterable[str], dest: Path_ | None = None, **options: Any
+    ) -> Batch: ...
+    def download(
+        self, url: str | Mapping[str, Path_ | None] | Iterable[str], dest: Path_ | None = None, **options: Any
+    ) -> Operation | Batch:
+        """Fetch one URL, or several, in the background; give a handle at once, when it is safe against a kill.
 
-        ``dest`` is a file, or a folder when it ends in a separator or is one (default: the working folder). Asked
-        again for the same source and destination, it gives the same operation, or goes on from what is there.
-        Raises InvalidRequest, UnknownOption, DestinationExists, AccessDenied before anything moves; NoSpace and
-        StorageFailed when the home cannot be written.
+        ``dest`` is a file, or a folder when it ends in a separator or is one (default: the working folder). For
+        several URLs it is a folder, always; a mapping says for each URL where it lands, below ``dest`` where that is
+        relative. Asked again for the same source and destination, it gives the same operation, or goes on from what
+        is there. Raises InvalidRequest, UnknownOption, DestinationExists, AccessDenied before anything moves; of
+        several, those two make an operation that has failed, and the rest goes on. NoSpace and StorageFailed are
+        raised when the home cannot be written.
         """
         self._check_fork()
-        asked = request.read(url, dest, options)
+        if isinstance(url, str):
+            asked = request.read(url, dest, options)
+            with self._lock:
+                operation = Operation(self, self._asking.one(asked))
+            self._given.append(operation)
+            return operation
+        all_asked = request.read_all(url, dest, options)
         with self._lock:
-            operation = self._download(asked)
-        self._given.append(operation)
-        return operation
+            batch = Batch(Operation(self, op_id) for op_id in self._asking.all(all_asked))
+        self._given += batch
+        return batch
 
-    def _download(self, asked: request.Request) -> Operation:
-        o = asked.options
-        way_in = access(asked.url, o.headers, o.auth, o.verify)
-        known, needs = split_headers(way_in.headers)
-        ref = reference(way_in.auth)
-        references = (("auth", ref),) if ref else ()
-        if way_in.auth is not None and ref is None:
-            needs = (*needs, "auth")
-        spec = request.spec(asked, needs, known, references, self)
-        self._engine.start()
-        decision = rerun.decide(self._manifest, spec, o, self._known(spec.destination), self._interrupted)
-        if decision.found is not None:
-            return self._join(decision, way_in, spec)
-        if decision.destination != spec.destination:
-            spec = rerun.moved(spec, decision.destination)
-        machine = Machine(secrets.token_hex(8), spec, time.time(), before=decision.before, start=o.start)
-        self._doors.give(machine.id, way_in)
-        self._engine.call(lambda: self._engine.submit([machine]))
-        return Operation(self, machine.id)
+    def fetch(
+        self,
+        url: str,
+        *,
+        checksum: Any = None,
+        name: str | None = None,
+        folder: Path_ | None = None,
+        progress: bool = False,
+        timeout: float | None = None,
+        **options: Any,
+    ) -> Path:
+        """Give the path of a copy of ``url``, fetched when there is none that is right; wait for that. See fetching."""
+        self._check_fork()
+        return fetching.fetch(self, url, checksum, name, folder, progress, timeout, options)
 
-    def _known(self, destination: str) -> Found | None:
-        """Give the live operation of this process for a destination."""
-        op = self._engine.dispatcher.by_destination.get(destination)
-        if op is None or op.phase in FINAL:
-            return None
-        return Found(op.record(), self._manifest.me.id, Hold.OURS)
+    def adopt(
+        self, part: Path_, url: str, dest: Path_ | None = None, *, move: bool = False, **options: Any
+    ) -> Operation:
+        """Go on from the unfinished file of another program (wget, curl, a browser); see adopting.adopt.
 
-    def _join(self, decision: rerun.Decision, way_in: Any, spec: Spec) -> Operation:
-        """Give the operation that is there already; one that had failed, or lacked a secret, goes on."""
-        found = decision.found
-        assert found is not None
-        op_id = found.record.id
-        where = standing(found, self._manifest)
-        if where == "theirs":
-            self._engine.call(lambda: self._engine.custody.follow(found, adopt=True))
-            return Operation(self, op_id)
-        self._doors.give(op_id, way_in)
-        if where == "orphaned":
-            self._adopt([found])
-        steering.go_on(self._engine, op_id, spec, decision.before)
-        return Operation(self, op_id)
+        It is copied, or moved where nothing else needs it. Options and errors are those of ``download``.
+        """
+        self._check_fork()
+        return adopting.adopt(self, part, url, dest, options, move=move)
+
+    @property
+    def bandwidth(self) -> int | None:
+        """Bytes a second of all transfers together, None for no limit; may be set at any time, also as "5 MB/s"."""
+        return self._engine.pace.rate
+
+    @bandwidth.setter
+    def bandwidth(self, rate: float | str | None) -> None:
+        self._engine.pace.rate = config.capped("bandwidth", None if rate is None else amounts.rate(rate))
 
     def _adopt(self, found: Iterable[Found]) -> list[str]:
         wanted = list(found)
@@ -152,7 +177,7 @@ class Session:
             raise InvalidRequest("There are no groups in this version.", hint="Leave group= out.")
         self._check_fork()
         self.refresh()
-        wanted = _status(status)
+        wanted = looking.status_named(status)
         shown = sorted(self.board.all(), key=lambda s: s.created)
         if scope == "notebook":
             shown = seat.of_notebook(shown, self.notebook)
@@ -160,14 +185,7 @@ class Session:
 
     def find(self, prefix: str) -> Operation:
         """Give the operation whose id begins with ``prefix``. Raises InvalidRequest where none or several do."""
-        matches = [o.id for o in self.operations(scope="all") if o.id.startswith(prefix)] if prefix else []
-        if len(matches) != 1:
-            several = f"{len(matches)} transfers begin with {prefix!r}: {', '.join(m[:12] for m in matches[:5])}."
-            raise InvalidRequest(
-                several if matches else f"No transfer's id begins with {prefix!r}.",
-                hint="Give more of the id." if matches else "See nbxfer ls --all.",
-            )
-        return Operation(self, matches[0])
+        return Operation(self, looking.one_of([o.id for o in self.operations(scope="all")], prefix))
 
     def reattach(self, start: bool = True, scope: str = "notebook") -> Batch:
         """Take over what no living kernel runs, and go on with it; what a person had paused stays paused.
@@ -180,6 +198,19 @@ class Session:
             self._adopt([f for f in self._others() if f.record.id in ids])
         return Batch(unfinished, seat.elsewhere(self.board.all(), unfinished))
 
+    def history(self, limit: int = 50) -> list[Snapshot]:
+        """Give what was done, canceled or failed last, newest first, also in processes that have left."""
+        self._check_fork()
+        return looking.ended_lately(self._engine, self._manifest, self.board, limit)
+
+    def leftovers(self, older_than: float | timedelta | None = None) -> list[Leftover]:
+        """Give what is left over and of no use, and with an age (seconds) what nobody finished; changes nothing."""
+        return cleaning.leftovers(self, older_than)
+
+    def clean(self, older_than: float | timedelta | None = None, ids: Any = None) -> list[Leftover]:
+        """Remove what ``leftovers`` gives, but unknown parts only when ``ids`` names them; see cleaning.clean."""
+        return cleaning.clean(self, older_than, ids)
+
     # -- steering ------------------------------------------------------------------------------------------------
     def steer(self, op_id: str, verb: str, **fields: Any) -> None:
         """Carry out a wish and return when it is saved. Raises InvalidTransferState, InvalidRequest."""
@@ -189,24 +220,22 @@ class Session:
             steering.ask_owner(self._manifest, self._found(op_id), verb, fields)
             return
         event = steering.event(verb, fields)
-        if any(fields.get(name) is not None for name in ("url", "headers", "auth")):
-            event = self._new_access(shown, event, fields)
+        given = {name: fields[name] for name in ("url", "headers", "auth") if fields.get(name) is not None}
+        if given:  # what is not given anew (proxy, cookies, certificate) stays
+            event = type(event)(*self._doors.renew(op_id, self._spec(op_id), given))
         if shown.owner == "orphaned":
             self._adopt([self._found(op_id)])
             if steering.done_by_adopting(verb, shown):
                 return
+        if verb in ("resume", "retry"):
+            self._asking.again(op_id)
         steering.carry_out(self._engine, shown, event)
 
-    def _new_access(self, shown: Snapshot, event: Any, fields: dict[str, Any]) -> Any:
-        url = fields.get("url")
-        spec = self._spec(shown.id)
-        way_in = access(url or spec.url, fields.get("headers"), fields.get("auth"), spec.verify)
-        self._doors.give(shown.id, way_in)
-        stored, cut = urls.stored_url(way_in.url)
-        _, needs = split_headers(way_in.headers)
-        return type(event)(stored if url else None, (*cut, *needs))
+    def bandwidth_of(self, op_id: str) -> int | None:
+        """Give the bytes a second that an operation may take at most; None for no limit, and for what is over."""
+        return None if self.snapshot(op_id).phase in FINAL else self._spec(op_id).bandwidth
 
-    def _spec(self, op_id: str) -> Any:
+    def _spec(self, op_id: str) -> Spec:
         op = self._engine.dispatcher.ops.get(op_id)
         return op.spec if op is not None else self._found(op_id).record.spec
 
@@ -221,17 +250,17 @@ class Session:
         found = self._found(op_id)
         self._engine.call(lambda: self._engine.custody.ask(found))
 
-    def wish(self, op_id: str, verb: str, **fields: Any) -> None:
-        """Pass a wish on and return at once; what does not fit the phase any more is dropped. For panels."""
+    def wish(self, op_id: str, verb: str, refused: Callable[[str], object] | None = None, **fields: Any) -> None:
+        """Pass a wish on and return at once; ``refused`` is told why one does not fit, on a worker. For panels."""
         self._check_fork()
-        self._engine.workers.submit(lambda: steering.quietly(self.steer, op_id, verb, fields))
+        self._engine.workers.submit(lambda: steering.quietly(self.steer, op_id, verb, fields, refused))
 
-    def attend(self, op_id: str) -> None:
-        """Follow an operation that another kernel runs, so that its snapshot stays true while somebody waits."""
+    def attend(self, *op_ids: str) -> None:
+        """Follow operations that other kernels run, so that their snapshots stay true while somebody waits."""
         self._engine.elsewhere()
-        shown = self.snapshot(op_id)
-        if shown.owner == "theirs" and op_id not in self._engine.custody.followed:
-            found = [f for f in self._others() if f.record.id == op_id]  # if it has just ended, the board knows now
+        wanted = {i for i in op_ids if self.snapshot(i).owner == "theirs"} - set(self._engine.custody.followed)
+        if wanted:
+            found = [f for f in self._others() if f.record.id in wanted]  # what has just ended, the board knows now
             self._engine.call(lambda: self._engine.custody.attend(found))
 
     def apart(self, call: Callable[[], None]) -> None:
@@ -266,35 +295,3 @@ class Session:
     def _check_fork(self) -> None:
         if self._pid != os.getpid():
             raise ForkedError("These transfers belong to the parent process.", hint="Make a Session of your own here.")
-
-
-def _status(status: TransferStatus | int | str | None) -> TransferStatus | None:
-    if status is None:
-        return None
-    try:
-        return TransferStatus[status.upper()] if isinstance(status, str) else TransferStatus(status)
-    except (KeyError, ValueError):
-        names = ", ".join(s.name.lower() for s in TransferStatus)
-        raise InvalidRequest(f"status={status!r} is unknown.", hint=f"Give one of {names}.") from None
-
-
-_default: Session | None = None
-_making = threading.Lock()
-
-
-def default() -> Session:
-    """Give the session of this kernel; made on first use."""
-    global _default
-    with _making:
-        if _default is None or _default._pid != os.getpid():
-            _default = Session()
-        return _default
-
-
-def forget_default() -> None:
-    """Close the session of this process, if there is one; the next use makes a new one."""
-    global _default
-    with _making:
-        session, _default = _default, None
-    if session is not None:
-        session.close()

@@ -2,19 +2,45 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from pathlib import Path
 from pkgutil import resolve_name
-from typing import Any
+from typing import Any, overload
 
 from nbxfer.core.phases import TransferStatus
 from nbxfer.session.batch import Batch
-from nbxfer.session.desk import default
+from nbxfer.session.cleaning import Leftover
+from nbxfer.session.kernel import default
 from nbxfer.session.operation import Operation
+from nbxfer.session.request import Path_
 
 
-def download(url: str, dest: str | os.PathLike[str] | None = None, **options: Any) -> Operation:
-    """Fetch ``url`` in the background; see Session.download."""
+@overload
+def download(url: str, dest: Path_ | None = None, **options: Any) -> Operation: ...
+@overload
+def download(url: Mapping[str, Path_ | None] | Iterable[str], dest: Path_ | None = None, **options: Any) -> Batch: ...
+def download(
+    url: str | Mapping[str, Path_ | None] | Iterable[str], dest: Path_ | None = None, **options: Any
+) -> Operation | Batch:
+    """Fetch one URL, several, or {url: destination} in the background; see Session.download."""
     return default().download(url, dest, **options)
+
+
+def fetch(
+    url: str,
+    *,
+    checksum: Any = None,
+    name: str | None = None,
+    folder: Path_ | None = None,
+    progress: bool = False,
+    timeout: float | None = None,
+    **options: Any,
+) -> Path:
+    """Give the path of a right copy of ``url``, from the cache where there is one; see Session.fetch."""
+    return default().fetch(
+        url, checksum=checksum, name=name, folder=folder, progress=progress, timeout=timeout, **options
+    )
 
 
 def operations(
@@ -27,6 +53,16 @@ def operations(
 def reattach(start: bool = True, scope: str = "notebook") -> Batch:
     """Take over what was interrupted and go on with it; see Session.reattach."""
     return default().reattach(start, scope)
+
+
+def leftovers(older_than: float | timedelta | None = None) -> list[Leftover]:
+    """List what is left over and of no use, whoever left it; changes nothing. See Session.leftovers."""
+    return default().leftovers(older_than)
+
+
+def clean(older_than: float | timedelta | None = None, ids: Any = None) -> list[Leftover]:
+    """Remove what is left over and of no use, never a finished file; see Session.clean."""
+    return default().clean(older_than, ids)
 
 
 def panel() -> Any:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from nbxfer.board import Board
-from nbxfer.core.phases import FINAL
-from nbxfer.core.snapshot import picture
+from nbxfer.core.phases import FINAL, TransferStatus
+from nbxfer.core.snapshot import Snapshot, picture
 from nbxfer.engine.custody import seen, standing
 from nbxfer.engine.engine import Engine
+from nbxfer.errors import InvalidRequest
 from nbxfer.manifest.base import Found, Manifest
 
 
@@ -26,8 +29,44 @@ def _ended(engine: Engine, manifest: Manifest, board: Board, listed: set[str]) -
     for shown in board.all():
         if shown.owner == "ours" or shown.phase in FINAL or shown.id in listed or shown.id in live:
             continue
-        record = manifest.finished(shown.destination)
-        if record is not None and record.id == shown.id:
+        record = manifest.ended(shown.id)
+        if record is not None:
             board.post([picture(record, owner="theirs")])
-        else:  # canceled, or cleaned away
+        else:  # cleaned away
             board.forget([shown.id])
+
+
+def ended_lately(engine: Engine, manifest: Manifest, board: Board, limit: object) -> list[Snapshot]:
+    """Give the ``limit`` operations that were done, canceled or failed last, newest first. Raises InvalidRequest."""
+    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
+        raise InvalidRequest(f"limit={limit!r} is no number of transfers.", hint="Give a whole number from 1 on.")
+    others(engine, manifest, board)
+    found = []
+    for record in manifest.recent(limit):
+        shown = board.get(record.id)
+        over = shown is not None and shown.phase is record.phase
+        found.append(shown if shown is not None and over else picture(record, owner="theirs"))
+    return found
+
+
+def status_named(status: TransferStatus | int | str | None) -> TransferStatus | None:
+    """Give the status that a person means; None stands for any. Raises InvalidRequest."""
+    if status is None:
+        return None
+    try:
+        return TransferStatus[status.upper()] if isinstance(status, str) else TransferStatus(status)
+    except (KeyError, ValueError):
+        names = ", ".join(s.name.lower() for s in TransferStatus)
+        raise InvalidRequest(f"status={status!r} is unknown.", hint=f"Give one of {names}.") from None
+
+
+def one_of(ids: Sequence[str], prefix: str) -> str:
+    """Give the one id that begins with ``prefix``. Raises InvalidRequest where none or several do."""
+    matches = [op_id for op_id in ids if op_id.startswith(prefix)] if prefix else []
+    if len(matches) != 1:
+        several = f"{len(matches)} transfers begin with {prefix!r}: {', '.join(m[:12] for m in matches[:5])}."
+        raise InvalidRequest(
+            several if matches else f"No transfer's id begins with {prefix!r}.",
+            hint="Give more of the id." if matches else "See nbxfer ls --all.",
+        )
+    return matches[0]

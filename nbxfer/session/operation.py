@@ -6,6 +6,7 @@ handles may exist for one operation, in any thread.
 
 from __future__ import annotations
 
+import io
 import logging
 import threading
 from collections.abc import AsyncIterator, Callable, Generator, Sequence
@@ -19,6 +20,8 @@ from nbxfer.core import faults
 from nbxfer.core.phases import FINAL, Phase, TransferStatus
 from nbxfer.core.snapshot import Snapshot
 from nbxfer.errors import TransferCanceled, TransferError
+from nbxfer.session.reader import opened
+from nbxfer.session.response import Response, response_of
 from nbxfer.session.waiting import LOOK_EVERY, OVER, Impatience, watch
 
 if TYPE_CHECKING:
@@ -79,15 +82,32 @@ class Operation:
         return faults.to_error(fault, self.id) if fault is not None else None
 
     @property
-    def response(self) -> dict[str, str] | None:
-        """The headers of the server's answer that may be shown, lower case; None before there is one."""
-        shown = self.snapshot
-        return dict(shown.response) if shown.http_status is not None else None
+    def response(self) -> Response | None:
+        """The server's answer, as far as it may be shown: url, status, headers, resumable; None before there is one."""
+        return response_of(self.snapshot)
+
+    @property
+    def bandwidth(self) -> int | None:
+        """Bytes a second that it may take at most, None for no limit; may be set while it lives, also as "5 MB/s"."""
+        return self._session.bandwidth_of(self.id)
+
+    @bandwidth.setter
+    def bandwidth(self, rate: float | str | None) -> None:
+        self._session.steer(self.id, "bandwidth", rate=rate)
 
     @property
     def ranges(self) -> list[tuple[int, int]]:
         """The bytes that are on the disk, as (start, stop) with stop exclusive."""
         return [(r.start, r.stop) for r in self.snapshot.held]
+
+    def open(self, mode: str = "rb") -> io.BufferedReader:
+        """Open the file for reading while it comes: seekable, any number of times, in any thread.
+
+        It blocks for bytes only that are not there yet, and has them fetched first. Ctrl-C interrupts it. Reading what
+        has not come raises InvalidTransferState where a person has to let it go on, and what it failed with where it
+        has failed; SourceChanged when the source changes under a reader.
+        """
+        return opened(self, mode)
 
     def explain(self) -> str:
         """Tell the story: what happened when, and why; what was fetched twice; what was verified."""
@@ -150,7 +170,7 @@ class Operation:
 
     def exception(self, timeout: float | None = None) -> TransferError | None:
         """Wait, and give the error it ended with; None when it is done. Raises TimeoutError (seconds)."""
-        if not watch([self], timeout, progress=False):
+        if not self.done() and not watch([self], timeout, progress=False):
             shown = self.snapshot
             raise TimeoutError(f"{shown.name} was not over after {timeout} s: {shown.reason}.")
         if self.snapshot.phase is Phase.CANCELED:
@@ -184,7 +204,7 @@ class Operation:
                 unsubscribe()
                 call(ring)
 
-        unsubscribe = self._session.board.subscribe(lambda _: look(self._session.apart))
+        unsubscribe = self._session.board.subscribe(lambda _: look(self._session.apart), ids=[self.id])
         look(lambda ring: ring())
 
     def __await__(self) -> Generator[Any, None, Path]:

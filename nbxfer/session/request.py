@@ -1,187 +1,211 @@
-"""From what a person wrote to what can be done: every option checked before anything moves."""
+"""From what a person wrote to what can be done: one request or ten thousand, checked before anything moves."""
 
 from __future__ import annotations
 
-import difflib
-import hashlib
-import math
+import itertools
 import os
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final, NoReturn, Protocol
 
 import msgspec
 
 from nbxfer.core import url as urls
 from nbxfer.core.policy import Patience, Retry
 from nbxfer.core.spec import Spec
-from nbxfer.engine.wording import PRIORITIES
-from nbxfer.errors import InvalidRequest, UnknownOption
+from nbxfer.errors import AccessDenied, InvalidRequest, TransferError
 from nbxfer.session import destination as where
+from nbxfer.session import options as wording
+from nbxfer.session.options import Options
+from nbxfer.session.proofs import Proof, Proofs, web_url
+from nbxfer.wire.access import Access, access
+from nbxfer.wire.headers import split_headers
 
-SCHEMES = ("http", "https")
-IF_EXISTS = ("revalidate", "error", "skip", "overwrite", "unique")
-#: Characters of a URL; servers take half of that.
-LONGEST_URL = 16_384
-#: Checksums by their length in hexadecimal digits, for those given without a name.
-_BY_LENGTH = {32: "md5", 40: "sha1", 64: "sha256", 96: "sha384", 128: "sha512"}
-
-
-class Options(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """Every option of ``download``; docs/options.md says what each means."""
-
-    into: str | os.PathLike[str] | None = None
-    name: str | None = None
-    checksum: str | None = None
-    if_exists: str = "revalidate"
-    on_duplicate: str = "join"
-    key: str | None = None
-    headers: Any = None
-    auth: Any = None
-    verify: Any = True
-    recoverable: Any = ()
-    priority: Any = 0
-    expect_size: int | None = None
-    secret_query: Any = ()
-    retry: Retry | None = None
-    timeout: float | None = None
-    start: bool = True
+#: A path as a person may write it.
+Path_ = str | os.PathLike[str]
+#: Sources of one call: an endless iterable has to end somewhere.
+MOST_SOURCES: Final = 1_000_000
 
 
 class Request(msgspec.Struct):
-    """One download as asked for, checked. ``url``, ``headers`` and ``auth`` may hold secrets: memory only."""
+    """One download as asked for, checked. ``url`` and what ``options`` holds may be secret: memory only.
+
+    ``destination`` is absolute. ``naming`` is "url" where the name is settled, else "server" or "auto". ``refused``
+    says why it cannot be done at the moment, where that is one of many.
+    """
 
     url: str
-    destination: Path
+    destination: str
     identity: str
     options: Options
+    naming: str = "url"
+    proof: Proof = Proof()
+    refused: TransferError | None = None
 
     def __repr__(self) -> str:
-        return f"Request({urls.safe_url(self.url)!r}, {str(self.destination)!r})"
+        return f"Request({urls.safe_url(self.url)!r}, {self.destination!r})"
 
 
+class Seat(Protocol):
+    """Who asks: every operation carries both."""
+
+    notebook: str
+    app: str
+
+
+# -- one --------------------------------------------------------------------------------------------------------------
 def read(url: object, dest: object, given: Mapping[str, Any]) -> Request:
-    """Check one request; raise InvalidRequest or UnknownOption with a sentence that says what to do."""
-    options = _options(given)
-    if not isinstance(url, str):
+    """Check one request; raise InvalidRequest, UnknownOption or AccessDenied, with a sentence that says what to do."""
+    options = wording.read(given)
+    text = web_url(url)
+    proofs = Proofs(options.checksum, [text])
+    identity = identity_of(text, options)
+    place = where.place(dest, options.into, options.name)
+    place.check()
+    return _request(text, place, identity, options, proofs)
+
+
+def _request(url: str, place: where.Place, identity: str, options: Options, proofs: Proofs) -> Request:
+    name = options.name if options.name is not None else "url"
+    path = place.file(url, name)
+    naming = name if name in where.SERVER_NAMES else "url"
+    if naming == "auto" and os.path.splitext(path)[1]:
+        naming = "url"
+    return Request(url, path, identity, options, naming, proofs.of(url))
+
+
+def identity_of(url: str, options: Options) -> str:
+    """Give what makes two requests ask for the same source."""
+    return f"key:{options.key}" if options.key is not None else urls.identity(url, options.secret_query)
+
+
+# -- many -------------------------------------------------------------------------------------------------------------
+def read_all(sources: object, dest: object, given: Mapping[str, Any]) -> list[Request]:
+    """Check many requests, in order: of an iterable of URLs, or of a mapping of URLs to destinations.
+
+    Raises InvalidRequest, which names the item, and UnknownOption; then none of them is done. AccessDenied is raised
+    for the folder of all; of a single destination it is written down in ``refused``.
+    """
+    options = wording.read(given)
+    items = list(_items(sources))
+    if len(items) > MOST_SOURCES:
+        raise InvalidRequest(f"These are more than {MOST_SOURCES} URLs.", hint="Ask for them in several calls.")
+    several = len(items) > 1
+    if several and options.key is not None:
+        raise InvalidRequest("key= names one source, and there are several.", hint="Leave it out.")
+    if several and options.name not in (None, "url", *where.SERVER_NAMES) and not isinstance(sources, Mapping):
         raise InvalidRequest(
-            f"The URL is a {type(url).__name__}, not a text.", hint="Give one like 'https://host/path'."
+            f"name={options.name!r} is one name, and there are several files.", hint="Give {url: destination}."
         )
-    if len(url) > LONGEST_URL:
-        raise InvalidRequest(f"The URL is {len(url)} characters long; {LONGEST_URL} are the most.")
-    scheme = urls.parse(url).scheme.lower()
-    if scheme not in SCHEMES:
-        raise InvalidRequest(
-            f"{scheme}:// cannot be fetched; this version speaks {' and '.join(SCHEMES)}.",
-            hint="Give an http:// or https:// URL.",
-        )
-    _check(options)
-    secret = tuple(options.secret_query)
-    identity = f"key:{options.key}" if options.key else urls.identity(url, secret)
-    return Request(url, where.destination(url, dest, options.into, options.name), identity, options)
+    shared = where.place(dest, options.into, options.name, several=True)
+    shared.check()
+    proofs = Proofs(options.checksum, [url for url, _ in items if isinstance(url, str)])
+    asked: list[Request] = []
+    for number, (url, own) in enumerate(items, 1):
+        try:
+            asked.append(_one_of_many(url, own, shared, options, proofs))
+        except InvalidRequest as error:
+            _say_which(number, len(items), url, error)
+    _refuse_clashes(asked)
+    return asked
 
 
-def _options(given: Mapping[str, Any]) -> Options:
-    known = Options.__struct_fields__
-    for name in given:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, 1)
-            hint = f"Did you mean {near[0]!r}?" if near else "The options are: " + ", ".join(sorted(known)) + "."
-            raise UnknownOption(f"download() has no option {name!r}.", hint=hint)
-    return Options(**given)
+def _items(sources: object) -> Iterator[tuple[object, object]]:
+    hint = "Give one URL, several, or {url: destination}."
+    if isinstance(sources, bytes | bytearray | memoryview | os.PathLike) or not isinstance(sources, Iterable):
+        raise InvalidRequest(f"The URL is of type {type(sources).__name__}, not a text.", hint=hint)
+    if isinstance(sources, Mapping):
+        yield from itertools.islice(sources.items(), MOST_SOURCES + 1)
+    else:
+        for url in itertools.islice(sources, MOST_SOURCES + 1):
+            yield url, None
 
 
-def _check(options: Options) -> None:
-    if options.if_exists not in IF_EXISTS:
-        raise InvalidRequest(f"if_exists={options.if_exists!r} is unknown.", hint=f"Give one of {_list(IF_EXISTS)}.")
-    if options.on_duplicate not in ("join", "error"):
-        raise InvalidRequest(f"on_duplicate={options.on_duplicate!r} is unknown.", hint="Give 'join' or 'error'.")
-    options.priority = _priority(options.priority)
-    options.checksum = checksum(options.checksum)
-    options.recoverable = _codes(options.recoverable)
-    options.secret_query = _words("secret_query", options.secret_query)
-    _check_numbers(options)
-    if options.retry is not None and not isinstance(options.retry, Retry):
-        raise InvalidRequest(
-            f"retry={options.retry!r} is no policy.", hint="Give nbxfer.Retry(tries=…, base=…, cap=…)."
-        )
-    if not isinstance(options.start, bool):
-        raise InvalidRequest(f"start={options.start!r} is neither True nor False.")
-    options.verify = _trust(options.verify)
+def _one_of_many(url: object, own: object, shared: where.Place, options: Options, proofs: Proofs) -> Request:
+    text = web_url(url)
+    identity = identity_of(text, options)
+    if own is None:
+        return _request(text, shared, identity, options, proofs)
+    place = where.place(own, None, options.name, below=shared.path)
+    request = _request(text, place, identity, options, proofs)
+    try:
+        place.check()
+    except AccessDenied as error:
+        request.refused = error
+    return request
 
 
-def _check_numbers(options: Options) -> None:
-    for name in ("expect_size", "timeout"):
-        value = getattr(options, name)
-        if value is None:
+def _say_which(number: int, count: int, url: object, error: InvalidRequest) -> NoReturn:
+    if count == 1:
+        raise error
+    shown = f" ({urls.safe_url(url)})" if isinstance(url, str) else ""
+    raise type(error)(f"Item {number} of {count}{shown}: {error.message}", hint=error.hint) from None
+
+
+def _refuse_clashes(asked: Iterable[Request]) -> None:
+    """Refuse two sources on one name; what the server will name gets a place of its own to wait in."""
+    taken: dict[str, Request] = {}
+    for request in asked:
+        other = taken.setdefault(request.destination, request)
+        if other.identity == request.identity:
             continue
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
-            raise InvalidRequest(f"{name}={value!r} is not a number of 0 or more.")
-    if options.expect_size is not None and not isinstance(options.expect_size, int):
-        raise InvalidRequest(f"expect_size={options.expect_size!r} is not a whole number of bytes.")
-    if options.timeout == 0:
-        raise InvalidRequest("timeout=0 would let nothing through.", hint="Give seconds, or leave it out.")
+        if request.naming != "url":
+            request.destination = where.aside(request.destination, request.identity)
+            taken[request.destination] = request
+            continue
+        raise InvalidRequest(
+            f"{urls.safe_url(other.url)} and {urls.safe_url(request.url)} would both land on {request.destination}.",
+            hint="Give {url: destination}, so that each has a name of its own.",
+        )
 
 
-def _trust(verify: object) -> bool | str:
-    if isinstance(verify, bool):
-        return verify
-    if not isinstance(verify, str | os.PathLike):
-        raise InvalidRequest(f"verify={verify!r} is neither True, False nor a path.", hint="Give a CA bundle's path.")
-    path = os.fspath(verify)
-    if not isinstance(path, str) or not os.path.exists(path):
-        raise InvalidRequest(f"The CA bundle {path!r} does not exist.", hint="Correct verify=, or leave it out.")
-    return os.path.abspath(path)
+# -- what is written down -------------------------------------------------------------------------------------------
+def ways_in(asked: Sequence[Request]) -> list[Access]:
+    """Give how to get at each source, with every secret in it. Raises InvalidRequest.
+
+    One secret goes to one server: credentials, cookies and headers for several of them are refused, unless they say
+    themselves whom they are for (netrc, a cookie jar).
+    """
+    made: dict[tuple[str, str, int], Access] = {}
+    ways: list[Access] = []
+    for number, request in enumerate(asked, 1):
+        known = None if "@" in request.url else made.get(urls.origin(request.url))
+        try:
+            ways.append(replace(known, url=request.url) if known is not None else _way_in(request))
+        except InvalidRequest as error:
+            _say_which(number, len(asked), request.url, error)
+        if "@" not in request.url:
+            made.setdefault(urls.origin(request.url), ways[-1])
+    first, *others = made.values() or ways[:1]
+    for other in others:
+        kept = first.towards(other.url)
+        if (kept.headers, kept.auth, kept.cookies) != (other.headers, other.auth, other.cookies):
+            raise InvalidRequest(
+                f"The credentials would go to {first.safe_url} and to {other.safe_url}, which are different servers.",
+                hint="Ask for the files of each server in a call of its own.",
+            )
+    return ways
 
 
-def _list(words: Iterable[str]) -> str:
-    return ", ".join(repr(w) for w in words)
+def _way_in(request: Request) -> Access:
+    o = request.options
+    return access(
+        request.url,
+        o.headers,
+        o.auth,
+        o.verify,
+        cookies=o.cookies,
+        proxy=o.proxy,
+        proxy_auth=o.proxy_auth,
+        trust_env=o.trust_env,
+        cert=o.cert,
+        http2=o.http2,
+    )
 
 
-def _priority(value: object) -> int:
-    if isinstance(value, str) and value.lower() in PRIORITIES:
-        return PRIORITIES[value.lower()]
-    if isinstance(value, int) and not isinstance(value, bool) and value in PRIORITIES.values():
-        return int(value)
-    raise InvalidRequest(f"priority={value!r} is unknown.", hint=f"Give one of {_list(PRIORITIES)}.")
-
-
-def checksum(value: str | None) -> str | None:
-    """Give a checksum as "algorithm:hex", lower case; the algorithm is guessed from the length where it is left out."""
-    if value is None:
-        return None
-    example = "Give one like 'sha256:9f86d081…' in hexadecimal digits."
-    if not isinstance(value, str):
-        raise InvalidRequest(f"checksum is a {type(value).__name__}, not a text.", hint=example)
-    algorithm, _, digits = value.strip().lower().rpartition(":")
-    algorithm = algorithm or _BY_LENGTH.get(len(digits), "")
-    if algorithm not in hashlib.algorithms_available or algorithm.startswith("shake"):
-        raise InvalidRequest(f"checksum={value!r} names no algorithm that is known here.", hint=example)
-    if not re.fullmatch(r"[0-9a-f]+", digits) or len(digits) != 2 * hashlib.new(algorithm).digest_size:
-        raise InvalidRequest(f"checksum={value!r} is not a {algorithm} in hexadecimal digits.", hint=example)
-    return f"{algorithm}:{digits}"
-
-
-def _codes(value: object) -> tuple[int, ...]:
-    codes = [value] if isinstance(value, int) else value
-    if isinstance(codes, Sequence | set | frozenset) and all(isinstance(c, int) and 400 <= c <= 599 for c in codes):
-        return tuple(sorted(codes))
-    raise InvalidRequest(f"recoverable={value!r} is no set of HTTP codes.", hint="Give codes from 400 to 599: {403}.")
-
-
-def _words(name: str, value: object) -> tuple[str, ...]:
-    words = [value] if isinstance(value, str) else value
-    if isinstance(words, Sequence | set | frozenset) and all(isinstance(w, str) and w for w in words):
-        return tuple(words)
-    raise InvalidRequest(f"{name}={value!r} is no list of names.")
-
-
-def spec(
-    request: Request, needs: tuple[str, ...], headers: tuple[tuple[str, str], ...], references: Any, seat: Any
-) -> Spec:
+def spec(request: Request, access: Access, seat: Seat) -> Spec:
     """Give the part of a request that may be written down."""
-    options = request.options
+    options, proof = request.options, request.proof
     stored, cut = urls.stored_url(request.url, options.secret_query)
     patience = Patience()
     if options.timeout is not None:
@@ -189,16 +213,30 @@ def spec(
     return Spec(
         kind="download",
         url=stored,
-        destination=str(request.destination),
+        destination=request.destination,
         identity=request.identity,
-        needs=tuple(dict.fromkeys((*cut, *needs))),
-        headers=headers,
-        references=references,
-        checksum=options.checksum,
+        needs=tuple(dict.fromkeys((*cut, *access.needs))),
+        headers=split_headers(access.headers)[0],
+        references=access.references,
+        checksum=proof.checksum,
+        checksum_at=proof.listed_at,
+        believe=proof.believe,
+        naming=request.naming,
         if_exists=options.if_exists,
         recoverable=options.recoverable,
-        verify=options.verify,
+        refresh=options.refresh if isinstance(options.refresh, str) else "memory" if options.refresh else "",
+        verify=access.verify,
+        cert=access.cert,
+        proxy=access.proxy,
+        trust_env=access.trust_env,
+        http2=access.http2,
         expect_size=options.expect_size,
+        max_size=options.max_size,
+        preserve_mtime=options.preserve_mtime,
+        random_access=options.random_access,
+        connections=options.connections,
+        bandwidth=options.bandwidth,
+        deadline=options.deadline,
         priority=options.priority,
         retry=options.retry or Retry(),
         patience=patience,

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Any
 
 import msgspec
 
+from nbxfer.core import amounts
 from nbxfer.core import events as ev
 from nbxfer.core.faults import Remedy
 from nbxfer.core.phases import FINAL, Phase
 from nbxfer.core.record import Before
 from nbxfer.core.snapshot import Snapshot
 from nbxfer.core.spec import Spec
+from nbxfer.engine.dispatcher import Dispatcher, Item
 from nbxfer.engine.engine import Engine
 from nbxfer.engine.wording import PRIORITIES, event_of
 from nbxfer.errors import InvalidRequest, InvalidTransferState, TransferError
@@ -28,6 +31,8 @@ def event(verb: str, fields: dict[str, Any]) -> ev.Event:
     priority = PRIORITIES.get(priority, priority) if isinstance(priority, str) else priority
     if priority not in PRIORITIES.values():
         raise InvalidRequest(f"priority={priority!r} is unknown.", hint="Give 'default', 'high' or 'low'.")
+    if verb == "bandwidth":
+        return ev.BandwidthAsked(None if (rate := fields.get("rate")) is None else amounts.rate(rate))
     delete = bool(fields.get("delete_partial", True))
     found = event_of(Wish(verb, "", delete_partial=delete, priority=int(priority))) if verb != "hand-over" else None
     if found is None:
@@ -56,6 +61,10 @@ def ask_owner(manifest: Manifest, found: Found, verb: str, fields: dict[str, Any
             hint="Give the new URL or credentials there.",
         )
     wished = event(verb, fields)
+    if isinstance(wished, ev.BandwidthAsked):
+        raise InvalidTransferState(
+            "Another kernel runs this, and how fast is said there.", op_id=found.record.id, hint="Set bandwidth there."
+        )
     manifest.wish(
         found.owner,
         Wish(
@@ -67,29 +76,49 @@ def ask_owner(manifest: Manifest, found: Found, verb: str, fields: dict[str, Any
     )
 
 
-def go_on(engine: Engine, op_id: str, spec: Spec, before: Before | None) -> None:
-    """Let an operation that was asked for again go on with what is asked now, unless a person had paused it."""
-    op = engine.dispatcher.ops.get(op_id)
-    if op is None:
-        return
-    url, needs, old = spec.url, spec.needs, op.spec
-    new = msgspec.structs.replace(spec, url=old.url, needs=old.needs, notebook=old.notebook, app=old.app)
-    if op.phase not in (Phase.FAILED, Phase.PAUSED) and new.checksum is None:
-        new = msgspec.structs.replace(new, checksum=old.checksum)  # a running one keeps what it was given
-    try:
-        engine.wish(op_id, ev.SpecAsked(new, before))
-        if op.phase is Phase.FAILED:
-            engine.wish(op_id, ev.RetryAsked(url, needs))
-        elif op.phase is Phase.PAUSED and op.fault is not None and op.fault.remedy is Remedy.PERSON:
-            engine.wish(op_id, ev.ResumeAsked(url, needs))
-    except (InvalidTransferState, KeyError):
-        if spec.checksum not in (None, old.checksum):
+class Asked(msgspec.Struct):
+    """An operation that was asked for again, and what came of it."""
+
+    op_id: str
+    spec: Spec
+    old: Spec | None = None
+    answers: list[Future[None]] = []
+
+    def check(self) -> None:
+        """Raise InvalidTransferState where it moved on too far to be held against the checksum that is given now."""
+        failed = [error for answer in self.answers if (error := answer.exception()) is not None]
+        if not failed or self.old is None:
+            return
+        if self.spec.checksum not in (None, self.old.checksum):
             raise InvalidTransferState(
-                f"{old.destination} is just being finished, without that checksum.",
-                op_id=op_id,
+                f"{self.old.destination} is just being finished, without that checksum.",
+                op_id=self.op_id,
                 hint="Run this again: what is there is held against the checksum then.",
-            ) from None
-        log.debug("%s moved on by itself", op_id)
+            )
+        log.debug("%s moved on by itself", self.old.destination, extra={"op_id": self.op_id})
+
+
+def go_on(dispatcher: Dispatcher, op_id: str, spec: Spec, before: Before | None) -> Asked:
+    """Let an operation that was asked for again go on with what is asked now, unless a person had paused it.
+
+    Call it on the loop; the answers come when the turn is saved.
+    """
+    op = dispatcher.ops.get(op_id)
+    if op is None:
+        return Asked(op_id, spec)
+    url, needs, old = spec.url, spec.needs, op.spec
+    same = {name: getattr(old, name) for name in ("url", "needs", "notebook", "app", "adopted")}
+    if op.phase not in (Phase.FAILED, Phase.PAUSED) and spec.checksum is None and spec.checksum_at is None:
+        same |= {"checksum": old.checksum, "checksum_at": old.checksum_at}  # a running one keeps what it was given
+    new = msgspec.structs.replace(spec, **same)
+    wishes: list[ev.Event] = [ev.SpecAsked(new, before)] if new != old or before != op.before else []
+    if op.phase is Phase.FAILED:
+        wishes.append(ev.RetryAsked(url, needs))
+    elif op.phase is Phase.PAUSED and op.fault is not None and op.fault.remedy is Remedy.PERSON:
+        wishes.append(ev.ResumeAsked(url, needs))
+    items: list[Item] = [(op_id, wish, Future()) for wish in wishes]
+    dispatcher.happened(items)
+    return Asked(op_id, spec, old, [answer for _, _, answer in items if answer is not None])
 
 
 def done_by_adopting(verb: str, shown: Snapshot) -> bool:
@@ -103,11 +132,19 @@ def working(engine: Engine) -> list[str]:
     return [op.id for op in list(engine.dispatcher.ops.values()) if op.phase not in resting]
 
 
-def quietly(steer: Callable[..., None], op_id: str, verb: str, fields: dict[str, Any]) -> None:
-    """Carry a wish out for somebody who does not wait for the answer."""
+def quietly(
+    steer: Callable[..., None],
+    op_id: str,
+    verb: str,
+    fields: dict[str, Any],
+    refused: Callable[[str], object] | None = None,
+) -> None:
+    """Carry a wish out for somebody who does not wait for the answer; ``refused`` is told why it did not fit."""
     try:
         steer(op_id, verb, **fields)
     except TransferError as error:
-        log.info("%s of %s was not possible: %s", verb, op_id, error)
+        log.info("%s of %s was not possible: %s", verb, op_id, error, extra={"op_id": op_id})
+        if refused is not None:
+            refused(str(error))
     except Exception:
-        log.exception("%s of %s failed; please report this", verb, op_id)
+        log.exception("%s of %s failed; please report this", verb, op_id, extra={"op_id": op_id})

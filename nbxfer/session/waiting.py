@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pkgutil import resolve_name
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from nbxfer.core.phases import FINAL, Phase, TransferStatus
 from nbxfer.core.snapshot import Snapshot
@@ -40,13 +40,20 @@ class Impatience:
 
         Where somebody looks it only says so, once, unless ``quiet``.
         """
-        waiting = [s for o in self.operations if (s := o.snapshot).phase not in OVER]
-        if not waiting or not all(_waits_for_person(s) for s in waiting):
+        first: Snapshot | None = None
+        for operation in self.operations:
+            shown = operation.snapshot
+            if shown.phase in OVER:
+                continue
+            if not _waits_for_person(shown):
+                first = None
+                break
+            first = first or shown
+        if first is None:
             self.since = None
             return
         now = time.monotonic()
         self.since = self.since if self.since is not None else now
-        first = waiting[0]
         if self.patience is None:
             if not quiet and not self.said and now - self.since >= SAY_AFTER:
                 self.said = True
@@ -69,37 +76,90 @@ def _waits_for_person(shown: Snapshot) -> bool:
     return shown.phase in (Phase.PAUSED, Phase.CREATED) or shown.status is TransferStatus.PAUSED_SYSTEM_POLICY
 
 
+class _Looks:
+    """Looks at operations, each time there is news of one, until all are over. A context manager; one thread's own."""
+
+    def __init__(self, operations: Sequence[Operation], timeout: float | None, until: frozenset[Phase]) -> None:
+        if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, int | float)):
+            raise InvalidRequest(f"timeout={timeout!r} is no number of seconds.", hint="Give seconds, or None.")
+        self.all = self.left = list(operations)
+        self.until = until
+        self.impatience = Impatience(operations)
+        self._end = None if timeout is None else time.monotonic() + timeout
+        self._news = threading.Event()
+        self._cost = 0.0
+
+    def __enter__(self) -> Self:
+        ids = [o.id for o in self.all]
+        self._unsubscribe: Callable[[], None] = lambda: None
+        if self.all:
+            session = self.all[0]._session
+            session.attend(*ids)
+            self._unsubscribe = session.board.subscribe(lambda _: self._news.set(), ids=ids)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._unsubscribe()
+
+    def over(self) -> list[Operation]:
+        """Give those of which the end was not known at the last look."""
+        begin = time.monotonic()
+        over = [o for o in self.left if o.snapshot.phase in self.until]
+        if over:
+            known = {o.id for o in over}
+            self.left = [o for o in self.left if o.id not in known]
+            self.impatience.operations = self.left
+        self._cost = time.monotonic() - begin
+        return over
+
+    def sleep(self, *, quiet: bool) -> bool:
+        """Wait for news, a moment at most; say whether there is time left. Raises NeedsAttention.
+
+        Who waits for thousands looks less often: the looking must not slow down what it looks at.
+        """
+        left = None if self._end is None else self._end - time.monotonic()
+        if left is not None and left <= 0:
+            return False
+        self.impatience.check(quiet=quiet)
+        self._news.wait(LOOK_EVERY if left is None else min(LOOK_EVERY, left))
+        self._news.clear()
+        time.sleep(min(LOOK_EVERY, 10 * self._cost))
+        return True
+
+
 def watch(
     operations: Sequence[Operation], timeout: float | None, progress: bool, until: frozenset[Phase] = OVER
 ) -> bool:
     """Wait on this thread until all are over, with a bar where there is something to see; give whether they are."""
-    if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, int | float)):
-        raise InvalidRequest(f"timeout={timeout!r} is no number of seconds.", hint="Give seconds, or None.")
+    looks = _Looks(operations, timeout, until)
     if not operations:
         return True
-    session = operations[0]._session
-    for operation in operations:
-        session.attend(operation.id)
-    end = None if timeout is None else time.monotonic() + timeout
-    news = threading.Event()
-    unsubscribe = session.board.subscribe(lambda _: news.set())
-    bar = resolve_name("nbxfer.faces.bar:Bar")(lambda: [o.snapshot for o in operations]) if progress else None
-    impatience = Impatience(operations)
-    try:
-        while not all(o.snapshot.phase in until for o in operations):
-            left = None if end is None else end - time.monotonic()
-            if left is not None and left <= 0:
-                return False
-            impatience.check(quiet=bar is not None)
-            news.wait(LOOK_EVERY if left is None else min(LOOK_EVERY, left))
-            news.clear()
+    with looks:
+        bar = resolve_name("nbxfer.faces.bar:Bar")(lambda: [o.snapshot for o in operations]) if progress else None
+        try:
+            while True:
+                looks.over()
+                if not looks.left:
+                    looks.left = [o for o in operations if o.snapshot.phase not in until]  # somebody may have retried
+                    if not looks.left:
+                        return True
+                if not looks.sleep(quiet=bar is not None):
+                    return False
+                if bar is not None:
+                    bar.refresh()
+        finally:
             if bar is not None:
-                bar.refresh()
-        return True
-    finally:
-        unsubscribe()
-        if bar is not None:
-            bar.close()
+                bar.close()
+
+
+def completed(operations: Sequence[Operation], timeout: float | None) -> Iterator[Operation]:
+    """Give each operation when it is over. Raises TimeoutError (seconds), NeedsAttention."""
+    with _Looks(operations, timeout, OVER) as looks:
+        while looks.left:
+            over = looks.over()
+            yield from sorted(over, key=lambda o: o.snapshot.changed)
+            if not over and not looks.sleep(quiet=False):
+                raise TimeoutError(f"{len(looks.left)} of {len(operations)} were not over after {timeout} s.")
 
 
 def somebody_looks() -> bool:

@@ -2,9 +2,32 @@
 
 from __future__ import annotations
 
+import os
 from typing import Protocol
 
 from nbxfer.core.record import Before, Published, Seal
+
+
+class View(Protocol):
+    """One part, open for a reader of its own: it goes on after the part got its final name, or was removed.
+
+    Any thread. Which of its bytes are there is for others to say: the landing, the block log.
+    """
+
+    def read_into(self, offset: int, buffer: memoryview) -> int:
+        """Fill some of ``buffer`` with bytes from ``offset``; give their number, 0 at the end of what was written.
+
+        Raises StorageFailed, also when it is closed.
+        """
+        ...
+
+    def is_sealed(self, seal: Seal) -> bool:
+        """Say whether this very object is the finished one that ``seal`` describes."""
+        ...
+
+    def close(self) -> None:
+        """Close. Never raises."""
+        ...
 
 
 class Part(Protocol):
@@ -29,8 +52,16 @@ class Part(Protocol):
         """Cut to ``size`` bytes, or extend with zeros."""
         ...
 
-    def seal(self, size: int, digest: str | None) -> Seal:
-        """Give what the committing record says of this part. Raises StorageFailed when it is shorter than ``size``."""
+    def view(self) -> View:
+        """Open this very part for a reader."""
+        ...
+
+    def seal(self, size: int, digest: str | None, mtime: float | None = None) -> Seal:
+        """Give what the committing record says of this part; what lies past ``size`` is cut off.
+
+        ``mtime`` (Unix time) is when the file will say that it was changed last, where the sink knows such a time.
+        Raises StorageFailed when the part is shorter than ``size``.
+        """
         ...
 
     def close(self) -> None:
@@ -57,8 +88,28 @@ class Sink(Protocol):
         """
         ...
 
-    def publish(self, epoch: int, seal: Seal, before: Before | None) -> Published:
+    def adopt(self, path: str | os.PathLike[str], epoch: int, *, move: bool) -> tuple[Part, int]:
+        """Begin the part of ``epoch`` with the bytes of somebody's file; give how many they are from the beginning.
+
+        (What lies behind a hole does not count: nobody can say that it came.) With ``move`` the part is that very file
+        where it can be. Its old name stays: the caller removes it when it is written down whose the file is now.
+        Without, or where it must be, the part is a copy. Raises InvalidRequest for what is no ordinary file, NoSpace,
+        AccessDenied, StorageFailed.
+        """
+        ...
+
+    def view(self, epoch: int, fresh_since: int) -> View | None:
+        """Open the newest part of epochs ``fresh_since`` to ``epoch`` for a reader; None when there is none."""
+        ...
+
+    def view_final(self, published: Published) -> View | None:
+        """Open the finished object for a reader; None when it does not lie there any more as it was published."""
+        ...
+
+    def publish(self, epoch: int, seal: Seal, before: Before | None, path: str = "") -> Published:
         """Give the part its final name, atomically; replace only what ``before`` describes.
+
+        ``path`` is the final name where it is not the destination's own: in the same folder, else InvalidRequest.
 
         May be called again after a crash: a final object that matches ``seal`` is ours and counts as published.
         Raises DestinationExists (something else is there), SourceChanged (the part is gone or is not the sealed

@@ -21,9 +21,11 @@ from pathlib import Path
 from nbxfer.core.record import Before, Published, Seal
 from nbxfer.errors import InvalidRequest, NoSpace
 from nbxfer.sinks import partfile, publishing
+from nbxfer.sinks.adopting import Theirs, solid
 from nbxfer.sinks.folder import Folder, PartNames, make_folders, nearest
 from nbxfer.sinks.oserrors import shown, translated
 from nbxfer.sinks.partfile import PartFile
+from nbxfer.sinks.view import FileView
 
 
 class LocalFile:
@@ -124,19 +126,73 @@ class LocalFile:
             raise
         return fd
 
-    def publish(self, epoch: int, seal: Seal, before: Before | None) -> Published:
+    def adopt(self, path: str | os.PathLike[str], epoch: int, *, move: bool) -> tuple[PartFile, int]:
+        """Begin the part of ``epoch`` with the bytes of somebody's file, as Sink says; where moved, it is made private.
+
+        Raises InvalidRequest, NoSpace, AccessDenied, StorageFailed.
+        """
+        theirs = Theirs(path, move=move)
+        with translated(f"{theirs.shown} could not be taken over"):
+            source = theirs.open()
+            try:
+                make_folders(self._parent)
+                with self._folder() as folder:
+                    folder.remove(self._names, epoch)
+                    length = solid(source)
+                    if move and theirs.link(folder, self._names.part(epoch), source):
+                        fd = os.dup(source)
+                    else:
+                        self._check_room(os.fstat(source).st_size)
+                        fd = self._clone(folder, source, epoch)
+            finally:
+                os.close(source)
+        return PartFile(fd, self._parent, self._shown), length
+
+    def view(self, epoch: int, fresh_since: int) -> FileView | None:
+        """Open the newest part of epochs ``fresh_since`` to ``epoch`` for a reader; None when there is none."""
+        with translated(f"The part of {self._shown} could not be opened"):
+            try:
+                with self._folder() as folder:
+                    for e in folder.epochs(self._names, fresh_since, epoch):
+                        fd = folder.open_own(self._names.part(e), os.O_RDONLY)
+                        if fd is not None:
+                            return FileView(fd, f"The part of {self._shown}")
+            except FileNotFoundError:
+                return None
+        return None
+
+    def view_final(self, published: Published) -> FileView | None:
+        """Open the finished file for a reader; None when it does not lie there any more as it was published."""
+        what = shown(published.path)
+        with translated(f"{what} could not be opened"):
+            try:
+                fd = os.open(published.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            except FileNotFoundError:
+                return None
+            there = os.fstat(fd)
+            if (there.st_size, there.st_mtime_ns) == (published.size, published.mtime_ns):
+                return FileView(fd, what)
+            os.close(fd)
+            return None
+
+    def publish(self, epoch: int, seal: Seal, before: Before | None, path: str = "") -> Published:
         """Give the part its final name; replace only the regular file that ``before`` describes.
 
         A file that somebody else put there meanwhile counts as published when it holds the same bytes. The mode is
         that of the replaced file, else what the umask leaves of 0666. Close the part first. Raises DestinationExists,
-        SourceChanged, AccessDenied, NoSpace, StorageFailed.
+        SourceChanged, AccessDenied, NoSpace, StorageFailed; InvalidRequest for a ``path`` in another folder.
         """
-        with translated(f"{self._shown} could not be given its name"), self._folder() as folder:
-            there, atomic = publishing.place(folder, self._names, epoch, seal, before, self._shown)
+        path = os.path.abspath(path or self.path)
+        parent, final = os.path.split(path)
+        if parent != self._parent or not final:
+            raise InvalidRequest(f"{shown(path)} is not in the folder of {self._shown}.", hint="Give only a name.")
+        what = shown(path)
+        with translated(f"{what} could not be given its name"), self._folder() as folder:
+            there, atomic = publishing.place(folder, self._names, epoch, seal, before, what, final)
             with suppress(OSError):  # it is published; a part that cannot be removed is only untidy
                 folder.remove(self._names, epoch)
             folder.sync()
-        return Published(self.path, there.st_size, there.st_mtime_ns, atomic=atomic)
+        return Published(path, there.st_size, there.st_mtime_ns, atomic=atomic)
 
     def discard(self, *, keep: bool = False) -> None:
         """Remove every part of this operation, unless ``keep``. Raises AccessDenied, StorageFailed."""

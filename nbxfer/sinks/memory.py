@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -17,12 +18,15 @@ _inodes = itertools.count(1)
 
 
 class Thing:
-    """What lies on a shelf: bytes with an identity that lasts through renaming."""
+    """What lies on a shelf: bytes with an identity that lasts through renaming.
 
-    __slots__ = ("data", "inode", "mtime_ns")
+    ``dated``: somebody has said when it was changed last; else that is when it got its name.
+    """
+
+    __slots__ = ("data", "dated", "inode", "mtime_ns")
 
     def __init__(self, data: bytes = b"", mtime_ns: int = 0) -> None:
-        self.data, self.mtime_ns = bytearray(data), mtime_ns
+        self.data, self.mtime_ns, self.dated = bytearray(data), mtime_ns, False
         self.inode = next(_inodes)
 
 
@@ -68,6 +72,34 @@ class Shelf:
             return max(0, self.capacity - used)
 
 
+class MemoryView:
+    """One thing on a shelf, open for a reader."""
+
+    def __init__(self, shelf: Shelf, thing: Thing) -> None:
+        self._shelf, self._thing = shelf, thing
+        self._closed = False
+
+    def _open(self) -> Thing:
+        if self._closed:
+            raise StorageFailed("The part in memory is closed.", hint="Open it again.")
+        return self._thing
+
+    def read_into(self, offset: int, buffer: memoryview) -> int:
+        """Fill some of ``buffer`` with bytes from ``offset``; give their number."""
+        with self._shelf.lock:
+            piece = self._open().data[offset : offset + len(buffer)]
+            buffer[: len(piece)] = piece
+            return len(piece)
+
+    def is_sealed(self, seal: Seal) -> bool:
+        """Say whether this very thing is the finished one that ``seal`` describes."""
+        return _is_sealed(self._open(), seal)
+
+    def close(self) -> None:
+        """Close; what is there stays."""
+        self._closed = True
+
+
 class MemoryPart:
     """One open part on a shelf."""
 
@@ -84,6 +116,7 @@ class MemoryPart:
         """Write all of ``data`` at ``offset``; what lies between is zeros."""
         with self._shelf.lock:
             self._grow(offset + len(data) if data else 0)
+            self._thing.dated = False
             self._open()[offset : offset + len(data)] = data
 
     def _grow(self, size: int) -> None:
@@ -111,13 +144,20 @@ class MemoryPart:
             self._grow(size)
             del self._open()[size:]
 
-    def seal(self, size: int, digest: str | None) -> Seal:
+    def view(self) -> MemoryView:
+        """Open this very part for a reader."""
+        self._open()
+        return MemoryView(self._shelf, self._thing)
+
+    def seal(self, size: int, digest: str | None, mtime: float | None = None) -> Seal:
         """Give what the committing record says; surplus bytes are cut off. Raises StorageFailed when it is short."""
         with self._shelf.lock:
             held = self._open()
             if len(held) < size:
                 raise StorageFailed(f"The part in memory has {len(held)} bytes where {size} were written.")
             del held[size:]
+            if mtime is not None:
+                self._thing.mtime_ns, self._thing.dated = int(mtime * 1e9), True
             return Seal(size, 0, self._thing.inode, digest)
 
     def close(self) -> None:
@@ -165,22 +205,50 @@ class MemorySink:
             if not found:
                 return None
             thing = self.shelf.parts[found[0]]
-            if found[0].epoch != epoch and not proven:
+            shared = any(thing is final for final in self.shelf.finals.values())  # an adopted one: it has two names
+            if shared or (found[0].epoch != epoch and not proven):
                 thing = Thing(bytes(thing.data))
             self._remove(epoch)
             self.shelf.parts[self._key(epoch)] = thing
             return MemoryPart(self.shelf, thing)
 
-    def publish(self, epoch: int, seal: Seal, before: Before | None) -> Published:
-        """Give the part its final name; replace only what ``before`` describes."""
+    def adopt(self, path: str | os.PathLike[str], epoch: int, *, move: bool) -> tuple[MemoryPart, int]:
+        """Begin the part of ``epoch`` with what lies at ``path`` on the shelf: that very thing with ``move``."""
         with self.shelf.lock:
-            there = self.shelf.finals.get(self.destination)
-            if there is None or not _is_sealed(there, seal):
-                there = self._place(epoch, seal, before, there)
+            theirs = self.shelf.finals.get(os.fspath(path))
+            if theirs is None:
+                raise InvalidRequest(f"Nothing lies at {path}.", hint="Correct the path.")
             self._remove(epoch)
-            return Published(self.destination, len(there.data), there.mtime_ns)
+            room = self.room()
+            if not move and room is not None and len(theirs.data) > room:
+                raise NoSpace(f"The shelf has {room} bytes free.", hint="Make room on it.")
+            thing = self.shelf.parts[self._key(epoch)] = theirs if move else Thing(bytes(theirs.data))
+            return MemoryPart(self.shelf, thing), len(thing.data)
 
-    def _place(self, epoch: int, seal: Seal, before: Before | None, there: Thing | None) -> Thing:
+    def view(self, epoch: int, fresh_since: int) -> MemoryView | None:
+        """Open the newest part of epochs ``fresh_since`` to ``epoch`` for a reader; None when there is none."""
+        with self.shelf.lock:
+            found = self._parts(fresh_since, epoch)
+            return MemoryView(self.shelf, self.shelf.parts[found[0]]) if found else None
+
+    def view_final(self, published: Published) -> MemoryView | None:
+        """Open the finished thing for a reader; None when it does not lie there any more as it was published."""
+        with self.shelf.lock:
+            there = self.shelf.finals.get(published.path)
+            same = there is not None and (len(there.data), there.mtime_ns) == (published.size, published.mtime_ns)
+            return MemoryView(self.shelf, there) if there is not None and same else None
+
+    def publish(self, epoch: int, seal: Seal, before: Before | None, path: str = "") -> Published:
+        """Give the part its final name; replace only what ``before`` describes."""
+        path = path or self.destination
+        with self.shelf.lock:
+            there = self.shelf.finals.get(path)
+            if there is None or not _is_sealed(there, seal):
+                there = self._place(epoch, seal, before, there, path)
+            self._remove(epoch)
+            return Published(path, len(there.data), there.mtime_ns)
+
+    def _place(self, epoch: int, seal: Seal, before: Before | None, there: Thing | None, path: str) -> Thing:
         part = next((t for k in self._parts(0, epoch) if _is_sealed(t := self.shelf.parts[k], seal)), None)
         described = there is not None and before is not None and _described(there, before)
         if there is not None and not described:
@@ -188,13 +256,14 @@ class MemorySink:
             if same:
                 return there
             raise DestinationExists(
-                f"{self.destination} is there already. The finished part is kept.",
+                f"{path} is there already. The finished part is kept.",
                 hint="Move it away, then retry; or give another destination.",
             )
         if part is None:
-            raise SourceChanged(f"The finished part of {self.destination} is gone or was altered.")
-        part.mtime_ns = int(self.shelf.clock() * 1e9)
-        self.shelf.finals[self.destination] = part
+            raise SourceChanged(f"The finished part of {path} is gone or was altered.")
+        if not part.dated:
+            part.mtime_ns = int(self.shelf.clock() * 1e9)
+        self.shelf.finals[path] = part
         return part
 
     def discard(self, *, keep: bool = False) -> None:

@@ -13,11 +13,14 @@ from nbxfer.core.record import Seal
 from nbxfer.errors import NoSpace, StorageFailed
 from nbxfer.sinks.folder import Folder
 from nbxfer.sinks.oserrors import translate, translated
+from nbxfer.sinks.view import FileView
 
 #: From this size on (bytes) a part's *name* is synced too; what is smaller is sooner fetched again after a power cut.
 WORTH_A_NAME: Final = 8 * 1024 * 1024
 #: Bytes copied at once.
 _CHUNK: Final = 1024 * 1024
+#: fsync answers so where there is no such thing; fdatasync has written the bytes before.
+_NO_SYNC = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
 #: linux/fs.h: share the blocks of another file (btrfs, XFS).
 _FICLONE: Final = 0x40049409
 #: copy_file_range answers so where it has no way of its own.
@@ -90,27 +93,39 @@ class PartFile:
         after a new open come from the disk. Raises NoSpace where the file server finds the quota used up only now,
         else StorageFailed.
         """
-        with self._use("synced") as fd:
-            try:
-                _flush(fd)
-                if not self._named and os.fstat(fd).st_size >= WORTH_A_NAME:
-                    with Folder(self._folder) as folder:
-                        folder.sync()
-                    self._named = True
-            except OSError as error:
-                self._distrust = f"{self._what} is not to be trusted any more: a sync failed."
-                with suppress(OSError, AttributeError):
-                    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
-                ours = translate(error, f"{self._what} could not be synced")
-                raise (ours if isinstance(ours, NoSpace) else StorageFailed(ours.message, hint=ours.hint)) from None
+        with self._use("synced") as fd, self._distrusting(fd):
+            _flush(fd)
+            if not self._named and os.fstat(fd).st_size >= WORTH_A_NAME:
+                with Folder(self._folder) as folder:
+                    folder.sync()
+                self._named = True
+
+    @contextmanager
+    def _distrusting(self, fd: int) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            self._distrust = f"{self._what} is not to be trusted any more: a sync failed."
+            with suppress(OSError, AttributeError):
+                os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+            ours = translate(error, f"{self._what} could not be synced")
+            raise (ours if isinstance(ours, NoSpace) else StorageFailed(ours.message, hint=ours.hint)) from None
 
     def truncate(self, size: int) -> None:
         """Cut to ``size`` bytes, or extend with zeros."""
         with self._use("cut") as fd:
             os.ftruncate(fd, size)
 
-    def seal(self, size: int, digest: str | None) -> Seal:
-        """Give what the committing record says; surplus bytes are cut off. Raises StorageFailed when it is short."""
+    def view(self) -> FileView:
+        """Open this very part for a reader."""
+        with self._use("opened") as fd:
+            return FileView(os.dup(fd), self._what)
+
+    def seal(self, size: int, digest: str | None, mtime: float | None = None) -> Seal:
+        """Give what the committing record says; surplus bytes are cut off. Raises StorageFailed when it is short.
+
+        ``mtime`` (Unix time) becomes the file's time of last change, where the file system can keep it.
+        """
         with self._use("sealed") as fd:
             there = os.fstat(fd)
             if there.st_size < size:
@@ -120,7 +135,11 @@ class PartFile:
                 )
             if there.st_size > size:
                 os.ftruncate(fd, size)
-                _flush(fd)
+            with self._distrusting(fd):
+                if there.st_size > size:
+                    _flush(fd)
+                if mtime is not None:
+                    _date(fd, mtime)
             return Seal(size, there.st_dev, there.st_ino, digest)
 
     def close(self) -> None:
@@ -137,6 +156,19 @@ def _flush(fd: int) -> None:
         os.fdatasync(fd)
     else:  # macOS
         os.fsync(fd)
+
+
+def _date(fd: int, mtime: float) -> None:
+    """Set the time of last change. One that the file system cannot keep is no reason to lose a right file."""
+    seconds, fraction = divmod(mtime, 1)
+    stamp = int(seconds) * 10**9 + int(fraction * 10**9)
+    with suppress(OSError, OverflowError):
+        os.utime(fd, ns=(os.fstat(fd).st_atime_ns, stamp))
+    try:
+        os.fsync(fd)  # times are no part of what fdatasync writes
+    except OSError as error:
+        if error.errno not in _NO_SYNC:
+            raise
 
 
 def _write(fd: int, offset: int, data: memoryview) -> None:

@@ -46,17 +46,19 @@ class Placed(NamedTuple):
     atomic: bool
 
 
-def place(folder: Folder, names: PartNames, epoch: int, seal: Seal, before: Before | None, shown: str) -> Placed:
-    """Give the sealed part its final name in ``folder``. Raises DestinationExists, SourceChanged, OSError."""
+def place(
+    folder: Folder, names: PartNames, epoch: int, seal: Seal, before: Before | None, shown: str, final: str
+) -> Placed:
+    """Give the sealed part the name ``final`` in ``folder``. Raises DestinationExists, SourceChanged, OSError."""
     for _ in range(_LOOKS):
         # The part first: if another owner publishes it at this moment, it is gone, and then the name is there.
         found = _open_sealed(folder, names, epoch, seal)
         try:
-            there = folder.look(names.final)
+            there = folder.look(final)
             if there is not None and _is_sealed(there, seal):
                 return Placed(there, atomic=True)
             if there is not None and not _described(there, before):
-                if not _same_bytes(folder, names.final, there, found[1] if found else None, seal):
+                if not _same_bytes(folder, final, there, found[1] if found else None, seal):
                     _refuse(there, shown)
                 return Placed(there, atomic=True)
             if found is None:
@@ -71,9 +73,9 @@ def place(folder: Folder, names: PartNames, epoch: int, seal: Seal, before: Befo
                 os.close(found[1])  # before the unlink: an open file leaves a .nfs… name behind on NFS
         try:
             if there is not None:
-                folder.rename(part, names.final)
+                folder.rename(part, final)
                 return Placed(sealed, atomic=True)
-            return Placed(sealed, _name_new(folder, part, names.final))
+            return Placed(sealed, _name_new(folder, part, final))
         except (FileExistsError, FileNotFoundError, IsADirectoryError):
             continue  # somebody came between; or an NFS server did it and its answer was lost
     raise DestinationExists(f"{shown} keeps changing.", hint="Find out what writes there, or give another destination.")

@@ -55,6 +55,11 @@ class Source(Protocol):
         The answer has been checked against what is pinned: either it is of that version and starts at or before
         ``want.start``, or ``restarted`` is true and it starts at 0. Raises SourceChanged where the version is gone
         and no usable body came, any other TransferError as the error table says, Stopped.
+
+        For ``want.part`` (from any thread, several at once) the body is that part of the pinned version, perhaps
+        shorter, from ``want.start``; else it raises SourceChanged, or RangesRefused where no part of it is to be had.
+        For ``want.ranged``, with nothing pinned, a source that gives no ranges, or does not know its length, raises
+        BadAnswer with the status for it.
         """
         ...
 

@@ -3,29 +3,38 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable
+from typing import Final
+from urllib.parse import unquote, unquote_plus, urlsplit
 
 import msgspec
 
 from nbxfer.core.policy import Patience
 from nbxfer.core.probe import Probe, Want
 from nbxfer.errors import NetworkError, WebErrorStatus
-from nbxfer.sources.answer import Ask, Refuse, Reply, Take, Unchanged, judge
+from nbxfer.sources import pages
+from nbxfer.sources.answer import judge
 from nbxfer.sources.base import Stop, Stopped
+from nbxfer.sources.question import Ask, Refuse, Reply, Take, Unchanged
 from nbxfer.wire.access import Access
 from nbxfer.wire.client import Answer, Client
 from nbxfer.wire.pool import Pool
 
 log = logging.getLogger("nbxfer")
 
+#: What is long enough to be a secret, or a piece of one.
+_WORD: Final = re.compile(r"\w{6,}")
+
 
 class HttpSource:
     """What ``access`` leads to, over HTTP/1.1. Several streams may be open at once.
 
     ``pool`` may be shared with other sources: many files of one server then need few connections. ``now`` gives Unix
-    time, for a Retry-After date. Raises nothing when made.
+    time, for a Retry-After date. A web page is refused where URL or ``destination`` (the name of the file that is to
+    be) are those of something else, unless ``page_ok``. Raises nothing when made.
     """
 
     def __init__(
@@ -34,12 +43,16 @@ class HttpSource:
         patience: Patience | None = None,
         pool: Pool | None = None,
         now: Callable[[], float] = time.time,
+        *,
+        page_ok: bool = False,
+        destination: str = "",
     ) -> None:
         self._own_pool = Pool() if pool is None else None
         shared = pool if pool is not None else self._own_pool
         assert shared is not None
         self._client = Client(access, patience or Patience(), shared)
-        self._where, self._now = access.safe_url, now
+        self._access, self._where, self._now = access, access.safe_url, now
+        self._no_page = not page_ok and pages.unexpected(urlsplit(access.url).path, destination)
 
     def open(self, want: Want, stop: Stop) -> HttpStream | None:
         """See Source. Asks again, more simply each time, where an answer cannot be used as it is."""
@@ -53,7 +66,7 @@ class HttpSource:
             answer = self._client.get(ask.headers(), tick)
             verdict = judge(self._as_sent(ask, answer), self._reply(answer))
             if isinstance(verdict, Take):
-                return HttpStream(answer, verdict, tick)
+                return HttpStream(answer, verdict, tick, self._looked_into(answer, verdict, tick))
             answer.close()
             if isinstance(verdict, Unchanged):
                 return None
@@ -61,6 +74,33 @@ class HttpSource:
                 raise verdict.error
             ask = verdict.ask
             log.debug("%s: %s", self._where, verdict.why)
+
+    def _looked_into(self, answer: Answer, take: Take, tick: Callable[[], None]) -> bytes:
+        """Give what had to be read of the body to see that it is no web page; raise BadAnswer where it is one."""
+        if not self._no_page or not pages.suspect(take.probe):
+            return b""
+
+        def read_into(room: memoryview) -> int:
+            tick()
+            return answer.read_into(room)
+
+        try:
+            body = pages.beginning(read_into, take.length)
+            if pages.is_page(body):
+                raise pages.refusal(answer.safe_url, self._harmless(pages.title(body)))
+        except BaseException:
+            answer.close()
+            raise
+        return body
+
+    def _harmless(self, title: str) -> str:
+        """Give the title, or "" where it repeats something of the request that may be a secret."""
+        parts = urlsplit(self._access.url)
+        user = parts.netloc.rpartition("@")[0]
+        told = [parts.query, user, unquote_plus(parts.query), unquote(user)]
+        text = " ".join([*told, *(value for _, value in self._access.headers)])
+        repeats = any(word in text for word in _WORD.findall(title)) or any(w in title for w in _WORD.findall(text))
+        return "" if repeats else title
 
     @staticmethod
     def _as_sent(ask: Ask, answer: Answer) -> Ask:
@@ -81,13 +121,14 @@ class HttpSource:
 
 
 class HttpStream:
-    """An open body. One reader; ``close`` may come from another thread."""
+    """An open body. One reader; ``close`` may come from another thread. ``begun`` has been read of it already."""
 
-    def __init__(self, answer: Answer, take: Take, tick: Callable[[], None]) -> None:
+    def __init__(self, answer: Answer, take: Take, tick: Callable[[], None], begun: bytes = b"") -> None:
         self.probe: Probe = take.probe
         self.restarted: bool = take.restarted
         self._answer, self._tick = answer, tick
         self._left = take.length
+        self._begun = memoryview(begun)
         self._proven = answer.proven or take.length is not None
         # A reader may be waiting in the socket: closing its descriptor under it could hand it another line's bytes.
         self._lock = threading.Lock()
@@ -107,16 +148,24 @@ class HttpStream:
             if not buffer:  # no room is no end
                 return -1
             if self._left is None:
-                return self._answer.read_into(buffer)
+                return self._next(buffer)
             if not self._left:
                 return 0
-            got = self._answer.read_into(buffer[: self._left])
+            got = self._next(buffer[: self._left])
             if not got:
                 raise NetworkError(
                     f"{self._where} ended {self._left} bytes early.", status=WebErrorStatus.CONNECTION_ABORTED
                 )
             self._left -= max(got, 0)
             return got
+
+    def _next(self, buffer: memoryview) -> int:
+        if not self._begun:
+            return self._answer.read_into(buffer)
+        got = min(len(buffer), len(self._begun))
+        buffer[:got] = self._begun[:got]
+        self._begun = self._begun[got:]
+        return got
 
     @property
     def _where(self) -> str:

@@ -19,10 +19,10 @@ Headers = Sequence[tuple[str, str]]
 #: What a probe keeps of an answer's headers; everything else may be a secret (Set-Cookie and what people invent).
 KEPT: Final = frozenset(
     "accept-ranges age cache-control content-disposition content-encoding content-language content-length "
-    "content-range content-type date digest etag expires last-modified repr-digest retry-after server vary "
+    "content-md5 content-range content-type date digest etag expires last-modified repr-digest retry-after server vary "
     "x-amz-checksum-crc32 x-amz-checksum-crc32c x-amz-checksum-crc64nvme x-amz-checksum-sha1 "
     "x-amz-checksum-sha256 x-amz-checksum-type x-amz-version-id x-goog-generation x-goog-hash "
-    "x-goog-stored-content-encoding x-goog-stored-content-length".split()
+    "x-goog-stored-content-encoding x-goog-stored-content-length x-ms-blob-content-md5".split()
 )
 
 _ETAG: Final = re.compile(r'(W/)?"[\x21\x23-\x7e\x80-\xff]+"')  # RFC 9110 §8.8.3; an empty one tells nothing apart
@@ -73,6 +73,12 @@ def validator(headers: Headers) -> Validator | None:
         return None
     made = http_date(field(headers, "date") or "")
     return Validator("modified", modified, strong=made is not None and (made - when).total_seconds() >= 1)
+
+
+def modified(headers: Headers) -> float | None:
+    """Give when this version was made (Unix time), as Last-Modified says; what is no later than 1970 says nothing."""
+    when = http_date(field(headers, "last-modified") or "")
+    return when.timestamp() if when is not None and when.timestamp() > 0 else None
 
 
 def content_range(headers: Headers) -> ContentRange | None:

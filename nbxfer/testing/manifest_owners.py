@@ -10,7 +10,7 @@ from nbxfer.testing.manifest_world import ManifestWorld, a_record, after, ids
 
 
 class Watching(ManifestWorld):
-    """Seeing what others do, and what is finished."""
+    """Seeing what others do."""
 
     def test_looking_again(self) -> None:
         """A follower sees each change of one operation, and nothing of what does not exist."""
@@ -28,17 +28,6 @@ class Watching(ManifestWorld):
         own = writer.look(record.id, writer.me.id)
         assert own is not None
         assert own.hold is Hold.OURS
-
-    def test_the_end_is_seen(self) -> None:
-        """A follower learns how an operation ended, although its owner has left meanwhile."""
-        record = a_record()
-        writer, reader = self.writer(record), self.process()
-        assert reader.look(record.id, writer.me.id) is not None
-        writer.append([after(record, phase="done")])
-        writer.end()
-        found = reader.look(record.id, writer.me.id)
-        assert found is not None
-        assert found.record.phase == "done"
 
     def test_the_new_owner_is_seen(self) -> None:
         """A follower is led on to whoever took the operation over, also before that one has written."""
@@ -65,50 +54,6 @@ class Watching(ManifestWorld):
         silent.touch()
         assert me.hold_of(silent.me.id) is Hold.THEIRS
 
-    def test_a_finished_destination_is_found(self) -> None:
-        """What finished a destination is found in a journal, after compaction, and after its owner has left."""
-        record = a_record()
-        writer, reader = self.writer(record), self.process()
-        assert reader.finished("/data/a.bin") is None
-        done = after(record, phase="done")
-        writer.append([done])
-        for step in ("appended", "compacted", "left"):
-            if step == "compacted":
-                writer.compact([])
-            elif step == "left":
-                writer.end()
-            assert reader.finished("/data/a.bin") == done
-            assert writer.finished("/data/a.bin") == done
-            assert self.process().finished("/data/a.bin") == done
-            assert reader.finished("/data/a") is None
-
-    def test_the_newest_finished_one(self) -> None:
-        """Of several that finished a destination the newest counts; canceled and unfinished ones do not count."""
-        old, new, canceled = a_record(), a_record(changed=1_800_000_000.0), a_record(changed=1_900_000_000.0)
-        first, second = self.writer(), self.writer()
-        second.append([after(new, phase="done")])
-        first.append([after(old, phase="done"), after(canceled, phase="canceled"), a_record(changed=1.95e9)])
-        for reader in (first, second, self.process()):
-            found = reader.finished("/data/a.bin")
-            assert found is not None
-            assert found.id == new.id
-        second.end()
-        first.compact([])
-        found = first.finished("/data/a.bin")
-        assert found is not None
-        assert found.id == new.id
-
-    def test_strange_names(self) -> None:
-        """A destination may have quotes, blanks, line breaks and any script in its name."""
-        for name in ('/a "b"\\c', "/line\nbreak", "/数据/ü€😀", '/{"format":1,', "/tab\tand\x7f"):
-            writer = self.writer(a_record(name, "done"), a_record(name + "x"))
-            assert self.process().finished(name) is not None
-            writer.end()
-            found = self.process().finished(name)
-            assert found is not None
-            assert found.spec.destination == name
-            assert self.process().finished(name + "x") is None
-
 
 class Succeeding(ManifestWorld):
     """Taking over, and being taken over."""
@@ -129,7 +74,8 @@ class Succeeding(ManifestWorld):
         heir, got = self.heir(writer)
         assert {r.id: (r.phase, r.received) for r in got} == {record.id: ("queued", 8), done.id: ("done", 0)}
         assert self.writer().take_over(writer.me.id) is None
-        assert [f.owner for f in heir.scan()] == [heir.me.id] * 2
+        assert [(f.owner, f.hold) for f in self.process().scan()] == [(heir.me.id, Hold.THEIRS)] * 2
+        assert [(f.owner, f.hold) for f in heir.scan()] == [(writer.me.id, Hold.DEAD)] * 2, "not folded yet"
 
     def test_folding(self) -> None:
         """What was taken over is seen all the time, and once folded stands with its new owner alone."""
@@ -160,6 +106,27 @@ class Succeeding(ManifestWorld):
         got = self.writer().take_over(heir.me.id)
         assert got is not None
         assert {r.id: r.epoch for r in got} == {folded.id: 2, forgotten.id: 1}
+
+    def test_what_could_not_be_folded_can_be_asked_for_again(self) -> None:
+        """Until the heir has written it down, what it took counts as the victim's, for the heir itself."""
+        dead, lapsed = a_record("/1"), a_record("/2")
+        first, second, heir = self.writer(dead), self.writer(lapsed), self.writer()
+        self.kill(first)
+        self.silence(second)
+        for victim in (first, second):
+            assert heir.take_over(victim.me.id) is not None
+        expected = {dead.id: (first.me.id, Hold.DEAD), lapsed.id: (second.me.id, Hold.LAPSED)}
+        assert {f.record.id: (f.owner, f.hold) for f in heir.scan()} == expected
+        for victim, record in ((first, dead), (second, lapsed)):
+            found = heir.look(record.id, victim.me.id)
+            assert found is not None
+            assert (found.owner, found.hold) == expected[record.id]
+            assert heir.take_over(victim.me.id) == [record]
+            heir.append([after(record, epoch=2)])
+            found = heir.look(record.id, victim.me.id)
+            assert found is not None
+            assert (found.owner, found.hold, found.record.epoch) == (heir.me.id, Hold.OURS, 2)
+        assert {f.record.id: f.hold for f in heir.scan()} == {dead.id: Hold.OURS, lapsed.id: Hold.OURS}
 
     def test_an_heir_dies_too(self) -> None:
         """Who takes over from somebody that died in the middle of taking over gets what both had."""
@@ -224,7 +191,8 @@ class Succeeding(ManifestWorld):
         heir = self.writer()
         got = heir.take_over(stale.me.id)
         assert got == [record]
-        stale.touch()
+        with pytest.raises(Fenced):
+            stale.touch()
         with pytest.raises(Fenced):
             stale.append([after(record, received=99)])
         with pytest.raises(Fenced):

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from nbxfer.core.probe import Probe, Validator, Want
-from nbxfer.errors import NetworkError, SourceChanged, TransferError
+from nbxfer.core.names import safe_name
+from nbxfer.core.probe import Claim, Probe, Validator, Want, same_version
+from nbxfer.errors import BadAnswer, NetworkError, RangesRefused, SourceChanged, TransferError, WebErrorStatus
 from nbxfer.sources.base import Stop, Stopped
 
 
@@ -41,7 +42,8 @@ class ScriptedSource:
 
     ``validator``: "strong", "weak" or "" (none). ``length``: "known", "chunked" (the end is told when it comes) or
     "closed" (it ends when the connection does). ``piece``: at most so many bytes a read. ``sleep`` is how it waits
-    while nothing comes. What was asked is in ``wants``; ``given`` counts bytes, ``streams`` those that are open.
+    while nothing comes. ``name``, ``claims`` and ``modified`` are what it says of the file. What was asked is in
+    ``wants``; ``given`` counts bytes, ``streams`` those that are open.
     """
 
     def __init__(
@@ -54,10 +56,14 @@ class ScriptedSource:
         length: str = "known",
         piece: int = 64 * 1024,
         sleep: Callable[[float], None] = time.sleep,
+        name: str = "",
+        claims: tuple[Claim, ...] = (),
+        modified: float | None = None,
     ) -> None:
         self.data = data
         self.script = [a if isinstance(a, Answer) else Answer(raises=a) for a in script]
         self.kind, self.ranges, self.length, self.piece, self.sleep = validator, ranges, length, piece, sleep
+        self.name, self.claims, self.modified = name, claims, modified
         self.wants: list[Want] = []
         self.given = 0
         self.streams = 0
@@ -105,16 +111,35 @@ class ScriptedSource:
         if want.unless is not None and want.unless == validator:
             return None
         size = len(data) if self.length == "known" else None
-        other = want.pinned is not None and validator is not None and want.pinned != validator
+        other = same_version(want.pinned, validator) is False
         other = other or (want.size is not None and want.size != len(data))
-        if other and answer.gone:
+        if other and (answer.gone or want.part):
             raise SourceChanged("The source is not the version that was begun.")
         start, stop_at = want.start, len(data) if want.stop is None else min(want.stop, len(data))
-        if other or answer.whole or not self.ranges or start > stop_at:
+        whole = answer.whole or not self.ranges or start > stop_at
+        if want.part or want.ranged:
+            self._must_give_ranges(want, whole=whole)
+        if other or whole:
             start, stop_at = 0, len(data)
-        start = max(0, start - answer.early)
-        probe = Probe(size, validator, self.ranges, start, 206 if start else 200, "scripted://source/data")
+        start = start if want.part else max(0, start - answer.early)
+        claims = self.claims if (start, stop_at) == (0, len(data)) else ()
+        probe = Probe(
+            size, validator, self.ranges, start, 206 if start else 200, "scripted://source/data",
+            name=safe_name(self.name), claims=claims, modified=self.modified,
+        )  # fmt: skip
         return ScriptedStream(self, probe, restarted=other, body=data[start:stop_at], answer=answer, stop=stop)
+
+    def _must_give_ranges(self, want: Want, *, whole: bool) -> None:
+        """Refuse where no range is given, or nothing ties one to the version."""
+        if want.part:
+            if whole or want.pinned is None or not want.pinned.strong or self.kind != "strong":
+                raise RangesRefused("The source gives no parts.")
+        elif want.pinned is None and want.size is None:
+            if self.length != "known":
+                lack = WebErrorStatus.MISSING_CONTENT_LENGTH_SUPPORT
+                raise BadAnswer("The source does not say how long it is.", status=lack)
+            if whole and self.data:
+                raise BadAnswer("The source gives no ranges.", status=WebErrorStatus.INSUFFICIENT_RANGE_SUPPORT)
 
     def count(self, *, given: int = 0, streams: int = 0) -> None:
         """Take note of bytes that were given, and of streams opened and closed."""

@@ -6,7 +6,7 @@ snapshot of an operation's script, if it has one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import msgspec
 from nbxfer import errors
 from nbxfer.board import Board
 from nbxfer.core import faults
+from nbxfer.core import url as urls
 from nbxfer.core.phases import LIVE, Phase, Stall
 from nbxfer.core.record import Published, Record
 from nbxfer.core.snapshot import Snapshot, picture, reason_of, status_of
@@ -107,7 +108,9 @@ class FakeOperation:
 class FakeSession:
     """A front desk for tests.
 
-    ``asked`` lists (operation id, verb, fields) in order; ``downloads`` lists (url, dest, options). ``answer`` makes
+    ``asked`` lists (operation id, verb, fields) in order; ``downloads`` lists (url or urls, dest, options), once for
+    each call; ``accepted`` counts their operations. ``ended`` is the history, newest first; ``lying`` are the
+    leftovers, ``ages`` how old they had to be, each time somebody asked (seconds). ``answer`` makes
     the operation of a download: it gives its snapshots, first to last (an exception among them is raised when it is
     its turn), or raises a TransferError. ``refuse`` maps
     (operation id, verb) to the error that the wish raises, ``on_ask`` an operation id to the snapshot that it has after
@@ -119,7 +122,12 @@ class FakeSession:
         self.app, self.notebook = "", ""
         self.board = Board()
         self.asked: list[tuple[str, str, dict[str, Any]]] = []
-        self.downloads: list[tuple[str, str | Path | None, dict[str, Any]]] = []
+        self.downloads: list[tuple[Any, str | Path | None, dict[str, Any]]] = []
+        self.adopted: list[tuple[str | Path, str, str | Path | None, bool, dict[str, Any]]] = []
+        self.accepted = 0
+        self.ended: list[Snapshot] = []
+        self.lying: list[Any] = []
+        self.ages: list[float | None] = []
         self.answer: Callable[..., Sequence[Snapshot | BaseException]] = self._answer
         self.refuse: dict[tuple[str, str], errors.TransferError] = {}
         self.refreshed = self.closed = 0
@@ -169,9 +177,30 @@ class FakeSession:
             self.show(self.on_ask[op_id])
 
     # -- what a session offers -------------------------------------------------------------------------------------
-    def download(self, url: str, dest: str | Path | None = None, **options: Any) -> FakeOperation:
-        """Accept a download: its first snapshot is shown at once, the others are its script."""
+    def download(self, url: Any, dest: str | Path | None = None, **options: Any) -> Any:
+        """Accept a download: its first snapshot is shown at once, the others are its script.
+
+        Of a list, or of a mapping to destinations, it gives a list; what cannot be had of several has failed.
+        """
         self.downloads.append((url, dest, options))
+        if isinstance(url, str):
+            return self._accept(url, dest, options)
+        places = url if isinstance(url, Mapping) else dict.fromkeys(url)
+        return [self._accept_one(one, place or dest, options) for one, place in places.items()]
+
+    def _accept_one(self, url: str, dest: str | Path | None, options: dict[str, Any]) -> FakeOperation:
+        """Accept one of several."""
+        try:
+            return self._accept(url, dest, options)
+        except errors.InvalidRequest:
+            raise
+        except errors.TransferError as error:
+            op_id, target = f"{self.accepted:06x}", f"/home/you/{urls.basename(url)}"
+            self.show(snapshot(op_id, Phase.FAILED, url=urls.safe_url(url), destination=target, fault=faults.of(error)))
+            return FakeOperation(self, op_id)
+
+    def _accept(self, url: str, dest: str | Path | None, options: dict[str, Any]) -> FakeOperation:
+        self.accepted += 1
         first, *rest = self.answer(url, dest, options)
         if isinstance(first, BaseException):
             raise first
@@ -179,8 +208,30 @@ class FakeSession:
         self.script(first.id, *rest)
         return FakeOperation(self, first.id)
 
+    def adopt(
+        self, part: str | Path, url: str, dest: str | Path | None = None, *, move: bool = False, **options: Any
+    ) -> FakeOperation:
+        """Accept what another program began; ``adopted`` lists (part, url, dest, move, options)."""
+        self.adopted.append((part, url, dest, move, options))
+        return self._accept(url, dest, options)
+
+    def history(self, limit: int = 50) -> list[Snapshot]:
+        """Give what a test says has ended: the newest first."""
+        return self.ended[:limit]
+
+    def leftovers(self, older_than: float | None = None) -> list[Any]:
+        """Give what a test says lies about."""
+        self.ages.append(older_than)
+        return list(self.lying)
+
+    def clean(self, older_than: float | None = None) -> list[Any]:
+        """Take it away."""
+        self.ages.append(older_than)
+        removed, self.lying = self.lying, []
+        return removed
+
     def _answer(self, url: str, dest: str | Path | None, options: dict[str, Any]) -> Sequence[Snapshot]:
-        op_id = f"{len(self.downloads):06x}"
+        op_id = f"{self.accepted:06x}"
         name = url.split("?", maxsplit=1)[0].rsplit("/", 1)[-1]
         target = str(dest) if dest is not None else f"/home/you/{name}"
         same = {"url": url, "destination": target, "total": 1_000_000}
@@ -206,13 +257,17 @@ class FakeSession:
             raise errors.InvalidRequest(f"{what} with {prefix!r}.", hint="nbxfer ls --all lists them.")
         return FakeOperation(self, found[0])
 
-    def wish(self, op_id: str, verb: str, **fields: Any) -> None:
-        """Take a wish, as buttons and commands pass it."""
-        self.ask(op_id, verb, **fields)
+    def wish(self, op_id: str, verb: str, refused: Callable[[str], object] | None = None, **fields: Any) -> None:
+        """Take a wish, as buttons pass it; what is refused is told to ``refused``."""
+        try:
+            self.ask(op_id, verb, **fields)
+        except errors.TransferError as error:
+            if refused is not None:
+                refused(str(error))
 
-    def attend(self, op_id: str) -> None:
-        """Follow an operation of another process."""
-        self.attended.append(op_id)
+    def attend(self, *op_ids: str) -> None:
+        """Follow operations of other processes."""
+        self.attended.extend(op_ids)
 
     def refresh(self) -> None:
         """Take the next step of every script."""

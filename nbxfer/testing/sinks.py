@@ -6,6 +6,10 @@
         def sink(self, op_id: str = "op-one") -> Sink: ...
         def put(self, data: bytes) -> Before: ...
         def final(self) -> bytes | None: ...
+        def beside(self, name: str) -> str: ...
+        def at(self, path: str) -> bytes | None: ...
+        def lay(self, path: str, data: bytes) -> None: ...
+        def remove(self, path: str) -> None: ...
 """
 
 from __future__ import annotations
@@ -18,13 +22,14 @@ import pytest
 
 from nbxfer.core.record import Before
 from nbxfer.errors import DestinationExists, NoSpace, SourceChanged
-from nbxfer.testing.parts import DATA, OTHER, PartContract
+from nbxfer.testing.parts import DATA, OTHER
+from nbxfer.testing.readers import ReaderContract
 
 __all__ = ["SinkContract"]
 
 
-class SinkContract(PartContract):
-    """The rules of sinks/base.py as tests: parts (PartContract), publishing, discarding, room."""
+class SinkContract(ReaderContract):
+    """The rules of sinks/base.py as tests: parts, readers and heirs (the base classes), publishing, discarding."""
 
     def test_foreign_is_kept(self) -> None:
         """What somebody else put under the final name is never replaced; the finished part is kept."""

@@ -8,89 +8,32 @@
 
 from __future__ import annotations
 
-import random
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from typing import Final
 
-import msgspec
 import pytest
 
-from nbxfer.core.probe import Validator, Want
+from nbxfer.core.probe import Want
 from nbxfer.errors import NetworkError, SourceChanged, SourceNotFound
-from nbxfer.sources.base import Source, Stop, Stopped, Stream
+from nbxfer.sources.base import Source, Stop, Stopped
 from nbxfer.testing.scripted import Answer, ScriptedSource
+from nbxfer.testing.source_parts import PartsContract
+from nbxfer.testing.source_world import LONG, Served, made_up, read_all
 
 __all__ = ["Answer", "ScriptedSource", "Served", "SourceContract", "read_all"]
 
-#: Longer than any buffer on the way, so that a stall or a cut comes in the middle.
-_LONG = 700_001
 #: Within this many seconds a source comes home that nobody waits for.
-_HOME = 0.3
-#: How long a test waits for anything.
-_PATIENCE = 10.0
+_HOME: Final = 0.3
 
 
-class Served(msgspec.Struct, frozen=True, kw_only=True):
-    """What the server has, and its vices.
-
-    ``validator``: it names the version, strongly. ``ranges``: it can give a part. ``length``: it tells the size first
-    (else the body ends with the connection). ``cut``: every body breaks after so many bytes. ``stall``: after so many
-    bytes of a body nothing more comes. ``silent``: it takes the question and never answers. ``surplus``: bytes that it
-    sends after the promised end. ``missing``: it says that there is no such thing.
-    """
-
-    data: bytes = b""
-    validator: bool = True
-    ranges: bool = True
-    length: bool = True
-    cut: int | None = None
-    stall: int | None = None
-    silent: bool = False
-    surplus: bytes = b""
-    missing: bool = False
-
-
-def made_up(size: int, seed: int = 0) -> bytes:
-    """Give ``size`` bytes, the same for the same seed."""
-    return random.Random(seed).randbytes(size)
-
-
-def read_all(stream: Stream, piece: int = 50_000, into: bytearray | None = None) -> bytes:
-    """Read a stream to its proven end; AssertionError when that takes too long. ``into`` has what came, in any case."""
-    buffer = memoryview(bytearray(piece))
-    given = bytearray() if into is None else into
-    until = time.monotonic() + _PATIENCE
-    while (got := stream.read_into(buffer)) != 0:
-        assert -1 <= got <= piece
-        assert time.monotonic() < until, f"only {len(given)} bytes in {_PATIENCE} s"
-        given += buffer[: max(got, 0)]
-    return bytes(given)
-
-
-class SourceContract:
+class SourceContract(PartsContract):
     """The rules of sources/base.py as tests. Skip in ``serve`` (pytest.skip) what a kind of source cannot meet."""
 
-    def serve(self, served: Served) -> Source:
-        """Give a source of what is served. Called again in one test: the same address now serves this."""
-        raise NotImplementedError
-
-    @contextmanager
-    def opened(self, source: Source, want: Want, stop: Stop | None = None) -> Iterator[Stream]:
-        """Open what must be there, and close it at the end."""
-        stream = source.open(want, stop or threading.Event())
-        assert stream is not None
-        with closing(stream):
-            yield stream
-
-    def version(self, source: Source) -> Validator | None:
-        """Give what the source says of itself now."""
-        with self.opened(source, Want()) as stream:
-            return stream.probe.validator
-
     # -- bytes -----------------------------------------------------------------------------------------------------
-    @pytest.mark.parametrize("size", [1, 4096, _LONG])
+    @pytest.mark.parametrize("size", [1, 4096, LONG])
     def test_whole(self, size: int) -> None:
         """A plain question gives every byte once, and says how many there are."""
         data = made_up(size)
@@ -117,7 +60,7 @@ class SourceContract:
 
     def test_resume(self) -> None:
         """A resume begins where it was asked to, or earlier, and says where; the overlap are the same bytes again."""
-        data = made_up(_LONG)
+        data = made_up(LONG)
         with closing(self.serve(Served(data=data))) as source:
             want = Want(start=300_000 - 4096, pinned=self.version(source), size=len(data), overlap=4096)
             with self.opened(source, want) as stream:
@@ -128,7 +71,7 @@ class SourceContract:
 
     def test_segment(self) -> None:
         """A segment ends where it was asked to."""
-        data = made_up(_LONG)
+        data = made_up(LONG)
         with closing(self.serve(Served(data=data))) as source:
             want = Want(start=1000, stop=200_001, pinned=self.version(source), size=len(data))
             with self.opened(source, want) as stream:
@@ -136,7 +79,7 @@ class SourceContract:
 
     def test_no_ranges(self) -> None:
         """A server that gives only the whole gives it from its first byte; that is no new version."""
-        data = made_up(_LONG)
+        data = made_up(LONG)
         with closing(self.serve(Served(data=data, ranges=False))) as source:
             want = Want(start=5000, pinned=self.version(source), size=len(data))
             with self.opened(source, want) as stream:
@@ -145,7 +88,7 @@ class SourceContract:
 
     def test_no_length(self) -> None:
         """Where only the connection's end ends the body, all bytes come, and the length is not called proven."""
-        data = made_up(_LONG)
+        data = made_up(LONG)
         with closing(self.serve(Served(data=data, length=False))) as source, self.opened(source, Want()) as stream:
             assert stream.probe.size is None
             assert read_all(stream) == data
@@ -173,20 +116,20 @@ class SourceContract:
         with closing(self.serve(Served(data=new))) as source, self.opened(source, Want(unless=old)) as stream:
             assert read_all(stream) == new
 
-    @pytest.mark.parametrize("size", [_LONG, 400_000, 1000, _LONG + 1])
+    @pytest.mark.parametrize("size", [LONG, 400_000, 1000, LONG + 1])
     def test_changed(self, size: int) -> None:
         """A source that has become another one never continues the old one: it begins again, or says so."""
-        with closing(self.serve(Served(data=made_up(_LONG)))) as source:
-            want = Want(start=300_000, pinned=self.version(source), size=_LONG, overlap=4096)
+        with closing(self.serve(Served(data=made_up(LONG)))) as source:
+            want = Want(start=300_000, pinned=self.version(source), size=LONG, overlap=4096)
         new = made_up(size, seed=2)
         with closing(self.serve(Served(data=new))) as source:
             self.begins_again(source, want, new)
 
     def test_other_size(self) -> None:
         """Without a validator another size is another version."""
-        new = made_up(_LONG + 5, seed=3)
+        new = made_up(LONG + 5, seed=3)
         with closing(self.serve(Served(data=new, validator=False))) as source:
-            self.begins_again(source, Want(start=300_000, size=_LONG, overlap=4096), new)
+            self.begins_again(source, Want(start=300_000, size=LONG, overlap=4096), new)
 
     def begins_again(self, source: Source, want: Want, new: bytes) -> None:
         """Look that ``want`` is answered with all of ``new``, or not at all."""
@@ -201,10 +144,10 @@ class SourceContract:
             assert read_all(stream) == new
 
     # -- breaks ----------------------------------------------------------------------------------------------------
-    @pytest.mark.parametrize("cut", [0, 1, 300_000, _LONG - 1])
+    @pytest.mark.parametrize("cut", [0, 1, 300_000, LONG - 1])
     def test_early_end(self, cut: int) -> None:
         """A body that ends before its promised length is no whole one; what came before the break is right."""
-        data = made_up(_LONG)
+        data = made_up(LONG)
         given = bytearray()
         with (
             closing(self.serve(Served(data=data, cut=cut))) as source,
@@ -238,7 +181,7 @@ class SourceContract:
 
     def test_stop_while_nothing_comes(self) -> None:
         """A stalled body cannot hold who wants to go home; what had come is right."""
-        data = made_up(_LONG)
+        data = made_up(LONG)
         given = bytearray()
         with (
             closing(self.serve(Served(data=data, stall=4000))) as source,
@@ -271,7 +214,7 @@ class SourceContract:
     # -- several, and after ----------------------------------------------------------------------------------------
     def test_two_streams(self) -> None:
         """Two open bodies of one source do not mix."""
-        data = made_up(_LONG)
+        data = made_up(LONG)
         with closing(self.serve(Served(data=data))) as source:
             far = Want(start=400_000, pinned=self.version(source), size=len(data))
             with self.opened(source, Want()) as one, self.opened(source, far) as other:
@@ -284,7 +227,7 @@ class SourceContract:
 
     def test_left_alone(self) -> None:
         """A body that is left in the middle does not harm the next one."""
-        data = made_up(_LONG)
+        data = made_up(LONG)
         with closing(self.serve(Served(data=data))) as source:
             with self.opened(source, Want()) as stream:
                 stream.read_into(memoryview(bytearray(1000)))

@@ -38,22 +38,30 @@ class Body(Protocol):
 
 def open_body(line: Line, head: Head, settle: Settle) -> Body:
     """Give the body that ``head`` announces."""
+    if head.framing == "frames":
+        from nbxfer.wire.http2 import FramedBody
+
+        return FramedBody(head.protocol, settle)
     if head.framing == "chunked":
         return ChunkedBody(line, head.protocol, settle, reusable=head.reusable)
     return CountedBody(line, head.rest, head.length, settle, reusable=head.reusable)
 
 
-class _Settled:
+class Settled:
+    """Tells ``settle`` once; the first word counts."""
+
     def __init__(self, settle: Settle) -> None:
         self._settle: Settle | None = settle
 
     def __call__(self, *, fit: bool) -> None:
+        """Tell it, unless it has been told."""
         settle, self._settle = self._settle, None
         if settle is not None:
             settle(fit)
 
 
-def _cut_off() -> NetworkError:
+def cut_off() -> NetworkError:
+    """Give the error for a body that ends before its announced end."""
     return NetworkError(
         "The connection was closed before the whole body had come.", status=WebErrorStatus.CONNECTION_ABORTED
     )
@@ -68,7 +76,7 @@ class CountedBody:
         self._rest = memoryview(rest) if length is None else memoryview(rest)[:length]
         # Bytes beyond the length belong to no answer of ours: nothing more is read from that line.
         self._reusable = reusable and length is not None and len(rest) <= length
-        self._settle = _Settled(settle)
+        self._settle = Settled(settle)
         if length == 0:
             self._settle(fit=self._reusable)
 
@@ -86,7 +94,7 @@ class CountedBody:
             got = self._line.fill(view)
         if got == 0:
             if self._left is not None:
-                raise _cut_off()
+                raise cut_off()
             self._left = 0
             self._settle(fit=False)
         elif got > 0 and self._left is not None:
@@ -107,7 +115,7 @@ class ChunkedBody:
 
     def __init__(self, line: Line, protocol: h11.Connection, settle: Settle, *, reusable: bool) -> None:
         self._line, self._protocol, self._reusable = line, protocol, reusable
-        self._settle = _Settled(settle)
+        self._settle = Settled(settle)
         self._piece = memoryview(b"")
         self._room = memoryview(b"")
         self._ended = False
@@ -141,7 +149,7 @@ class ChunkedBody:
             self._room = memoryview(bytearray(PIECE))
         got = self._line.fill(self._room)
         if got == 0:
-            raise _cut_off()
+            raise cut_off()
         if got > 0:
             self._protocol.receive_data(bytes(self._room[:got]))
         return got

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Hashable, Iterable
+import threading
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
@@ -11,19 +12,22 @@ import httpx
 
 from nbxfer.core.policy import Patience
 from nbxfer.core.url import CROSS_ORIGIN_HEADERS, origin, safe_url
-from nbxfer.errors import BadAnswer, InvalidRequest, NetworkError
-from nbxfer.wire import redirects, tls
+from nbxfer.errors import BadAnswer, NetworkError
+from nbxfer.wire import redirects
 from nbxfer.wire.access import Access
 from nbxfer.wire.body import open_body
-from nbxfer.wire.dial import dial
-from nbxfer.wire.exchange import Head, exchange
-from nbxfer.wire.pool import Pool, pool_key
-from nbxfer.wire.signing import MAX_STEPS
+from nbxfer.wire.cookies import Cookies
+from nbxfer.wire.exchange import Head, HTTP11Wanted, exchange
+from nbxfer.wire.pool import Pool
+from nbxfer.wire.route import Route
+from nbxfer.wire.signing import MAX_STEPS, Turns, turns
 from nbxfer.wire.sockets import Line, Tick
 from nbxfer.wire.translate import FOREIGN, OUTSIDE, translate
 
 #: What every request says; a person may say the first two otherwise.
 DEFAULTS: Final = (("User-Agent", "nbxfer"), ("Accept", "*/*"), ("Accept-Encoding", "identity"))
+
+UNAUTHORIZED, PROXY_DENIED = 401, 407
 
 Pairs = Iterable[tuple[str, str]]
 
@@ -39,6 +43,7 @@ class Answer:
         self.status, self.headers, self.sent = head.status, head.headers, sent
         self.safe_url = safe_url(str(url))
         self.public = line.public
+        self.sets_cookies = False
         self.path = url.path
         self._body = open_body(line, head, lambda fit: pool.put(key, line) if fit else line.close())
 
@@ -63,10 +68,23 @@ class Answer:
 
 
 class Client:
-    """Asks the source that ``access`` leads to. Blocking; several threads may ask at once."""
+    """Asks the source that ``access`` leads to. Blocking; several threads may ask at once.
+
+    Cookies that servers set are kept as long as it is; nothing else is.
+    """
 
     def __init__(self, access: Access, patience: Patience, pool: Pool) -> None:
         self._access, self._patience, self._pool = access, patience, pool
+        self._home = origin(access.url)
+        self._cookies: Cookies | None = None
+        self._making = threading.Lock()
+
+    @property
+    def _jar(self) -> Cookies:
+        with self._making:
+            if self._cookies is None:  # not before it is needed: a file may have to be read
+                self._cookies = Cookies(self._access.cookies)
+            return self._cookies
 
     def get(self, headers: Pairs, tick: Tick) -> Answer:
         """Ask the *requested* URL, every time: where it leads to may have changed since.
@@ -82,11 +100,10 @@ class Client:
         return self._follow(url, tuple(headers), tick)
 
     def _follow(self, url: httpx.URL, headers: Pairs, tick: Tick) -> Answer:
-        home = origin(str(url))
         seen = {url}
         shy = False
         for _ in range(redirects.MOST + 1):
-            ours = origin(str(url)) == home
+            ours = origin(str(url)) == self._home
             try:
                 answer = self._ask(_Hop(url, ours=ours, shy=shy and not ours), headers, tick)
             except FOREIGN as error:
@@ -97,6 +114,8 @@ class Client:
             answer.close()
             url = redirects.follow(url, location)
             shy = shy or answer.public
+            if answer.sets_cookies:  # with a new cookie, a page that sent us on to log in may let us in
+                seen.clear()
             if url in seen:
                 break
             seen.add(url)
@@ -104,22 +123,44 @@ class Client:
 
     def _ask(self, hop: _Hop, headers: Pairs, tick: Tick) -> Answer:
         """Ask one server, as often as its challenge wants."""
-        own = [pair for pair in headers if hop.ours or pair[0].lower() in CROSS_ORIGIN_HEADERS]
-        theirs = self._access.headers_for(ours=hop.ours)
-        named = {name.lower() for name, _ in theirs}
-        defaults = [pair for pair in DEFAULTS if pair[0].lower() not in named]
-        request = httpx.Request("GET", hop.url, headers=[*defaults, *theirs, *own])
-        sent = frozenset(name.lower() for name, _ in own)
-        auth = self._access.auth_for(ours=hop.ours)
+        request, sent = self._request(hop, headers)
+        auth = self._access.auth_for(ours=hop.ours, target=origin(str(hop.url)))
         if auth is None:
             return self._send(hop, request, sent, tick)
+        if auth is not self._access.auth:  # made for this request alone
+            return self._converse(hop, request, sent, tick, auth, Turns())
+        order = turns(auth)
+        if not order.begin(tick):
+            return self._converse(hop, request, sent, tick, auth, order)
+        let_in = False
+        try:
+            answer = self._converse(hop, request, sent, tick, auth, order)
+            let_in = answer.status != UNAUTHORIZED
+        finally:
+            order.end(let_in=let_in)
+        return answer
+
+    def _request(self, hop: _Hop, headers: Pairs) -> tuple[httpx.Request, frozenset[str]]:
+        own = [pair for pair in headers if hop.ours or pair[0].lower() in CROSS_ORIGIN_HEADERS]
+        fields = own + self._access.headers_for(ours=hop.ours)
+        named = {name.lower() for name, _ in fields}
+        fields += [(name, value) for name, value in DEFAULTS if name.lower() not in named]
+        given = "; ".join(value for name, value in fields if name.lower() == "cookie")
+        if cookie := self._jar.header(str(hop.url), given, ours=hop.ours):
+            fields = [pair for pair in fields if pair[0].lower() != "cookie"] + [("Cookie", cookie)]
+        return httpx.Request("GET", hop.url, headers=fields), frozenset(name.lower() for name, _ in own)
+
+    def _converse(
+        self, hop: _Hop, request: httpx.Request, sent: frozenset[str], tick: Tick, auth: httpx.Auth, order: Turns
+    ) -> Answer:
         flow = auth.sync_auth_flow(request)
         try:
-            signed = _next(flow, None)
+            signed = order.step(flow, None)
             for _ in range(MAX_STEPS):
                 answer = self._send(hop, signed or request, sent, tick)
                 try:
-                    signed = _next(flow, httpx.Response(answer.status, headers=list(answer.headers), request=signed))
+                    said = httpx.Response(answer.status, headers=list(answer.headers), request=signed)
+                    signed = order.step(flow, said)
                 except BaseException:
                     answer.close()
                     raise
@@ -131,29 +172,50 @@ class Client:
         raise BadAnswer(f"{safe_url(str(hop.url))} asked for credentials again and again.")
 
     def _send(self, hop: _Hop, request: httpx.Request, sent: frozenset[str], tick: Tick) -> Answer:
-        """Send one request over a kept line or a fresh one. A flow of a person's own may ask another origin."""
+        """Send one request, and keep the cookies that its answer sets. A flow of a person's own may ask elsewhere."""
         target = origin(str(request.url))
-        key = pool_key(self._access, target, ours=hop.ours, shy=hop.shy)
-        within = self._patience.response
-        line = self._pool.take(key)
+        ours = hop.ours and target == self._home
+        route = Route(self._access, request.url, ours, hop.shy, self._access.proxy_for(target))
+        answer = self._over(route, request, sent, tick)
+        if (proxy := route.read_by_proxy) is not None and answer.status == PROXY_DENIED:
+            answer.close()
+            raise proxy.denied()
+        answer.sets_cookies = self._jar.keep(str(request.url), answer.headers, ours=ours)
+        return answer
+
+    def _over(self, route: Route, request: httpx.Request, sent: frozenset[str], tick: Tick) -> Answer:
+        """Send it over a kept line or a fresh one."""
+        line = self._pool.take(route.key)
         if line is not None:
             line.heard = False
             try:
-                return Answer(request.url, exchange(line, request, within, tick), line, self._pool, key, sent)
+                return self._answer(line, route, request, sent, tick)
             except OUTSIDE as error:
-                line.close()
                 # The server may have closed a kept line at this very moment (RFC 9112 §9.3.1): not its fault. And what
-                # is heard on it may be left over from the answer before: only a fresh line shows how it speaks.
+                # is heard on it may be left over from the answer before: only a fresh line shows how it speaks. Over
+                # HTTP/2 there is always something to hear.
                 wrong = translate(error, "")
-                if not isinstance(wrong, BadAnswer) and (line.heard or not isinstance(wrong, NetworkError)):
+                heard = line.heard and line.session is None
+                if not isinstance(wrong, BadAnswer) and (heard or not isinstance(wrong, NetworkError)):
                     raise
-            except BaseException:
-                line.close()
-                raise
-        trust = tls.context(self._access.verify) if target[0] == "https" else None
-        line = dial(request.url.raw_host, target[2], trust=trust, within=self._patience.connect, tick=tick, shy=hop.shy)
+        for http2 in (True, False) if self._access.http2 else (False,):
+            line = route.open(self._patience, tick, http2=http2)
+            try:
+                return self._answer(line, route, request, sent, tick)
+            except HTTP11Wanted:
+                continue
+        raise BadAnswer(f"{safe_url(str(request.url))} wants HTTP/1.1, and does not speak it.")
+
+    def _answer(self, line: Line, route: Route, request: httpx.Request, sent: frozenset[str], tick: Tick) -> Answer:
+        within = self._patience.response
         try:
-            return Answer(request.url, exchange(line, request, within, tick), line, self._pool, key, sent)
+            if line.speaks_h2:
+                from nbxfer.wire import http2
+
+                head = http2.exchange(line, request, within, tick)
+            else:
+                head = exchange(line, request, within, tick, route.read_by_proxy)
+            return Answer(request.url, head, line, self._pool, route.key, sent)
         except BaseException:
             line.close()
             raise
@@ -166,17 +228,3 @@ class _Hop:
     url: httpx.URL
     ours: bool
     shy: bool
-
-
-def _next(flow: Generator[httpx.Request, httpx.Response, None], said: httpx.Response | None) -> httpx.Request | None:
-    """Give the next request of an auth flow, None when it is content. A person's own flow may raise anything."""
-    try:
-        return next(flow) if said is None else flow.send(said)
-    except StopIteration:
-        return None
-    except OUTSIDE:
-        raise
-    except Exception as error:  # noqa: BLE001 (it is not our code that runs there)
-        raise InvalidRequest(
-            f"The auth object failed ({type(error).__name__}).", hint="Mend it, or give another."
-        ) from None

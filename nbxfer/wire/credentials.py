@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final, Union
 
-from nbxfer.errors import InvalidRequest, NeedsAttention
+from nbxfer.errors import InvalidRequest
 
 if TYPE_CHECKING:
     import httpx
 
-_ENV: Final = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]*)")
+#: A variable of the environment; an entry of the keyring, where blanks and slashes of a service are %20 and %2F.
+ENV: Final = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]*)")
+KEYRING: Final = re.compile(r"keyring:([^\s/]+)(?:/(\S+))?")
+
+
+def is_reference(value: str) -> bool:
+    """Say whether ``value`` names the place of a secret, and so may be shown and stored."""
+    return bool(ENV.fullmatch(value) or KEYRING.fullmatch(value))
 
 
 @dataclass(frozen=True, repr=False)
 class Bearer:
-    """A token, sent as ``Authorization: Bearer`` (RFC 6750); ``"env:NAME"`` reads it from the environment at use."""
+    """A token, sent as ``Authorization: Bearer`` (RFC 6750).
+
+    ``"env:NAME"`` and ``"keyring:SERVICE/USER"`` are looked up when a request is made.
+    """
 
     token: str
 
@@ -27,7 +37,10 @@ class Bearer:
 
 @dataclass(frozen=True, repr=False)
 class Basic:
-    """A user and a password (RFC 7617); each may be ``"env:NAME"``, read from the environment at use."""
+    """A user and a password (RFC 7617); each may be ``"env:NAME"`` or ``"keyring:SERVICE/USER"``, looked up at use.
+
+    ``Basic("keyring:SERVICE/USER")``, or where the keyring knows but one user ``Basic("keyring:SERVICE")``, is both.
+    """
 
     user: str
     password: str = ""
@@ -36,26 +49,37 @@ class Basic:
         return f"Basic({_shown(self.user)}, {_shown(self.password)})"
 
 
-#: What ``auth=`` takes: (user, password), Basic, Bearer, "netrc", or any httpx.Auth.
+class Literal(Basic):
+    """What stood in a URL, and is never taken for a reference: URLs come from anywhere, and might ask for secrets."""
+
+    def __repr__(self) -> str:
+        return "Basic(…, …)"
+
+
+def of_userinfo(user: str, password: str) -> Basic:
+    """Give the credential that the userinfo of a URL is (decoded)."""
+    made = Basic(user, password)
+    return Literal(user, password) if is_reference(user) or is_reference(password) else made
+
+
+#: What ``auth=`` takes: (user, password), Basic, Bearer, "netrc", "keyring:…" (both of Basic), or any httpx.Auth.
 AuthLike = Union[tuple[str, str], Basic, Bearer, str, "httpx.Auth", None]
 #: The same, normalised.
 Auth = Union[Basic, Bearer, str, "httpx.Auth", None]
+#: What ``proxy_auth=`` takes.
+ProxyAuthLike = tuple[str, str] | Basic | str | None
 
 
 def parse_auth(auth: AuthLike) -> Auth:
-    """Give the credential in its normal form; raise InvalidRequest where it is none."""
+    """Give the credential in its normal form; raise InvalidRequest where it is none, or cannot be looked up here."""
     if isinstance(auth, tuple):
-        pair: tuple[object, ...] = auth
-        match pair:
-            case (str(user), str(password)):
-                return Basic(user, password)
-        raise InvalidRequest("auth= is a tuple, but not of a user and a password.", hint="Give ('user', 'password').")
+        return _checked(_pair(auth, "auth="), "auth=")
     if isinstance(auth, str):
-        if auth == "netrc":
-            return auth
-        return _refer(auth)
-    if auth is None or isinstance(auth, Basic | Bearer):
-        return auth
+        return auth if auth == "netrc" else _checked(_refer(auth), "auth=")
+    if isinstance(auth, Basic | Bearer):
+        return _checked(auth, "auth=")
+    if auth is None:
+        return None
     if not hasattr(auth, "sync_auth_flow"):
         raise InvalidRequest(
             "auth= is nothing that can sign a request.",
@@ -69,14 +93,61 @@ def parse_auth(auth: AuthLike) -> Auth:
     return auth
 
 
+def parse_proxy_auth(auth: ProxyAuthLike) -> Basic | None:
+    """Give what a proxy is told; raise InvalidRequest for what is no user and password."""
+    option = "proxy_auth="
+    made: object = auth
+    if isinstance(auth, tuple):
+        made = _pair(auth, option)
+    elif isinstance(auth, str):
+        made = _refer(auth, option)
+    if made is None:
+        return None
+    if not isinstance(made, Basic):
+        raise InvalidRequest(
+            f"{option} is no user and password.", hint="Give ('user', 'password') or Basic('env:USER', 'env:PASSWORD')."
+        )
+    _checked(made, option)
+    return made
+
+
+def _pair(auth: tuple[object, ...], option: str) -> Basic:
+    match auth:
+        case (str(user), str(password)):
+            return Basic(user, password)
+    raise InvalidRequest(f"{option} is a tuple, but not of a user and a password.", hint="Give ('user', 'password').")
+
+
+def _checked(auth: Basic | Bearer, option: str) -> Basic | Bearer:
+    parts: tuple[object, ...] = (auth.user, auth.password) if isinstance(auth, Basic) else (auth.token,)
+    if not all(isinstance(part, str) for part in parts):
+        raise InvalidRequest(f"{option} holds something that is no text.", hint="Give texts, or references to them.")
+    if isinstance(auth, Basic) and KEYRING.fullmatch(auth.user) and auth.password:
+        raise InvalidRequest(
+            f"{option} gives a password beside an entry of the keyring, which has one.",
+            hint="Give Basic('keyring:SERVICE/USER') alone, or Basic('USER', 'keyring:SERVICE/USER').",
+        )
+    if any(KEYRING.fullmatch(part) for part in parts if isinstance(part, str)) and not find_spec("keyring"):
+        raise InvalidRequest(
+            f"{option} refers to the keyring, but the package keyring is not installed.",
+            hint="Install nbxfer[keyring], or give env:NAME.",
+        )
+    return auth
+
+
 def reference(auth: Auth) -> str | None:
     """Give what may be stored so that ``from_reference`` finds the credential again; None for a literal secret."""
-    if isinstance(auth, str):
-        return auth
-    if isinstance(auth, Bearer) and _ENV.fullmatch(auth.token):
-        return f"bearer {auth.token}"
-    if isinstance(auth, Basic) and _ENV.fullmatch(auth.user) and _ENV.fullmatch(auth.password):
-        return f"basic {auth.user} {auth.password}"
+    match auth:
+        case str():
+            return auth
+        case Literal():
+            return None
+        case Bearer(token) if is_reference(token):
+            return f"bearer {token}"
+        case Basic(user, "") if KEYRING.fullmatch(user):
+            return f"basic {user}"
+        case Basic(user, password) if is_reference(user) and is_reference(password):
+            return f"basic {user} {password}"
     return None
 
 
@@ -85,32 +156,20 @@ def from_reference(text: str) -> Auth:
     return text if text == "netrc" else _refer(text)
 
 
-def _refer(text: str) -> Auth:
+def _refer(text: str, option: str = "auth=") -> Basic | Bearer:
     kind, *parts = text.split(" ")
-    if all(_ENV.fullmatch(part) for part in parts):
+    if KEYRING.fullmatch(text):
+        return Basic(text)
+    if parts and all(is_reference(part) for part in parts):
         if kind == "bearer" and len(parts) == 1:
             return Bearer(parts[0])
-        if kind == "basic" and len(parts) == 2:
-            return Basic(parts[0], parts[1])
+        if kind == "basic" and (len(parts) == 2 or (len(parts) == 1 and KEYRING.fullmatch(parts[0]))):
+            return Basic(*parts)
     raise InvalidRequest(
-        "auth= is a text that says no credential.", hint="Give Bearer('env:NAME'), Basic('env:USER', 'env:PASSWORD')."
+        f"{option} is a text that says no credential.",
+        hint="Give Bearer('env:NAME'), Basic('env:USER', 'env:PASSWORD') or Basic('keyring:SERVICE/USER').",
     )
 
 
-def look_up(value: str) -> str:
-    """Give the secret that ``value`` is, or refers to; raise NeedsAttention where the variable is not set."""
-    found = _ENV.fullmatch(value)
-    if not found:
-        return value
-    name = found[1]
-    secret = os.environ.get(name)
-    if not secret:
-        raise NeedsAttention(
-            f"The environment variable {name}, which holds the credentials, is not set.",
-            hint=f"Set {name}, or give auth= again.",
-        )
-    return secret
-
-
 def _shown(value: str) -> str:
-    return repr(value) if _ENV.fullmatch(value) else "…"
+    return repr(value) if is_reference(value) else "…"

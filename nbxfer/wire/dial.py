@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import ipaddress
 import os
 import socket
 import ssl
@@ -11,6 +10,8 @@ import time
 from typing import Any, Final
 
 from nbxfer.errors import BadAnswer, WebErrorStatus
+from nbxfer.wire.addresses import is_public
+from nbxfer.wire.nested import Nested
 from nbxfer.wire.sockets import POLL, Line, Tick, in_time, ready
 from nbxfer.wire.translate import NO_ROUTE
 
@@ -20,42 +21,54 @@ STAGGER: Final = 0.25
 Address = tuple[int, tuple[Any, ...]]  # family, socket address
 
 
-def dial(host: bytes, port: int, *, trust: ssl.SSLContext | None, within: float, tick: Tick, shy: bool = False) -> Line:
+def dial(
+    host: bytes,
+    port: int,
+    *,
+    trust: ssl.SSLContext | None,
+    within: float,
+    tick: Tick,
+    shy: bool = False,
+    who: str = "The server",
+) -> Line:
     """Connect to ``host`` within ``within`` seconds, with TLS when there is ``trust``.
 
     ``shy`` refuses addresses of loopback, link-local and private networks: a server on the public internet has led
-    here, and it shall not look through our eyes at what is behind our firewall. Foreign errors leave as they are.
+    here, and it shall not look through our eyes at what is behind our firewall. ``who`` is what the sentences call the
+    other side. Foreign errors leave as they are.
     """
     deadline = time.monotonic() + within
     tick()
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)  # cannot be interrupted
-    addresses = _interleaved([(family, address) for family, _, _, _, address in found])
-    if shy:
-        addresses = [a for a in addresses if is_public(a[1][0])]
-        if not addresses:
-            raise BadAnswer(
-                "A server on the public internet redirects to an address in a private network.",
-                status=WebErrorStatus.REDIRECT_FAILED,
-                hint="If that is right, give the URL that it leads to.",
-            )
-    sock = _race(addresses, deadline, tick)
+    sock = _race(addresses(host, port, shy=shy), deadline, tick, who)
     try:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         public = is_public(sock.getpeername()[0])
         if trust is not None:
-            sock = _secured(sock, trust, host.decode("ascii").rstrip("."), deadline, tick)
+            return Line(secured(sock, trust, host, deadline, tick, who), public=public)
     except BaseException:
         sock.close()
         raise
     return Line(sock, public=public)
 
 
-def is_public(address: str) -> bool:
-    """Say whether the whole internet can reach ``address``."""
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
-        ip = ip.ipv4_mapped
-    return ip.is_global
+def addresses(host: bytes, port: int, *, shy: bool) -> list[Address]:
+    """Look ``host`` up, both families in turn; raise BadAnswer where ``shy`` leaves none of what is found."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)  # cannot be interrupted
+    usable = _interleaved([(family, address) for family, _, _, _, address in found])
+    if shy:
+        usable = [a for a in usable if is_public(a[1][0])]
+        if not usable:
+            raise inward()
+    return usable
+
+
+def inward() -> BadAnswer:
+    """Give the error for a redirect from the internet into a private network."""
+    return BadAnswer(
+        "A server on the public internet redirects to an address in a private network.",
+        status=WebErrorStatus.REDIRECT_FAILED,
+        hint="If that is right, give the URL that it leads to.",
+    )
 
 
 def _interleaved(addresses: list[Address]) -> list[Address]:
@@ -67,7 +80,7 @@ def _interleaved(addresses: list[Address]) -> list[Address]:
     return turns + longer[len(turns) // 2 :]
 
 
-def _race(addresses: list[Address], deadline: float, tick: Tick) -> socket.socket:
+def _race(addresses: list[Address], deadline: float, tick: Tick, who: str) -> socket.socket:
     """Give the first socket that connects; where none does, raise the error that says most."""
     waiting = list(addresses)
     trying: list[socket.socket] = []
@@ -76,7 +89,7 @@ def _race(addresses: list[Address], deadline: float, tick: Tick) -> socket.socke
     try:
         while waiting or trying:
             tick()
-            in_time(deadline, "The server could not be reached in time.")
+            in_time(deadline, f"{who} could not be reached in time.")
             if waiting and (not trying or time.monotonic() >= next_start):
                 next_start = time.monotonic() + STAGGER
                 if (sock := _started(waiting.pop(0), failed)) is not None:
@@ -111,13 +124,23 @@ def _started(address: Address, failed: list[OSError]) -> socket.socket | None:
     return None
 
 
-def _secured(sock: socket.socket, trust: ssl.SSLContext, host: str, deadline: float, tick: Tick) -> ssl.SSLSocket:
-    # Ragged ends must show: a body that ends with the connection would else be cut unnoticed (RFC 9112 §8).
-    secure = trust.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False, suppress_ragged_eofs=False)
+def secured(
+    sock: socket.socket | Nested, trust: ssl.SSLContext, host: bytes, deadline: float, tick: Tick, who: str
+) -> ssl.SSLSocket | Nested:
+    """Give ``sock`` with TLS on top, once ``host`` has proven that it is who ``trust`` wants; close it otherwise."""
+    name = host.decode("ascii").rstrip(".")
+    secure: ssl.SSLSocket | Nested
+    if isinstance(sock, ssl.SSLSocket | Nested):  # to a proxy over TLS; in there, to the server
+        secure = Nested(sock, trust, name)
+    else:
+        # Ragged ends must show: a body that ends with the connection would else be cut unnoticed (RFC 9112 §8).
+        secure = trust.wrap_socket(
+            sock, server_hostname=name, do_handshake_on_connect=False, suppress_ragged_eofs=False
+        )
     try:
         while True:
             tick()
-            in_time(deadline, "The server did not finish the TLS handshake in time.")
+            in_time(deadline, f"{who} did not finish the TLS handshake in time.")
             try:
                 secure.do_handshake()
                 return secure

@@ -4,27 +4,33 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import h11
 import httpx
 
 from nbxfer.errors import BadAnswer, NetworkError, WebErrorStatus
+from nbxfer.wire.proxies import Proxy
 from nbxfer.wire.sockets import Line, Tick, in_time
 
 #: The longest head that is read (bytes), and the most interim answers (1xx) in front of the final one.
 MAX_HEAD: Final = 64 * 1024
 MAX_INTERIM: Final = 20
 
-Framing = Literal["length", "chunked", "close"]
+Framing = Literal["length", "chunked", "close", "frames"]
+
+
+class HTTP11Wanted(NetworkError):
+    """The server wants this request over HTTP/1.1 (RFC 9113 §7). Never leaves the wire."""
 
 
 @dataclass(frozen=True)
 class Head:
     """A final response head. Names are lower case, in the order they came.
 
-    ``framing`` says how the body ends: after ``length`` bytes, by chunks, or with the connection. ``rest`` has come
-    of the body already; for chunks it is inside ``protocol``. ``reusable``: another request may follow the body.
+    ``framing`` says how the body ends: after ``length`` bytes, by chunks, with the connection, or (HTTP/2) by frames.
+    ``rest`` has come of the body already; for chunks and frames it is inside ``protocol``. ``reusable``: another
+    request may follow the body.
     """
 
     status: int
@@ -33,25 +39,31 @@ class Head:
     length: int | None
     reusable: bool
     rest: bytes = field(repr=False)
-    protocol: h11.Connection = field(repr=False)
+    protocol: Any = field(repr=False)  # h11.Connection, or http2.Exchange
 
 
-def exchange(line: Line, request: httpx.Request, within: float, tick: Tick) -> Head:
+def exchange(line: Line, request: httpx.Request, within: float, tick: Tick, proxy: Proxy | None = None) -> Head:
     """Send ``request``, which has no body, and read the head of the final answer.
 
     ``within`` seconds are for all of it: a server that drips, or sends interim answers for ever, gains nothing by it.
-    Raises TransferTimeout, NetworkError, BadAnswer; foreign errors leave as they are.
+    ``proxy`` is who reads it first, and wants to know the whole URL (RFC 9112 §3.2.2). Raises TransferTimeout,
+    NetworkError, BadAnswer, NeedsAttention; foreign errors leave as they are.
     """
     deadline = time.monotonic() + within
     protocol = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD)
-    head = protocol.send(
-        h11.Request(method=request.method, target=request.url.raw_path, headers=list(request.headers.raw))
-    )
+    target, fields = request.url.raw_path, list(request.headers.raw)
+    if proxy is not None:
+        target = b"http://" + request.url.netloc + target
+        fields += proxy.authorization()
+    head = protocol.send(h11.Request(method=request.method, target=target, headers=fields))
     line.send(head + protocol.send(h11.EndOfMessage()), deadline, tick)
-    return _head(_response(line, protocol, deadline, tick), protocol)
+    return _head(response(line, protocol, deadline, tick), protocol)
 
 
-def _response(line: Line, protocol: h11.Connection, deadline: float, tick: Tick) -> h11.Response:
+def response(
+    line: Line, protocol: h11.Connection, deadline: float, tick: Tick, who: str = "The server"
+) -> h11.Response:
+    """Read the head of the final answer; ``who`` is what the sentences call the other side."""
     room = memoryview(bytearray(MAX_HEAD))
     interim = 0
     while True:
@@ -61,14 +73,14 @@ def _response(line: Line, protocol: h11.Connection, deadline: float, tick: Tick)
         if isinstance(event, h11.InformationalResponse):
             interim += 1
             if interim > MAX_INTERIM:
-                raise BadAnswer(f"The server sent more than {MAX_INTERIM} interim answers and no final one.")
+                raise BadAnswer(f"{who} sent more than {MAX_INTERIM} interim answers and no final one.")
             continue
         tick()
-        in_time(deadline, "The server did not answer in time.")
+        in_time(deadline, f"{who} did not answer in time.")
         got = line.fill(room)
         if got == 0:
             raise NetworkError(
-                "The server closed the connection before it had answered.", status=WebErrorStatus.CONNECTION_ABORTED
+                f"{who} closed the connection before it had answered.", status=WebErrorStatus.CONNECTION_ABORTED
             )
         if got > 0:
             protocol.receive_data(bytes(room[:got]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from nbxfer.core.url import STORABLE_HEADERS
@@ -41,17 +41,22 @@ def parse_headers(headers: HeadersLike) -> tuple[tuple[str, str], ...]:
     if headers is None:
         return ()
     items = headers.items() if isinstance(headers, Mapping) else headers
+    hint = "Give a mapping, like headers={'Accept': '*/*'}."
     if isinstance(headers, str):
-        raise InvalidRequest("The headers are one string.", hint="Give a mapping, like headers={'Accept': '*/*'}.")
+        raise InvalidRequest("The headers are one string.", hint=hint)
+    if not isinstance(items, Iterable):
+        raise InvalidRequest("headers= is neither a mapping nor pairs.", hint=hint)
     return tuple(_checked(*_pair(item)) for item in items)
 
 
-def _pair(item: tuple[str, str] | str) -> tuple[str, str]:
+def _pair(item: object) -> tuple[object, object]:
     if isinstance(item, str):
         name, colon, value = item.partition(":")
         if not colon:
             raise InvalidRequest("A header has no colon in it.", hint="Write it as 'Name: value'.")
         return name, value
+    if not isinstance(item, Sequence) or isinstance(item, bytes) or len(item) != 2:
+        raise InvalidRequest("A header is no pair of a name and a value.", hint="Give ('Name', 'value').")
     name, value = item
     return name, value
 

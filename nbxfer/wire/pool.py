@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Hashable
 from typing import Final
 
-from nbxfer.wire.access import Access
 from nbxfer.wire.sockets import Line
 
 #: How long a line is kept (seconds), and how many in all. Servers close theirs after 5 to 75 s.
@@ -19,11 +18,6 @@ def boot_clock() -> float:
     """Give seconds that go on while the machine sleeps: a line that has slept is no good any more."""
     clock = getattr(time, "CLOCK_BOOTTIME", None)
     return time.monotonic() if clock is None else time.clock_gettime(clock)
-
-
-def pool_key(access: Access, target: tuple[str, str, int], *, ours: bool, shy: bool = False) -> Hashable:
-    """Give what two requests must have in common to share a line: origin, trust, identity, and how shy (see dial)."""
-    return target, access.verify, access.identity_for(ours=ours), shy
 
 
 class Pool:

@@ -21,6 +21,8 @@ def follow(here: httpx.URL, location: str) -> httpx.URL:
     credentials in it, which a server has no business to choose for us.
     """
     try:
+        # Field values are bytes, here one a character; what is not ASCII is most often UTF-8 that was not encoded.
+        location = "".join(c if c < "\x80" else f"%{ord(c):02X}" for c in location)
         there = here.join(location).copy_with(fragment=None)
         origin(str(there))
     except (httpx.InvalidURL, ValueError):

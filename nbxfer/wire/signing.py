@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import netrc
 import os
+import threading
+import weakref
 from collections.abc import Generator
 from typing import Final
 
 import httpx
 
-from nbxfer.errors import NeedsAttention
-from nbxfer.wire.credentials import Auth, Basic, Bearer, look_up
+from nbxfer.errors import InvalidRequest, NeedsAttention
+from nbxfer.wire.credentials import Auth, Basic, Bearer
+from nbxfer.wire.lookup import look_up, user_and_password
+from nbxfer.wire.sockets import POLL, Tick
+from nbxfer.wire.translate import OUTSIDE
 
 #: How many answers one auth flow may ask for (a challenge needs two).
 MAX_STEPS: Final = 5
@@ -27,24 +33,96 @@ class TokenAuth(httpx.Auth):
         yield request
 
 
-def signer(auth: Auth) -> httpx.Auth | None:
-    """Give what signs requests, with references looked up now.
+def signer(auth: Auth, host: str = "") -> httpx.Auth | None:
+    """Give what signs requests to ``host``, with references looked up now.
 
-    Raises NeedsAttention where a variable is not set, or the netrc file cannot be read.
+    Raises NeedsAttention where a reference leads nowhere, or the netrc file cannot be read.
     """
     match auth:
         case None:
             return None
-        case Basic(user, password):
-            return httpx.BasicAuth(look_up(user), look_up(password))
+        case Basic():
+            return httpx.BasicAuth(*user_and_password(auth))
         case Bearer(token):
             return TokenAuth(look_up(token))
         case str():
-            try:
-                return httpx.NetRCAuth(os.environ.get("NETRC"))  # unset: ~/.netrc
-            except (OSError, SyntaxError):  # netrc.NetrcParseError is a SyntaxError
-                raise NeedsAttention(
-                    "The netrc file, which holds the credentials, cannot be read.", hint="Mend it, or give auth=."
-                ) from None
+            return from_netrc(host, default=True)
         case _:
             return auth
+
+
+def from_netrc(host: str, *, default: bool) -> httpx.Auth | None:
+    """Give what the netrc file has for ``host``, else what it has for every host (only where ``default``).
+
+    Raises NeedsAttention where it cannot be read.
+    """
+    try:
+        book = netrc.netrc(os.environ.get("NETRC"))  # unset: ~/.netrc
+    except (OSError, netrc.NetrcParseError, ValueError):  # what it says may hold a password
+        raise NeedsAttention(
+            "The netrc file, which holds the credentials, cannot be read.", hint="Mend it, or give auth=."
+        ) from None
+    entry = book.hosts.get(host) or (book.hosts.get("default") if default else None)
+    return httpx.BasicAuth(entry[0] or "", entry[2] or "") if entry and entry[2] else None
+
+
+class Turns:
+    """One auth object in the hands of several threads: its steps are taken one at a time.
+
+    Until it has signed a request that was let in, whole conversations are: the first one learns the challenge (the
+    nonce of RFC 7616 §3.4, a token), and those that follow count on from there.
+    """
+
+    def __init__(self) -> None:
+        self._step, self._first = threading.Lock(), threading.Lock()
+        self._learnt = threading.Event()
+
+    def begin(self, tick: Tick) -> bool:
+        """Wait for one's turn, calling ``tick`` meanwhile; say whether ``end`` has to be told."""
+        while not self._learnt.is_set():
+            tick()
+            if self._first.acquire(timeout=POLL):
+                if not self._learnt.is_set():
+                    return True
+                self._first.release()
+        return False
+
+    def end(self, *, let_in: bool) -> None:
+        """Let the next one go on; with all the others where the server has let this one in."""
+        if let_in:
+            self._learnt.set()
+        self._first.release()
+
+    def step(
+        self, flow: Generator[httpx.Request, httpx.Response, None], said: httpx.Response | None
+    ) -> httpx.Request | None:
+        """Give the next request of a flow, None when it is content. A person's own flow may raise anything."""
+        try:
+            with self._step:
+                return next(flow) if said is None else flow.send(said)
+        except StopIteration:
+            return None
+        except OUTSIDE:
+            raise
+        except Exception as error:  # noqa: BLE001 (it is not our code that runs there)
+            raise InvalidRequest(
+                f"The auth object failed ({type(error).__name__}).", hint="Mend it, or give another."
+            ) from None
+
+
+_turns: dict[int, Turns] = {}
+_any: Final = Turns()
+_making = threading.Lock()
+
+
+def turns(auth: httpx.Auth) -> Turns:
+    """Give the turns of an auth object, which may serve many transfers at once."""
+    with _making:
+        found = _turns.get(id(auth))
+        if found is None:
+            try:
+                weakref.finalize(auth, _turns.pop, id(auth), None).atexit = False
+            except TypeError:  # it cannot be watched: all of these take turns together
+                return _any
+            found = _turns[id(auth)] = Turns()
+        return found

@@ -7,9 +7,10 @@ import socket
 import ssl
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from nbxfer.errors import TransferTimeout
+from nbxfer.wire.nested import Nested
 
 #: The longest that anything here waits before it calls ``tick`` again (seconds).
 POLL: Final = 0.1
@@ -18,7 +19,7 @@ POLL: Final = 0.1
 Tick = Callable[[], None]
 
 
-def ready(sock: socket.socket, *, write: bool = False, seconds: float = 0.0) -> bool:
+def ready(sock: socket.socket | Nested, *, write: bool = False, seconds: float = 0.0) -> bool:
     """Say whether ``sock`` can be read (or written) within ``seconds``; true for a closed or broken one as well."""
     if not hasattr(select, "poll"):  # Windows
         readers, writers = ([], [sock]) if write else ([sock], [])
@@ -32,11 +33,12 @@ class Line:
     """A connected socket. Errors leave as they are; the callers in this room translate them.
 
     ``heard`` says whether a byte has come since it was last set to False; ``public`` whether the other side has an
-    address that the whole internet can reach.
+    address that the whole internet can reach. ``session`` is what a protocol keeps between two requests.
     """
 
-    def __init__(self, sock: socket.socket, *, public: bool) -> None:
-        self._sock = sock
+    def __init__(self, sock: socket.socket | Nested, *, public: bool) -> None:
+        self.sock = sock
+        self.session: Any = None
         self._wants_write = False  # TLS may have to write before it can read, and the other way round
         self.public = public
         self.heard = False
@@ -44,7 +46,7 @@ class Line:
     def take(self, view: memoryview) -> int:
         """Give the bytes that are there already: their number, 0 at the end, -1 when there are none yet."""
         try:
-            got = self._sock.recv_into(view)
+            got = self.sock.recv_into(view)
         except (BlockingIOError, ssl.SSLWantReadError):
             self._wants_write = False
             return -1
@@ -61,7 +63,7 @@ class Line:
         """
         got = self.take(view)
         if got < 0:
-            ready(self._sock, write=self._wants_write, seconds=POLL)
+            ready(self.sock, write=self._wants_write, seconds=POLL)
             got = self.take(view)
         if got <= 0:
             return got
@@ -79,27 +81,39 @@ class Line:
         while view:
             tick()
             try:
-                view = view[self._sock.send(view) :]
+                view = view[self.sock.send(view) :]
                 continue
             except (BlockingIOError, ssl.SSLWantWriteError):
                 write = True
             except ssl.SSLWantReadError:
                 write = False
             in_time(deadline, "The server did not take the request in time.")
-            ready(self._sock, write=write, seconds=POLL)
+            ready(self.sock, write=write, seconds=POLL)
+
+    def offer(self, data: memoryview) -> int:
+        """Send what there is room for at this moment; give how many bytes of ``data`` that was."""
+        try:
+            return self.sock.send(data)
+        except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
+            return 0
+
+    @property
+    def speaks_h2(self) -> bool:
+        """Whether the server has chosen HTTP/2 (RFC 9113 §3.2)."""
+        return isinstance(self.sock, ssl.SSLSocket | Nested) and self.sock.selected_alpn_protocol() == "h2"
 
     def quiet(self) -> bool:
         """Say whether another request may go over it: still open, and nothing has come that nobody asked for."""
         try:
             # A TLS socket may have session tickets to read, which are no bytes of a body.
-            return not ready(self._sock) or self.take(memoryview(bytearray(1))) < 0
+            return not ready(self.sock) or self.take(memoryview(bytearray(1))) < 0
         except OSError:
             return False
 
     def close(self) -> None:
         """Close at once. Never raises."""
         try:
-            self._sock.close()
+            self.sock.close()
         except OSError:  # a reset that had not been seen yet
             return
 

@@ -16,6 +16,7 @@ import h11
 import httpx
 
 from nbxfer.errors import (
+    AccessDenied,
     BadAnswer,
     CertificateRefused,
     InvalidRequest,
@@ -62,11 +63,22 @@ def _name_service(error: socket.gaierror, where: str) -> TransferError:
 #: What OpenSSL calls an answer that is no TLS at all.
 _NO_TLS: Final = {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "RECORD_LAYER_FAILURE"}
 
+#: What servers say of a client certificate that is missing, or that they do not accept (RFC 8446 §6.2).
+_OTHER_CLIENT: Final = {
+    "TLSV13_ALERT_CERTIFICATE_REQUIRED", "TLSV1_ALERT_UNKNOWN_CA", "TLSV1_ALERT_ACCESS_DENIED",
+    "SSLV3_ALERT_BAD_CERTIFICATE", "SSLV3_ALERT_CERTIFICATE_UNKNOWN", "SSLV3_ALERT_CERTIFICATE_EXPIRED",
+    "SSLV3_ALERT_CERTIFICATE_REVOKED", "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE",
+}  # fmt: skip
+
 
 def _tls(error: ssl.SSLError, where: str) -> TransferError:
     reason = str(getattr(error, "reason", None) or "")
     if reason in _NO_TLS:
         return BadAnswer(f"{where} does not speak TLS.", hint="Try http:// instead of https://, or another port.")
+    if reason in _OTHER_CLIENT:
+        return AccessDenied(
+            f"{where} wants another client certificate, or any.", hint="Give cert=(certificate, key), or another one."
+        )
     words = f" ({reason.replace('_', ' ').lower()})" if reason else ""
     return NetworkError(f"TLS failed with {where}{words}.", status=WebErrorStatus.CANNOT_CONNECT)
 

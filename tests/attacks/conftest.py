@@ -1,7 +1,7 @@
-"""Sessions on one home, servers that count, and processes that can be stopped and killed."""
+"""Servers that count, sessions on one home, transfers on trial."""
 
 from __future__ import annotations
 
-from tests.fixtures import serve, sessions, terminal
+from tests.fixtures import impatient, serve, sessions, small_blocks, terminal, trial
 
-__all__ = ["serve", "sessions", "terminal"]
+__all__ = ["impatient", "serve", "sessions", "small_blocks", "terminal", "trial"]

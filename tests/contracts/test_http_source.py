@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import ssl
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from email.utils import format_datetime
 
 import pytest
 import trustme
@@ -20,7 +23,7 @@ def script_of(served: Served) -> Script:
     """Give the server's side of what is served, vices and all."""
     data = served.data
     tag = f'"{hashlib.sha256(data).hexdigest()[:16]}"' if served.validator else None
-    good = honest(data, tag, ranges=served.ranges)
+    good = honest(data, tag, *said_of(served), ranges=served.ranges)
 
     def script(asked: Asked, wire: Wire) -> None:
         if served.silent:
@@ -32,12 +35,27 @@ def script_of(served: Served) -> Script:
         limit = served.cut if served.cut is not None else served.stall
         if limit is None:
             good(asked, wire)
-            return wire.send(served.surplus) if served.surplus else None
+            if served.surplus:
+                wire.send(served.surplus)
+            return None
         spoiled = Limited(wire, limit)
         good(asked, spoiled)
         return wire.close() if served.cut is not None else wire.hang()
 
     return script
+
+
+def said_of(served: Served) -> list[str]:
+    """Give the lines that say what the file is called, what it adds up to and when it was made."""
+    lines = []
+    if served.name:
+        lines.append(f'Content-Disposition: attachment; filename="{served.name}"')
+    if served.claim:
+        digest = base64.b64encode(hashlib.sha256(served.data).digest()).decode()
+        lines.append(f"Repr-Digest: sha-256=:{digest}:")
+    if served.modified is not None:
+        lines.append(f"Last-Modified: {format_datetime(datetime.fromtimestamp(served.modified, UTC), usegmt=True)}")
+    return lines
 
 
 class Limited(Wire):
@@ -46,9 +64,9 @@ class Limited(Wire):
     def __init__(self, wire: Wire, limit: int) -> None:
         self._wire, self._limit = wire, limit
 
-    def send(self, data: bytes) -> None:
+    def send(self, data: bytes) -> int:
         head, mark, body = data.partition(b"\r\n\r\n")
-        self._wire.send(head + mark + body[: self._limit])
+        return self._wire.send(head + mark + body[: self._limit])
 
 
 class TestHttpSource(SourceContract):
@@ -84,3 +102,8 @@ class TestHttpsSource(TestHttpSource):
         """Over TLS the end of the connection proves no end of the body, unless it says goodbye."""
         self.server.goodbye = True
         super().test_no_length()
+
+    def test_ranges_of_what_has_no_length(self) -> None:
+        """The same, where the question is about ranges."""
+        self.server.goodbye = True
+        super().test_ranges_of_what_has_no_length()

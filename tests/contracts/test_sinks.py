@@ -32,6 +32,18 @@ class TestMemory(SinkContract):
     def final(self) -> bytes | None:
         return self.shelf.get("thing")
 
+    def beside(self, name: str) -> str:
+        return name
+
+    def at(self, path: str) -> bytes | None:
+        return self.shelf.get(path)
+
+    def lay(self, path: str, data: bytes) -> None:
+        self.shelf.put(path, data)
+
+    def remove(self, path: str) -> None:
+        self.shelf.finals.pop(path, None)
+
 
 class TestEndlessMemory(TestMemory):
     """A shelf that nobody has measured."""
@@ -58,7 +70,20 @@ class TestLocalFile(SinkContract):
         return Before(there.st_size, there.st_mtime_ns)
 
     def final(self) -> bytes | None:
-        return self.path.read_bytes() if self.path.exists() else None
+        return self.at(str(self.path))
+
+    def beside(self, name: str) -> str:
+        return str(self.path.with_name(name))
+
+    def at(self, path: str) -> bytes | None:
+        return Path(path).read_bytes() if os.path.exists(path) else None
+
+    def lay(self, path: str, data: bytes) -> None:
+        Path(path).parent.mkdir(exist_ok=True)
+        Path(path).write_bytes(data)
+
+    def remove(self, path: str) -> None:
+        Path(path).unlink(missing_ok=True)
 
 
 class TestLongName(TestLocalFile):

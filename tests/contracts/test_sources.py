@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+
+from nbxfer.core.probe import Claim
 from nbxfer.errors import SourceNotFound
 from nbxfer.testing.scripted import Answer, ScriptedSource
 from nbxfer.testing.sources import Served, SourceContract
@@ -19,12 +22,16 @@ class TestScripted(SourceContract):
             stall=served.stall,
             silent=served.silent,
         )
+        claim = Claim("server digest", f"sha256:{hashlib.sha256(served.data).hexdigest()}")
         return ScriptedSource(
             served.data,
             [answer] * SO_MANY,
             validator="strong" if served.validator else "",
             ranges=served.ranges,
             length="known" if served.length else "closed",
+            name=served.name,
+            claims=(claim,) if served.claim else (),
+            modified=served.modified,
         )
 
 

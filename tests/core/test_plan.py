@@ -93,3 +93,10 @@ def test_same_version() -> None:
     assert same_version(V1, Validator("modified", "yesterday")) is None
     assert same_version(V1, None) is None
     assert same_version(None, V1) is None
+
+
+def test_a_date_gets_stronger() -> None:
+    """The same date names the same version, though an hour later it proves more than in its first second."""
+    early = Validator("modified", "Mon, 02 Nov 2026 10:00:00 GMT", strong=False)
+    late = Validator("modified", early.value)
+    assert same_version(early, late) is same_version(late, early) is True

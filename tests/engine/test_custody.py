@@ -11,7 +11,8 @@ import pytest
 
 from nbxfer.core.phases import Phase
 from nbxfer.demo.server import DemoServer
-from nbxfer.errors import DestinationExists, InvalidRequest, InvalidTransferState
+from nbxfer.errors import DestinationExists, InvalidRequest, InvalidTransferState, NoSpace, StorageFailed
+from nbxfer.manifest.folder import FolderManifest
 from nbxfer.session import Session
 from tests.journeys.terminal import MIB, sha256, until
 
@@ -171,3 +172,103 @@ def test_the_end_is_seen_also_when_its_kernel_has_left(sessions: Sessions, serve
     assert joined.result(10) == tmp_path / "X"
     c.refresh()
     assert watched.snapshot.phase is Phase.DONE
+
+
+def _part(folder: Path, op_id: str) -> os.stat_result:
+    """Give what is known of the one part of an operation."""
+    [part] = [p for p in folder.iterdir() if f".{op_id}." in p.name]
+    return part.stat()
+
+
+def test_a_third_kernel_knows_that_the_part_may_still_be_written_to(
+    sessions: Sessions, serve: Serve, tmp_path: Path, home: Path
+) -> None:
+    """What a silent owner may still write to is copied, also by who finds it parked with the second owner."""
+    server = serve(SIZE, SIZE / 4)
+    a, b, c, d = sessions(), sessions(), sessions(), sessions()
+    wanted = a.download(server.url_of("1.bin"), tmp_path / "1")
+    other = a.download(server.url_of("2.bin"), tmp_path / "2")
+    until(lambda: wanted.snapshot.received > 0 and other.snapshot.received > 0)
+    first = _part(tmp_path, other.id).st_ino
+    _lapse(home, a)
+    b.download(server.url_of("1.bin"), tmp_path / "1")
+    until(lambda: a.snapshot(other.id).owner != "ours", 10)
+    c.reattach()
+    until(lambda: c.snapshot(other.id).owner == "ours" and c.snapshot(other.id).phase is Phase.RUNNING)
+    second = _part(tmp_path, other.id).st_ino
+    assert second != first
+    assert {f.record.unproven for f in c._manifest.scan() if f.record.id == other.id} == {1}
+    c.close()  # in order: whoever comes next goes on in place, for it is a copy that nobody else knows
+    d.reattach()
+    joined = d.find(other.id)
+    until(lambda: joined.snapshot.phase is Phase.RUNNING)
+    assert _part(tmp_path, other.id).st_ino == second
+    assert joined.result(30) == tmp_path / "2"
+    assert sha256(tmp_path / "2") == server.sha256
+
+
+@pytest.mark.parametrize("verb", ["append", "sync"])
+def test_taking_over_with_a_full_disk_can_be_repeated(
+    sessions: Sessions, serve: Serve, tmp_path: Path, home: Path, verb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the heir could not write down what it took, nothing is in limbo: asked again, it goes on."""
+    server = serve(SIZE, SIZE / 3)
+    a, b = sessions(), sessions()
+    old = a.download(server.url_of("1.bin"), tmp_path / "1")
+    parked = a.download(server.url_of("2.bin"), tmp_path / "2", start=False)
+    until(lambda: old.snapshot.received > 0)
+    b._engine.start()
+    _lapse(home, a)
+    real = getattr(FolderManifest, verb)
+
+    def full(self: FolderManifest, *args: object) -> None:
+        if self is b._manifest:
+            raise NoSpace("The disk is full.") if verb == "append" else StorageFailed("The disk is broken.")
+        real(self, *args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FolderManifest, verb, full)
+        if verb == "append":
+            with pytest.raises(NoSpace):
+                b.reattach()
+            b.refresh()
+            assert {b.snapshot(o.id).owner for o in (old, parked)} == {"orphaned"}
+        else:
+            b.reattach()
+    batch = b.reattach()
+    assert {o.id for o in batch} == {old.id, parked.id}
+    until(lambda: {b.snapshot(o.id).owner for o in (old, parked)} == {"ours"})
+    b.find(parked.id).start()
+    assert batch.wait(30, progress=False)
+    assert sha256(tmp_path / "1") == sha256(tmp_path / "2") == server.sha256
+
+
+def test_an_idle_owner_notices_that_it_was_taken_over(
+    sessions: Sessions, serve: Serve, tmp_path: Path, home: Path
+) -> None:
+    """Who has nothing to write finds out at its next heartbeat."""
+    server = serve(1000)
+    a, b = sessions(), sessions()
+    waiting = a.download(server.url, tmp_path / "X", start=False)
+    _lapse(home, a)
+    b.reattach()
+    assert a.snapshot(waiting.id).owner == "ours"
+    a._engine.upkeep.touch()
+    until(lambda: a.snapshot(waiting.id).owner == "theirs", 5)
+
+
+def test_a_journal_that_somebody_cut_is_written_anew(
+    sessions: Sessions, serve: Serve, tmp_path: Path, home: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever truncates the list of a living kernel costs it nothing: it is whole again after the next heartbeat."""
+    server = serve(1000)
+    a = sessions()
+    ops = [a.download(server.url_of(f"{n}.bin"), tmp_path / f"{n}", start=False) for n in range(20)]
+    journal = home / "journals" / f"{a._manifest.me.id}.jsonl"
+    os.truncate(journal, 2000)
+    reader = sessions()._manifest
+    assert len(reader.scan()) < 20
+    a._engine.upkeep.touch()
+    until(lambda: len(reader.scan()) == 20, 5)
+    assert {f.record.id for f in reader.scan()} == {o.id for o in ops}
+    assert "somebody cut" in caplog.text

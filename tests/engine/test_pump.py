@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import threading
 from collections import deque
 
 import crc32c
@@ -12,7 +13,9 @@ import pytest
 from nbxfer.core.policy import Patience
 from nbxfer.core.probe import Probe
 from nbxfer.core.ranges import BLOCK, RangeSet
+from nbxfer.engine.landing import Landing
 from nbxfer.engine.pump import Pump, Watchdog
+from nbxfer.engine.writer import Writer
 from nbxfer.errors import NetworkError, NoSpace, SourceChanged, TransferTimeout
 from nbxfer.manifest.base import Row, good_ranges
 from nbxfer.testing.clock import HandWoundClock
@@ -72,20 +75,42 @@ class Log(list[Row]):
         """Nothing is open."""
 
 
+class Reading:
+    """A pump on one body, as a lane works it; ``held`` is what is vouched for."""
+
+    def __init__(
+        self, body: Body, part: Memory, log: Log, held: RangeSet | None = None, clock: HandWoundClock | None = None
+    ) -> None:
+        clock = clock or HandWoundClock()
+        self.told: list[RangeSet] = []
+        self.refetched = 0
+        self.landing = Landing(held)
+        self.writer = Writer(part, log, self.landing, self.tell, part.sync, clock)  # type: ignore[arg-type]
+        self.pump = Pump(self.writer, Patience(), threading.Event(), (), self.writer.look, clock)
+        self.pump.attach(body)
+
+    def tell(self, held: RangeSet, again: int) -> None:
+        self.told.append(held)
+        self.refetched += again
+
+    @property
+    def held(self) -> RangeSet:
+        return self.landing.held
+
+    def run(self, until: int) -> int:
+        try:
+            self.pump.compare(self.held.front())
+            while self.pump.position < until and self.pump.block(until):
+                pass
+        finally:
+            self.writer.tell()
+        return self.pump.position
+
+
 def _pump(
     body: Body, part: Memory, log: Log, held: RangeSet | None = None, clock: HandWoundClock | None = None
-) -> Pump:
-    clock = clock or HandWoundClock()
-    return Pump(
-        body,
-        part,  # type: ignore[arg-type]  # what a pump needs of a part
-        log,  # type: ignore[arg-type]
-        held or RangeSet(),
-        Patience(),
-        lambda held, refetched: None,
-        part.sync,
-        clock,
-    )
+) -> Reading:
+    return Reading(body, part, log, held, clock)
 
 
 def _vouched(part: Memory, log: Log) -> RangeSet:
@@ -180,6 +205,7 @@ def test_slow_lines_are_vouched_for_every_second() -> None:
     pump = _pump(Slow(data), part, log, clock=clock)
     pump.run(1000)
     assert len(log) > 20
+    assert len(pump.told) > 20
     assert part.syncs > 10
 
 

@@ -14,7 +14,9 @@ from nbxfer.core.ranges import BLOCK, RangeSet
 from nbxfer.core.spec import Spec
 from nbxfer.engine import recheck
 from nbxfer.engine.job import Job
+from nbxfer.engine.landing import Landing
 from nbxfer.engine.pump import Pump
+from nbxfer.engine.writer import Writer
 from nbxfer.manifest.folder import FolderManifest
 from nbxfer.sinks.localfile import LocalFile
 from nbxfer.sources.base import Source, Stopped
@@ -60,7 +62,10 @@ def job(home: Path, tmp_path: Path) -> Job:
     """Give a job with a whole part of epoch 1, closed."""
     job = _job(home, tmp_path)
     part, log = job.sink.create(1, len(DATA)), job.manifest.blocks(ID, 1)
-    Pump(Body(), part, log, RangeSet(), Patience(), lambda *_: None, lambda: None).run(len(DATA))
+    pump = Pump(Writer(part, log, Landing(), lambda *_: None, lambda: None), Patience(), job.stop)
+    pump.attach(Body())
+    while pump.position < len(DATA):
+        pump.block(len(DATA))
     part.close()
     log.close()
     return job
@@ -136,3 +141,20 @@ def test_checking_can_be_stopped(job: Job) -> None:
     job.stop.set()
     with pytest.raises(Stopped):
         recheck.reopen(job, 1, 1)
+
+
+def test_what_somebody_else_may_still_write_to_is_copied_once(job: Job, home: Path, tmp_path: Path) -> None:
+    """A silent owner's part is copied; the copy is nobody else's, so the next owner goes on with it in place."""
+    first = _part(tmp_path).stat().st_ino
+    job.unproven = 1
+    recheck.reopen(job, 2, 1)
+    copy = _part(tmp_path).stat().st_ino
+    assert copy != first
+    assert job.held.total == len(DATA)
+    job.close()
+    again = _job(home, tmp_path)
+    again.unproven = 1
+    recheck.reopen(again, 3, 1)
+    assert _part(tmp_path).stat().st_ino == copy
+    assert again.held.total == len(DATA)
+    again.close()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from itertools import count
 from typing import Any
 
 from nbxfer.core.faults import Fault, Remedy
 from nbxfer.core.phases import Phase, Stall
+from nbxfer.core.ranges import RangeSet
 from nbxfer.core.record import Published
 from nbxfer.core.snapshot import Snapshot
 from nbxfer.testing.session import FakeSession, snapshot
@@ -24,12 +26,20 @@ class PanelDesk(FakeSession):
         super().__init__(snapshots, home)
         self.notebook = "/home/you/study.ipynb"
 
-    def wish(self, op_id: str, verb: str, **fields: Any) -> None:
-        """Take a wish and grant it."""
+    def wish(self, op_id: str, verb: str, refused: Callable[[str], object] | None = None, **fields: Any) -> None:
+        """Take a wish and grant it, unless it is to be refused."""
         self.times.append(time.time())
-        super().wish(op_id, verb, **fields)
-        phases = {"pause": Phase.PAUSED, "resume": Phase.RUNNING, "retry": Phase.QUEUED, "cancel": Phase.CANCELED}
-        self.change(op_id, phases[verb], rate=None, eta=None, owner="ours", fault=None, due=None)
+        super().wish(op_id, verb, refused, **fields)
+        if (op_id, verb) in self.refuse:
+            return
+        phases = {
+            "start": Phase.QUEUED,
+            "pause": Phase.PAUSED,
+            "resume": Phase.RUNNING,
+            "retry": Phase.QUEUED,
+            "cancel": Phase.CANCELED,
+        }
+        self.change(op_id, phases.get(verb, Phase.QUEUED), rate=None, eta=None, owner="ours", fault=None, due=None)
 
     def run(self, *op_ids: str, rate: float = 24 * MB) -> None:
         """Have these operations move, ten times a second, from a thread of its own."""
@@ -82,6 +92,8 @@ def every_state() -> list[Snapshot]:
     return [
         op(1, Phase.RUNNING, "imagenet-train.tar", received=62 * GB, total=148 * GB, rate=24.1 * MB, eta=3569.0),
         op(2, Phase.RUNNING, "stream.jsonl", "live.example.com", received=731 * MB, rate=3.4 * MB),
+        op(18, Phase.RUNNING, "parallel.zarr.zip", received=33 * GB, total=80 * GB, rate=210 * MB, eta=224.0,
+           held=RangeSet.of((n * 10 * GB, n * 10 * GB + size * GB) for n, size in enumerate((7, 5, 4, 6, 2, 3, 5, 1)))),
         op(3, Phase.STALLED, "corpus-07.parquet", received=1100 * MB, total=2400 * MB, fault=broke,
            due=time.time() + 42),
         op(4, Phase.PAUSED, "genome.bam", "bucket.s3.example.com", received=31 * GB, total=96 * GB, fault=expired),

@@ -272,6 +272,32 @@ def test_log(caplog: pytest.LogCaptureFixture) -> None:
     assert stream.getvalue() == ""
 
 
+def test_thousands(caplog: pytest.LogCaptureFixture) -> None:
+    """Ten thousand are one line, with files and bytes."""
+    caplog.set_level(logging.INFO, "nbxfer")
+    stage = [snapshot(f"{i:08x}", "done" if i < 4000 else "queued", total=10) for i in range(10_000)]
+    bar = Bar(lambda: stage, stream=io.StringIO())
+    bar.close()
+    assert caplog.messages == ["4000 of 10000 done: 40.0 of 100 kB"]
+
+
+def test_a_look_that_takes_long_is_taken_seldom(terminal: Callable[..., Terminal]) -> None:
+    """However many there are, looking at them costs a twentieth of the time at most."""
+    clock, looks = Clock(), []
+
+    def look() -> list[Snapshot]:
+        looks.append(clock.now)
+        clock.now += 0.03
+        return [snapshot(received=5, total=10)]
+
+    bar = Bar(look, stream=terminal(80).stream, clock=clock)
+    for _ in range(300):
+        clock.now += 0.01
+        bar.refresh()
+    bar.close()
+    assert 4 <= len(looks) <= 7
+
+
 def test_an_empty_stage(caplog: pytest.LogCaptureFixture) -> None:
     """Where there is nothing to show, nothing is shown."""
     bar = Bar(list, stream=io.StringIO())

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import pty
 import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from click.testing import CliRunner, Result
@@ -38,8 +41,8 @@ EVIL = "\x1b[2Jevil\u202e"
 class Terminal:
     """Runs commands over a fake front desk; ``signals`` are those that the program died by."""
 
-    def __init__(self) -> None:
-        self.desk = FakeSession()
+    def __init__(self, home: Path) -> None:
+        self.desk = FakeSession(home=home)
         self.signals: list[int] = []
         self.homes: list[Path | None] = []
 
@@ -54,9 +57,9 @@ class Terminal:
 
 
 @pytest.fixture
-def nbxfer() -> Terminal:
+def nbxfer(tmp_path: Path) -> Terminal:
     """Give a terminal."""
-    return Terminal()
+    return Terminal(tmp_path)
 
 
 def rows(result: Result) -> list[dict[str, Any]]:
@@ -85,7 +88,10 @@ def test_get_options(nbxfer: Terminal, tmp_path: Path) -> None:
     secret.write_text("# for data.example\nAuthorization: Bearer abc\n\nX-Other: 1\n")
     result = nbxfer(
         "get", URL, "--checksum", "sha256:00", "--header", "Referer: here", "--header", f"@{secret}",
-        "--if-exists", "overwrite", "--cacert", "ca.pem", "--timeout", "7.5", "-q",
+        "--if-exists", "overwrite", "--cacert", "ca.pem", "--timeout", "7.5", "-q", "-x", "4", "--bandwidth", "5 MB/s",
+        "--max-size", "10 GiB", "--expect-size", "5", "--deadline", "60", "--priority", "high", "--preserve-mtime",
+        "--http2", "--cookies", "~/jar.txt", "--proxy", "http://proxy:3128", "--cert", "me.pem", "--name", "server",
+        "--netrc",
     )  # fmt: skip
     assert (result.exit_code, result.stderr) == (0, "")
     assert nbxfer.desk.downloads[0][2] == {
@@ -94,18 +100,173 @@ def test_get_options(nbxfer: Terminal, tmp_path: Path) -> None:
         "if_exists": "overwrite",
         "verify": "ca.pem",
         "timeout": 7.5,
+        "connections": 4,
+        "bandwidth": "5 MB/s",
+        "max_size": "10 GiB",
+        "expect_size": "5",
+        "deadline": 60.0,
+        "priority": "high",
+        "preserve_mtime": True,
+        "http2": True,
+        "cookies": os.path.expanduser("~/jar.txt"),
+        "proxy": "http://proxy:3128",
+        "cert": "me.pem",
+        "name": "server",
+        "auth": "netrc",
     }
+    assert nbxfer("get", URL, "--no-proxy", "--insecure", "--cert", "c", "--key", "k", "-q").exit_code == 0
+    assert nbxfer.desk.downloads[1][2] == {
+        "if_exists": "revalidate", "proxy": False, "verify": False, "cert": ("c", "k")
+    }  # fmt: skip
 
 
 def test_get_several(nbxfer: Terminal) -> None:
-    """Several downloads land in one folder; the same URL twice is one of them."""
-    result = nbxfer("get", f"{URL}1", f"{URL}2", f"{URL}1")
+    """Several downloads are asked for at once, and land in one folder; the same URL twice is one of them."""
+    result = nbxfer("get", f"{URL}1", f"{URL}2", f"{URL}1", "-o", "data")
     assert result.exit_code == 0
-    assert [(url, dest, options["into"]) for url, dest, options in nbxfer.desk.downloads] == [
-        (f"{URL}1", None, "."),
-        (f"{URL}2", None, "."),
-    ]
+    assert nbxfer.desk.downloads == [([f"{URL}1", f"{URL}2"], "data", {"if_exists": "revalidate"})]
     assert len(result.stdout.splitlines()) == 2
+
+
+# -- lists -----------------------------------------------------------------------------------------------------------
+@pytest.fixture
+def listed(nbxfer: Terminal, tmp_path: Path) -> Callable[..., tuple[Result, Any]]:
+    """Give what gets a list of this text: the result, and what the front desk was asked for."""
+
+    def run(text: str | bytes, *args: str) -> tuple[Result, Any]:
+        path = tmp_path / "list.txt"
+        path.write_bytes(text.encode() if isinstance(text, str) else text)
+        nbxfer.desk.downloads.clear()
+        result = nbxfer("get", "-i", str(path), *args)
+        return result, nbxfer.desk.downloads[0][:2] if nbxfer.desk.downloads else None
+
+    return run
+
+
+def test_a_list(listed: Callable[..., tuple[Result, Any]]) -> None:
+    """A list has a URL a line; comments, blank lines, Windows' line ends and its byte order mark do no harm."""
+    text = f"\ufeff# mine\r\n{URL}1\r\n\r\n  {URL}2  \r\n{URL}1\r\n"
+    result, asked = listed(text, "-o", "data")
+    assert (result.exit_code, asked) == (0, ([f"{URL}1", f"{URL}2"], "data"))
+    assert listed(f"{URL}1", f"{URL}0", "-q")[1] == ([f"{URL}0", f"{URL}1"], None)
+    assert listed(f"{URL}1")[1] == ([f"{URL}1"], None)
+
+
+def test_a_list_that_says_where(listed: Callable[..., tuple[Result, Any]]) -> None:
+    """Behind a tab stands where that URL is to land, below the folder of all; blanks may be in it."""
+    text = f"{URL}1\ta b.gz\n{URL}2\n{URL}3 \t /x/y/\n"
+    places = {f"{URL}1": "a b.gz", f"{URL}2": None, f"{URL}3": "/x/y/"}
+    assert listed(text, "-o", "data")[1] == (places, "data")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "names no URL. It has one a line."),
+        ("# nothing\n\n", "names no URL."),
+        (f"{URL}1\n{URL} 2\n", "Line 2 of the list has a blank in its URL. Write it as %20; or"),
+        (f"{URL}\ta\n{URL}\tb\n", "Line 2 of the list has a URL again, and another place for it."),
+        (b"\xff\xfe\x00", "cannot be read: it is no text in UTF-8."),
+    ],
+)
+def test_a_list_that_cannot_be_meant(listed: Callable[..., tuple[Result, Any]], text: str | bytes, words: str) -> None:
+    """A list that is empty, or that can be meant in two ways, is refused before anything moves."""
+    result, asked = listed(text)
+    assert (result.exit_code, asked) == (2, None)
+    assert words in result.stderr
+
+
+def test_a_list_from_standard_input(nbxfer: Terminal) -> None:
+    """A list may come through a pipe."""
+    call = Call(lambda _: nbxfer.desk)
+    result = CliRunner().invoke(main, ["get", "-i", "-", "-q"], obj=call, input=f"{URL}1\n{URL}2\n")
+    assert result.exit_code == 0
+    assert nbxfer.desk.downloads[0][0] == [f"{URL}1", f"{URL}2"]
+    assert nbxfer("get", "-i", "/nowhere/at/all").exit_code == 2
+
+
+# -- credentials -----------------------------------------------------------------------------------------------------
+def test_user(nbxfer: Terminal, canary: Callable[[str], str]) -> None:
+    """The password of --user is asked for in the terminal, and is in no output."""
+    asked: list[str] = []
+
+    def secret(prompt: str) -> str:
+        asked.append(prompt)
+        return canary("password")
+
+    call = Call(lambda _: nbxfer.desk, secret=secret)
+    result = CliRunner().invoke(main, ["get", URL, "--user", "me", "-v"], obj=call, prog_name="nbxfer")
+    assert (result.exit_code, asked) == (0, ["Password of me: "])
+    assert nbxfer.desk.downloads[0][2]["auth"] == ("me", canary("password"))
+    assert canary("password") not in result.output
+
+
+def test_nobody_to_ask_for_a_password(nbxfer: Terminal) -> None:
+    """Where there is no terminal, --user is refused with the other ways, before anything moves."""
+    result = nbxfer("get", URL, "--user", "me")
+    assert (result.exit_code, nbxfer.desk.downloads) == (2, [])
+    assert result.stderr == (
+        "nbxfer: There is no terminal here in which the password could be asked for. Give --netrc, or --header @FILE.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("args", "seen"),
+    [
+        ([URL, "--header", "Authorization: Bearer {}"], "the header Authorization"),
+        ([URL, "--header", "PRIVATE-TOKEN: {}"], "the header PRIVATE-TOKEN"),
+        (["https://me:{}@data.example/x"], "the password in the URL"),
+        ([URL, "--proxy", "http://me:{}@proxy:3128"], "the proxy's password"),
+        ([URL, "--header", "Accept: */*"], ""),
+        (["https://data.example/a:b@c"], ""),
+        ([URL, "--proxy", "http://proxy:3128"], ""),
+    ],
+)
+def test_what_others_can_see(nbxfer: Terminal, canary: Callable[[str], str], args: list[str], seen: str) -> None:
+    """A secret in the command line works, and one sentence says that others can see it there."""
+    result = nbxfer("get", *(arg.format(canary("secret")) for arg in args))
+    assert (result.exit_code, canary("secret") in result.output) == (0, False)
+    said = [line for line in result.stderr.splitlines() if "others on this machine" in line]
+    assert len(said) == bool(seen)
+    assert all(f"in this one {seen}. " in line for line in said)
+
+
+def test_a_secret_is_told_to_one_server(nbxfer: Terminal, tmp_path: Path) -> None:
+    """A password or token given for all is refused where the URLs are of several servers: each would learn it."""
+    file = tmp_path / "headers"
+    file.write_text("X-Api-Key: abc\n")
+    other = "https://other.example/b"
+    for args in (["--user", "me"], ["--header", f"@{file}"], ["--header", "Cookie: a=b"]):
+        result = nbxfer("get", URL, other, *args)
+        assert (result.exit_code, nbxfer.desk.downloads) == (2, [])
+        assert "would be told to each of them" in result.stderr
+    assert nbxfer("get", URL, f"{URL}2", "--header", f"@{file}").exit_code == 0
+    assert nbxfer("get", URL, other, "--header", "Accept: */*", "--netrc").exit_code == 0
+
+
+def test_the_password_is_not_seen(tmp_path: Path) -> None:
+    """In a real terminal the password is asked for and does not appear on the screen."""
+    typed = "hush"
+    program = (
+        "from nbxfer.faces.cli.desk import ask_secret\n"
+        f"print('right' if ask_secret('Password of me: ') == {typed!r} else 'wrong')\n"
+    )
+    master, slave = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", program], cwd=Path(__file__).parents[2], stdin=slave, stdout=slave, stderr=slave,
+        start_new_session=True,
+    )  # fmt: skip
+    os.close(slave)
+    screen = b""
+    while b": " not in screen:
+        screen += os.read(master, 1000)
+    os.write(master, typed.encode() + b"\n")
+    while b"right" not in screen and b"wrong" not in screen:
+        screen += os.read(master, 1000)
+    process.wait(20)
+    os.close(master)
+    assert b"right" in screen
+    assert typed.encode() not in screen
 
 
 def test_get_fails(nbxfer: Terminal) -> None:
@@ -131,7 +292,7 @@ def test_get_some_fail(nbxfer: Terminal) -> None:
     result = nbxfer("get", URL, f"{URL}?key=refused", f"{URL}/gone", "-q")
     assert (result.exit_code, result.stdout) == (4, "/home/you/data.tar.gz\n")
     assert result.stderr.splitlines() == [
-        "nbxfer: https://data.example/data.tar.gz?…: There is a file already. Give --if-exists skip or another.",
+        "nbxfer: data.tar.gz: There is a file already. Give --if-exists skip or another.",
         "nbxfer: gone: The server says that there is nothing (404). To try again: nbxfer retry bbbbbbbb",
     ]
     assert nbxfer("get", f"{URL}/refused", f"{URL}/gone", "-q").exit_code == 1
@@ -145,7 +306,21 @@ def test_get_some_fail(nbxfer: Terminal) -> None:
         ["get", URL, URL + "2", "--checksum", "sha256:00"],
         ["get", URL, "--if-exists", "perhaps"],
         ["get", URL, "--header", "@/nowhere/at/all"],
-        ["get", URL, "--bandwidth", "1"],
+        ["get", URL, "--frobnicate", "1"],
+        ["get", URL, "-x", "many"],
+        ["get", URL, "--deadline", "soon"],
+        ["get", URL, "--priority", "highest"],
+        ["get", URL, "--user", "me:secret"],
+        ["get", URL, "--user", "me", "--netrc"],
+        ["get", URL, "--proxy", "http://p", "--no-proxy"],
+        ["get", URL, "--insecure", "--cacert", "x"],
+        ["get", URL, "--key", "x"],
+        ["get", URL, URL + "2", "--name", "x"],
+        ["get", "-i", "/nowhere/at/all"],
+        ["adopt", "part"],
+        ["explain"],
+        ["clean", "--older-than", "long"],
+        ["clean", "--older-than", "30"],
         ["pause"],
         ["pause", "3f2a", "--all"],
         ["resume", "--all", "-q", "-v"],
@@ -181,7 +356,7 @@ def test_get_json(nbxfer: Terminal) -> None:
 
     def answer(url: str, *_: Any) -> list[Snapshot]:
         if url == URL:
-            raise errors.InvalidRequest("No.")
+            raise errors.AccessDenied("No.")
         op_id, good = url[-1] * 8, url.endswith("a")
         return [snapshot(op_id), snapshot(op_id, "done" if good else "failed", total=5, fault=None if good else GONE)]
 
@@ -189,10 +364,10 @@ def test_get_json(nbxfer: Terminal) -> None:
     result = nbxfer("get", URL, f"{URL}b", f"{URL}a", "--json")
     assert result.exit_code == 4
     path = "/home/you/data.tar.gz"
-    assert sorted(rows(result), key=str) == [
-        {"id": "aaaaaaaa", "status": "COMPLETED", "received": 5, "total": 5, "path": path, "error": None},
+    assert sorted(rows(result), key=lambda row: row["id"][0], reverse=True) == [
         {"id": "bbbbbbbb", "status": "ERROR", "received": 0, "total": 5, "path": path, "error": GONE.message},
-        {"id": None, "status": "ERROR", "received": 0, "total": None, "path": None, "error": "No."},
+        {"id": "aaaaaaaa", "status": "COMPLETED", "received": 5, "total": 5, "path": path, "error": None},
+        {"id": "000001", "status": "ERROR", "received": 0, "total": None, "path": path, "error": "No."},
     ]
     assert "(404)" in result.stderr
 
@@ -315,6 +490,79 @@ def test_interrupted_early(nbxfer: Terminal) -> None:
     assert nbxfer.signals == [signal.SIGINT]
 
 
+# -- adopt, clean, explain -------------------------------------------------------------------------------------------
+def test_adopt(nbxfer: Terminal) -> None:
+    """What another program began is handed over with its options, and stayed with until it is done."""
+    result = nbxfer("adopt", "x.part", URL, "-o", "data/", "--move", "--checksum", "sha256:00", "--header", "Accept: a")
+    assert (result.exit_code, result.stdout) == (0, "data/\n")
+    options = {"checksum": "sha256:00", "headers": ["Accept: a"]}
+    assert nbxfer.desk.adopted == [("x.part", URL, "data/", True, options)]
+
+
+class Lying(NamedTuple):
+    """Something left over."""
+
+    kind: str = "part"
+    name: str = ".a.csv.3f2a.1.part"
+    size: int = 1_500_000
+    why: str = "its download was canceled"
+
+
+@pytest.mark.parametrize(("agrees", "rest"), [(True, 0), (False, 2)])
+def test_clean(nbxfer: Terminal, agrees: bool, rest: int) -> None:
+    """What lies about is listed, with how much it is; only what a person agrees to is removed."""
+    nbxfer.desk.lying = [Lying(), Lying("note", EVIL, 0, EVIL)]
+    asked: list[str] = []
+
+    def agree(question: str) -> bool:
+        asked.append(question)
+        return agrees
+
+    call = Call(lambda _: nbxfer.desk, agree=agree)
+    result = CliRunner().invoke(main, ["clean", "--older-than", "2d"], obj=call)
+    assert (result.exit_code, asked) == (0, ["Remove these 2 (1.5 MB)?"])
+    assert result.stdout.splitlines()[0] == "part  1.5 MB  .a.csv.3f2a.1.part: its download was canceled"
+    assert "\x1b" not in result.output
+    assert len(nbxfer.desk.lying) == rest
+    assert set(nbxfer.desk.ages) == {172_800.0}
+    assert result.stderr == ("nbxfer: 2 removed, 1.5 MB freed.\n" if agrees else "nbxfer: nothing was removed.\n")
+
+
+def test_clean_where_nobody_looks(nbxfer: Terminal) -> None:
+    """Where nobody can be asked, nothing is removed without --yes; with it nobody is asked."""
+    nbxfer.desk.lying = [Lying()]
+    result = nbxfer("clean", "--json")
+    row = {"kind": "part", "name": ".a.csv.3f2a.1.part", "size": 1_500_000, "why": "its download was canceled"}
+    assert (result.exit_code, rows(result)) == (2, [row])
+    assert result.stderr == "nbxfer: Nobody can be asked here, so nothing was done. Give --yes.\n"
+    assert len(nbxfer.desk.lying) == 1
+    assert nbxfer("clean", "--yes").exit_code == 0
+    assert nbxfer.desk.lying == []
+    assert nbxfer("clean").stderr == "nbxfer: nothing is left over.\n"
+
+
+def test_clean_leaves_what_it_does_not_know(nbxfer: Terminal) -> None:
+    """A part that no transfer of this home knows is listed, and nobody is asked to remove it."""
+    nbxfer.desk.lying = [Lying("unknown part")]
+    result = nbxfer("clean", "--yes")
+    assert (result.exit_code, len(nbxfer.desk.lying)) == (0, 1)
+    assert result.stderr == (
+        "nbxfer: an unknown part may be of another home: it is left, unless you remove it yourself.\n"
+    )
+
+
+def test_explain(nbxfer: Terminal) -> None:
+    """The story of an operation is told, also of one that ended in a process that has left."""
+    nbxfer.desk.show(snapshot("aaaaaaaa11", "paused", fault=LOCKED, name=EVIL))
+    nbxfer.desk.ended = [snapshot("bbbbbbbb22", "done", total=5)]
+    result = nbxfer("explain", "aa", "bb")
+    assert result.exit_code == 0
+    assert "Go on with: nbxfer get URL --header @FILE" in result.stdout.splitlines()[0]
+    assert "data.tar.gz (bbbbbbbb22): done: no checksum known." in result.stdout
+    assert "\x1b" not in result.output
+    assert nbxfer("explain", "cc").exit_code == 2
+
+
 # -- ls ------------------------------------------------------------------------------------------------------------
 def test_ls(nbxfer: Terminal) -> None:
     """Everything unfinished is listed, whoever runs it; what is done only with --all."""
@@ -337,6 +585,60 @@ def test_ls_of_nothing(nbxfer: Terminal) -> None:
     assert (result.stdout, result.stderr[:30]) == ("", "nbxfer: nothing is unfinished.")
     assert nbxfer("ls", "--json").stdout == ""
     assert nbxfer("ls", "--all").stderr == "nbxfer: nothing is here.\n"
+
+
+def test_ls_shows_what_ended_elsewhere(nbxfer: Terminal) -> None:
+    """With --all there is also what ended lately in processes that have left, each once, in the order of its making."""
+    nbxfer.desk.show(snapshot("cccccccc", "running", created=3.0), snapshot("bbbbbbbb", "done", total=5, created=2.0))
+    nbxfer.desk.ended = [
+        snapshot("bbbbbbbb", "done", total=5, created=2.0), snapshot("aaaaaaaa", "canceled", created=1.0)
+    ]  # fmt: skip
+    assert [row["id"] for row in rows(nbxfer("ls", "--all", "--json"))] == ["aaaaaaaa", "bbbbbbbb", "cccccccc"]
+    assert [row["id"] for row in rows(nbxfer("ls", "--json"))] == ["cccccccc"]
+
+
+def test_ls_of_many_that_failed(nbxfer: Terminal) -> None:
+    """Of what failed the latest are listed, and how many more there are; all of them with --all, and for programs."""
+    failed = [snapshot(f"{n:08x}", "failed", fault=GONE, changed=float(n % 10)) for n in range(10)]
+    nbxfer.desk.show(*failed, snapshot("ffffffff"))
+    result = nbxfer("ls")
+    assert [line[:8] for line in result.stdout.splitlines()[1:]] == [f"{n:08x}" for n in range(5, 10)] + ["ffffffff"]
+    assert result.stderr == "nbxfer: 5 more failed earlier. To see them: nbxfer ls --all\n"
+    assert len(nbxfer("ls", "--all").stdout.splitlines()) == 12
+    assert len(rows(nbxfer("ls", "--json"))) == 11
+
+
+def test_ls_keeps_the_advice(nbxfer: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a narrow screen the advice goes on below instead of being cut."""
+    monkeypatch.setattr("nbxfer.faces.cli.look._columns", lambda: 60)
+    nbxfer.desk.show(snapshot("3f2a9c1b77", "paused", fault=LOCKED, received=5, total=10))
+    text = nbxfer("ls").stdout
+    assert max(map(len, text.splitlines())) <= 60
+    assert "Go on with: nbxfer get URL --header @FILE -o DEST (the one it has)." in " ".join(text.split())
+
+
+def test_a_home_that_is_not_there(nbxfer: Terminal, tmp_path: Path) -> None:
+    """Where the home is not there, as after a slip of the fingers, that is said instead of that all is done."""
+    nbxfer.desk.home = tmp_path / "typo"
+    said = f"nbxfer: nothing is remembered in {tmp_path}/typo: it is not there.\n"
+    for words in (["ls"], ["ls", "--all"], ["resume", "--all"], ["clean"]):
+        assert nbxfer("--home", f"{tmp_path}/typo", *words).stderr == said
+
+
+def test_nobody_answers(nbxfer: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was asked of a process that does not answer has not happened: 1; where some answered, 4; to go on, 3."""
+    monkeypatch.setattr("nbxfer.faces.cli.steer.ANSWER_WITHIN", 0.0)
+    nbxfer.desk.show(snapshot("aaaaaaaa", owner="theirs"))
+    result = nbxfer("pause", "--all")
+    assert (result.exit_code, nbxfer.desk.asked) == (1, [("aaaaaaaa", "pause", {})])
+    assert "aaaaaaaa: asked; its process has not answered yet." in result.stderr
+    nbxfer.desk.show(snapshot("bbbbbbbb", "pausing", owner="theirs"))
+    nbxfer.desk.on_ask["cccccccc"] = snapshot("cccccccc", "paused", owner="theirs")
+    nbxfer.desk.show(snapshot("cccccccc", owner="theirs"))
+    assert nbxfer("pause", "--all").exit_code == 4
+    nbxfer.desk.show(snapshot("cccccccc", "paused", owner="theirs"))
+    nbxfer.desk.on_ask.clear()
+    assert nbxfer("resume", "cccc", "-n").exit_code == 3
 
 
 # -- pause, cancel ---------------------------------------------------------------------------------------------------
@@ -478,7 +780,7 @@ def test_retry(nbxfer: Terminal) -> None:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch, nbxfer: Terminal) -> None:
     """Let a second of watching be one step of every script."""
-    monkeypatch.setattr("nbxfer.faces.cli.look.time.sleep", lambda _: nbxfer.desk.refresh())
+    monkeypatch.setattr("nbxfer.faces.cli.watch.time.sleep", lambda _: nbxfer.desk.refresh())
 
 
 def test_watch(nbxfer: Terminal, quick: None) -> None:
@@ -502,8 +804,8 @@ def test_watch(nbxfer: Terminal, quick: None) -> None:
 def test_watched_speed(nbxfer: Terminal, quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """What another process runs shows a speed, too: the one that is seen from look to look."""
     clock = iter(range(100))
-    monkeypatch.setattr("nbxfer.faces.cli.look.time.monotonic", lambda: next(clock))
-    monkeypatch.setattr("nbxfer.faces.cli.look._is_screen", lambda: True)
+    monkeypatch.setattr("nbxfer.faces.cli.watch.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("nbxfer.faces.cli.watch._is_screen", lambda: True)
     nbxfer.desk.show(snapshot("aaaaaaaa11", owner="theirs", received=0, total=10_000))
     nbxfer.desk.script(
         "aaaaaaaa11",
@@ -534,7 +836,7 @@ def test_leave_watching(nbxfer: Terminal, monkeypatch: pytest.MonkeyPatch) -> No
     def sleep(_: float) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("nbxfer.faces.cli.look.time.sleep", sleep)
+    monkeypatch.setattr("nbxfer.faces.cli.watch.time.sleep", sleep)
     assert (nbxfer("watch").exit_code, nbxfer.signals, nbxfer.desk.asked) == (0, [], [])
 
 
@@ -547,7 +849,13 @@ def test_config(nbxfer: Terminal, monkeypatch: pytest.MonkeyPatch, home: Path) -
     assert settings["home"] == (str(home), "NBXFER_HOME")
     assert settings["progress"] == ("auto", "default")
     assert result.stderr == "nbxfer: NBXFER_PROGRES means nothing to this version; is it misspelt?\n"
-    assert "/else/where  (argument)" in nbxfer("--home", "/else/where", "config").stdout.replace(" " * 3, " ")
+    assert (settings["bandwidth"], settings["offline"]) == ((None, "default"), (False, "default"))
+    monkeypatch.setenv("NBXFER_BANDWIDTH", "5 MB/s")
+    table = [line.split() for line in nbxfer("--home", "/else/where", "config").stdout.splitlines()]
+    told = {words[0]: " ".join(words[1:3]) for words in table}
+    assert told["home"] == "/else/where (argument)"
+    assert told["bandwidth"] == "5.0 MB/s"
+    assert told["offline"] == "no (default)"
 
 
 def test_demo(nbxfer: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -604,9 +912,12 @@ def test_secrets_stay_where_they_are(nbxfer: Terminal, canary: Callable[[str], s
     """What is typed as a secret is in no output, whatever happens."""
     url = f"https://user:{canary('password')}@data.example/a?token={canary('token')}"
     nbxfer.desk.answer = _raiser(errors.AccessDenied("It is refused."))
-    result = nbxfer("get", url, URL, "--header", f"X-Key: {canary('key')}", "-v", "--json")
-    assert "https://data.example/a?…: It is refused." in result.stderr
+    same = "https://data.example/b"
+    result = nbxfer("get", url, same, "--header", f"X-Key: {canary('key')}", "-v", "--json")
+    assert "nbxfer: a: It is refused." in result.stderr
     assert "nbxfercanary" not in result.output
+    nbxfer.desk.answer = _raiser(errors.InvalidRequest("It cannot be."))
+    assert "nbxfercanary" not in nbxfer("get", url, same, "-v").output
 
 
 @pytest.mark.parametrize(
@@ -618,7 +929,17 @@ def test_secrets_stay_where_they_are(nbxfer: Terminal, canary: Callable[[str], s
          "The CA bundle 'x' does not exist. Correct --cacert, or leave it out."),
         ("checksum='sha256:12' is not a sha256.", "--checksum sha256:12 is not a sha256."),
         ("timeout=0 would let nothing through.", "--timeout 0 would let nothing through."),
-        ("Give credentials with auth=, or correct them.", "Give credentials with --header @FILE, or correct them."),
+        ("Give credentials with auth=, or correct them.",
+         "Give credentials with --user, --netrc or --header @FILE, or correct them."),
+        ("Say so with checksum= or expect_size=.", "Say so with --checksum or --expect-size."),
+        ("Give a larger max_size.", "Give a larger --max-size."),
+        ("max_size='10 gib' is no size.", "--max-size 10 gib is no size."),
+        ("bandwidth='5 mb' is no rate. Correct bandwidth=, or leave it out.",
+         "--bandwidth 5 mb is no rate. Correct --bandwidth, or leave it out."),
+        ("Give proxy=…, or trust_env=False.", "Give --proxy …, or --no-proxy."),
+        ("dest='x' and name='y' both name the file.", "-o x and --name y both name the file."),
+        ("What has come is kept: retry() goes on from there, without a deadline.",
+         "What has come is kept: nbxfer retry goes on from there, without a deadline."),
         ("A redirect into a private network.", "A redirect into a private network."),
     ],
 )  # fmt: skip

@@ -42,14 +42,14 @@ def test_sections() -> None:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_options(name: str) -> None:
     """The section of a command names each of its options, and none that it has not."""
-    told = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*\b", SECTIONS[f"nbxfer {name}"]))
+    told = set(re.findall(r"(?<![\w-])--?[a-z][a-z0-9-]*\b", SECTIONS[f"nbxfer {name}"]))
     assert told <= options(main.commands[name])
     assert told | {"--help", "-h"} == options(main.commands[name])
 
 
 def test_global_options() -> None:
     """So does the section of what is for all commands; --all stands there as what many have."""
-    told = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*\b", SECTIONS["For all commands"]))
+    told = set(re.findall(r"(?<![\w-])--?[a-z][a-z0-9-]*\b", SECTIONS["For all commands"]))
     assert told - {"--all"} == options(main)
 
 

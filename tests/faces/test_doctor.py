@@ -16,6 +16,7 @@ from click.testing import CliRunner
 from nbxfer.core.faults import Fault
 from nbxfer.faces.cli import main, surroundings
 from nbxfer.faces.cli.desk import Call
+from nbxfer.session import config
 from nbxfer.testing.session import FakeSession, snapshot
 
 Examine = Callable[[], dict[str, list[tuple[str, str, str]]]]
@@ -50,7 +51,8 @@ def test_all_well(examine: Examine, desk: FakeSession) -> None:
     """Where all is well there is no problem, and everything was looked at."""
     found = examine()
     assert list(found) == [
-        "versions", "settings", "home", "processes", "downloads", "clock", "TLS", "proxy", "notebook"
+        "versions", "settings", "limits", "home", "processes", "downloads", "clock", "TLS", "proxy", "passwords",
+        "extras", "notebook",
     ]  # fmt: skip
     assert {state for rows in found.values() for state, _, _ in rows} <= {"ok", "note"}
     assert list(desk.home.iterdir()) == []
@@ -171,9 +173,67 @@ def test_proxies(examine: Examine, monkeypatch: pytest.MonkeyPatch, canary: Call
     """Proxies are shown without their credentials."""
     monkeypatch.setenv("HTTPS_PROXY", f"http://me:{canary('proxy')}@proxy.example:3128")
     monkeypatch.setenv("all_proxy", f"me:{canary('bare')}@socks.example:1080")
-    text = examine()["proxy"][0][1]
-    assert "HTTPS_PROXY http://proxy.example:3128" in text
-    assert "ALL_PROXY http://socks.example:1080" in text
+    monkeypatch.setenv("no_proxy", "localhost,.lan")
+    assert examine()["proxy"] == [
+        (
+            "ok",
+            (
+                "http://proxy.example:3128 for https, http://socks.example:1080 for all else; none for localhost,.lan "
+                "(from the environment; --no-proxy goes without)"
+            ),
+            "",
+        )
+    ]
+
+
+def test_proxies_that_cannot_be_spoken_to(examine: Examine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A SOCKS proxy without its package, and a proxy of an unknown kind, are problems, said with what to do."""
+    monkeypatch.setattr(surroundings, "version", {}.get)
+    monkeypatch.setenv("HTTP_PROXY", "socks5://127.0.0.1:1080")
+    monkeypatch.setenv("HTTPS_PROXY", "gopher://127.0.0.1")
+    found = [(state, advice) for state, _, advice in examine()["proxy"]]
+    assert found == [
+        ("ok", ""),
+        ("problem", "pip install 'nbxfer[socks]'"),
+        ("problem", "Known: http, https, socks5, socks5h."),
+    ]
+
+
+def test_netrc(
+    examine: Examine, monkeypatch: pytest.MonkeyPatch, private_dir: Path, canary: Callable[[str], str]
+) -> None:
+    """A netrc file is found by its variable or its place; one that others may read, or nobody can, is a problem."""
+    assert examine()["passwords"][0][0] == "ok"
+    file = private_dir / "netrc"
+    monkeypatch.setenv("NETRC", str(file))
+    assert examine()["passwords"][0] == (
+        "problem",
+        f"NETRC names {file}, which is not there.",
+        "Correct or unset NETRC.",
+    )
+    file.write_text(f"machine a.example login me password {canary('netrc')}\n")
+    file.chmod(0o644)
+    said = examine()["passwords"]
+    assert "with 1 host;" in said[0][1]
+    assert said[1] == ("problem", f"Others may read {file} (mode 0644).", f"chmod 600 {file}")
+    file.write_text(f"machine a.example login me pasword {canary('netrc')}\n")
+    said = examine()["passwords"]
+    assert said[0][:2] == ("problem", f"The netrc file {file} cannot be read (line 1).")
+    assert canary("netrc") not in repr(said)
+
+
+def test_limits(examine: Examine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The limits in force are said, and who set those that nobody can raise."""
+    usual = "at most 8 connections for one download, 8 to one host; 8 downloads at once, as fast as it goes"
+    assert examine()["limits"] == [("ok", usual, "")]
+    system = tmp_path / "config.toml"
+    system.write_text("[limits]\nper_host = 2\n")
+    monkeypatch.setattr(config, "SYSTEM_FILE", system)
+    monkeypatch.setenv("NBXFER_BANDWIDTH", "5 MB/s")
+    assert examine()["limits"][0][1] == (
+        "at most 8 connections for one download, 2 to one host; 8 downloads at once, 5.0 MB/s together; "
+        f"nobody can raise per_host ([limits] in {system})"
+    )
 
 
 def test_kernels(examine: Examine, monkeypatch: pytest.MonkeyPatch) -> None:

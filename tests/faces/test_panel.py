@@ -149,7 +149,7 @@ def test_the_writer_is_a_thread_of_its_own(said: list[Any], kernel: FakeKernel) 
 # -- what it hears -------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("verb", sorted(rows.VERBS))
 def test_verbs_reach_the_desk(said: list[Any], kernel: FakeKernel, verb: str) -> None:
-    """The four verbs arrive over the control channel and over the comm, with nothing added."""
+    """The verbs arrive over the control channel and over the comm, with nothing added."""
     desk = FakeSession(every_state())
     desk.notebook = "/home/you/study.ipynb"
     shown = panel(desk)
@@ -162,7 +162,8 @@ def test_verbs_reach_the_desk(said: list[Any], kernel: FakeKernel, verb: str) ->
 @pytest.mark.parametrize(
     "content",
     [
-        None, 7, "pause", [], {}, {"t": "wish"}, {"t": "wish", "id": "1"}, {"t": "wish", "id": "1", "verb": "start"},
+        None, 7, "pause", [], {}, {"t": "wish"}, {"t": "wish", "id": "1"},
+        {"t": "wish", "id": "1", "verb": "hand-over"},
         {"t": "wish", "id": "1", "verb": "__class__"}, {"t": "wish", "id": "1", "verb": ["pause"]},
         {"t": "wish", "id": ["1"], "verb": "pause"}, {"t": "wish", "id": "2", "verb": "pause"},
         {"t": "wish", "id": "../1", "verb": "pause"}, {"t": "eval", "id": "1", "verb": "pause"},
@@ -170,7 +171,7 @@ def test_verbs_reach_the_desk(said: list[Any], kernel: FakeKernel, verb: str) ->
     ],
 )  # fmt: skip
 def test_anything_else_is_ignored(said: list[Any], kernel: FakeKernel, content: Any) -> None:
-    """A message that is none of the four verbs on a known id changes nothing and raises nothing."""
+    """A message that is none of the verbs on a known id changes nothing and raises nothing."""
     desk = FakeSession([snapshot("1")])
     shown = panel(desk)
     shown.comm.handle_msg({"content": {"data": {"method": "custom", "content": content}}, "buffers": []})

@@ -66,9 +66,41 @@ def test_it_shows_every_state_in_words(book: Book) -> None:
         assert words in running
     assert "signed URL has expired. Give a new one" in row(book, "genome.bam").inner_text()
     assert "Will try again in " in row(book, "corpus-07.parquet").inner_text()
-    assert "17 transfers" in book.page.locator(".nbx-head").first.inner_text()
+    assert "18 transfers" in book.page.locator(".nbx-head").first.inner_text()
     bar = row(book, "imagenet-train.tar").get_by_role("progressbar", name="Progress of imagenet-train.tar")
     assert bar.get_attribute("aria-valuenow") == "41"
+
+
+def test_a_bar_with_holes_is_drawn_with_them(book: Book) -> None:
+    """What several connections fetch is drawn where it is, and said in words to who cannot see it."""
+    bar = row(book, "parallel.zarr.zip").get_by_role("progressbar")
+    assert bar.get_attribute("aria-valuetext") == "41 %, in 8 places"
+    fill = bar.locator(".nbx-fill")
+    image = fill.evaluate("e => getComputedStyle(e).backgroundImage")
+    assert image.startswith("linear-gradient(90deg, ")
+    assert image.count("rgba(0, 0, 0, 0)") >= 8
+    assert fill.evaluate("e => e.getBoundingClientRect().width / e.parentElement.getBoundingClientRect().width") == 1
+    plain = row(book, "imagenet-train.tar").locator(".nbx-fill")
+    assert plain.evaluate("e => getComputedStyle(e).backgroundImage") == "none"
+
+
+def test_what_was_not_started_is_started(book: Book) -> None:
+    """A transfer that waits for its start has a button for it."""
+    book.page.locator(".nbx-list").first.evaluate("e => { e.scrollTop = e.scrollHeight; }")
+    button(book, "later.bin", "Start").click()
+    until(lambda: "Queued" in row(book, "later.bin").inner_text())
+    assert button(book, "later.bin", "Start").count() == 0
+    book.page.locator(".nbx-list").first.evaluate("e => { e.scrollTop = 0; }")
+
+
+def test_a_refusal_is_said_in_its_row(book: Book) -> None:
+    """What cannot be done is said where it was asked for, and the row goes on to be steered."""
+    book.run(1, "from nbxfer.errors import InvalidTransferState\n"
+                f"desk.refuse['{2:016x}', 'pause'] = InvalidTransferState('Too late by a moment.')")  # fmt: skip
+    button(book, "stream.jsonl", "Pause").click()
+    until(lambda: "Too late by a moment." in row(book, "stream.jsonl").inner_text())
+    assert button(book, "stream.jsonl", "Pause").count() == 1
+    book.run(1, "desk.refuse.clear()")
 
 
 #: Two cells that keep the kernel busy until four wishes have come, 6 s at most.

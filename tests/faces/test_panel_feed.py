@@ -6,8 +6,11 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nbxfer.core.phases import Cause, Phase, may
+from nbxfer.core.ranges import RangeSet
 from nbxfer.errors import InvalidTransferState
 from nbxfer.faces.panel import control, feed, rows
 from nbxfer.testing.session import FakeSession, snapshot
@@ -42,7 +45,7 @@ def test_the_first_keyframe_is_repeated_until_somebody_answers() -> None:
     line = Line(PanelDesk(*every_state()))
     sent = line.steps(60, 0.05)
     assert len(sent) == len(feed.REPEATS)
-    assert all(m["first"] and len(m["rows"]) == 17 for m in sent)
+    assert all(m["first"] and len(m["rows"]) == len(every_state()) for m in sent)
     assert line.feed.step() is None
 
     line = Line(PanelDesk(*every_state()))
@@ -83,7 +86,7 @@ def test_only_what_changed_is_told() -> None:
     desk.board.flush(urgent=True)
     (message,) = line.steps(0.2)
     assert message["rows"] == []
-    assert message["live"] == [[0, 0.5, "50 of 100 B", "", ""]]
+    assert message["live"] == [[0, 0.5, "50 of 100 B", "", "", []]]
     desk.change("1", Phase.PAUSED, received=50)
     (message,) = line.steps(0.2)
     assert [(r["n"], r["word"], r["why"], r["verbs"]) for r in message["rows"]] == [
@@ -163,7 +166,7 @@ def test_a_refusal_is_shown_in_its_row() -> None:
     line = Line(desk)
     line.feed.hello()
     line.steps(0.2)
-    assert control.hear(desk, line.feed, {"t": "wish", "id": "1", "verb": "pause"}) == "refused"
+    assert control.hear(desk, line.feed, {"t": "wish", "id": "1", "verb": "pause"}) == "ok"
     (message,) = line.steps(0.2)
     assert message["notes"] == [["1", "Too late."]]
 
@@ -174,7 +177,13 @@ def test_buttons_fit_the_phase(phase: Phase, owner: str) -> None:
     """No button is shown that the table of phases has no arrow for; and every row reads as a sentence."""
     shown = snapshot("1", phase, owner=owner, received=5, total=10)
     verbs = rows.verbs(shown)
-    causes = {"pause": Cause.PAUSE, "resume": Cause.RESUME, "retry": Cause.RETRY, "cancel": Cause.CANCEL}
+    causes = {
+        "start": Cause.START,
+        "pause": Cause.PAUSE,
+        "resume": Cause.RESUME,
+        "retry": Cause.RETRY,
+        "cancel": Cause.CANCEL,
+    }
     for verb in verbs:
         assert may(phase, causes[verb]) or (verb == "pause" and phase is Phase.VERIFYING) or owner == "orphaned"
     assert ("cancel" in verbs) == may(phase, Cause.CANCEL)
@@ -195,10 +204,43 @@ def test_rows_of_every_state() -> None:
     assert sentences["era5-2025.nc"].startswith("wait: Waiting for the network")
     assert sentences["lidar.laz"].startswith("orphan: Interrupted: ")
     assert found["lidar.laz"].verbs == ("resume", "cancel")
+    assert found["later.bin"].verbs == ("start", "cancel")
     assert found["labels-v3.csv"].verbs == ("retry", "cancel")
     assert sentences["weights.safetensors"] == "done: Done: its checksum is right"
     assert found["weights.safetensors"].verbs == ()
     assert found["shared.h5"].where == "run by another kernel"
+
+
+@pytest.mark.parametrize(
+    ("held", "pieces"),
+    [
+        ([], ()),
+        ([(0, 500)], ()),
+        ([(500, 1000)], (50, 100)),
+        ([(0, 200), (500, 700)], (0, 20, 50, 70)),
+        ([(0, 200), (204, 700)], (0, 70)),
+        ([(0, 4), (500, 504)], ()),
+        ([(0, 1000)], ()),
+        ([(n * 20, n * 20 + 10) for n in range(50)], tuple(range(100))),
+        ([(n * 2, n * 2 + 1) for n in range(500)], (0, 100)),
+    ],
+)
+def test_a_bar_with_holes(held: list[tuple[int, int]], pieces: tuple[int, ...]) -> None:
+    """Where bytes come in several places the bar shows them, in hundredths; without a hole it is one bar."""
+    shown = snapshot("1", received=5, total=1000, held=RangeSet.of(held))
+    assert rows.live(0, shown).pieces == pieces
+
+
+@given(st.sets(st.integers(0, 400)), st.integers(1, 10**12))
+def test_pieces_are_few_and_in_order(cuts: set[int], scale: int) -> None:
+    """However many holes there are, and however large the file is, a bar has fifty pieces at most."""
+    points = sorted(cuts)
+    held = [(a * scale, b * scale) for a, b in zip(points[::2], points[1::2], strict=False)]
+    pieces = rows.live(0, snapshot("1", total=400 * scale, held=RangeSet.of(held))).pieces
+    assert list(pieces) == sorted(set(pieces))
+    assert len(pieces) % 2 == 0
+    assert len(pieces) <= 100
+    assert all(0 <= at <= 100 for at in pieces)
 
 
 def test_a_renamed_notebook_finds_its_own() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -141,6 +143,81 @@ def test_several(shell: Shell, server: DemoServer) -> None:
     assert rows == [("a.bin", "COMPLETED"), ("b.bin", "COMPLETED"), ("missing", "ERROR")]
     assert "404" in err
     assert sorted(p.name for p in (shell.folder / "here").iterdir()) == ["a.bin", "b.bin"]
+
+
+def test_a_list(shell: Shell, server: DemoServer) -> None:
+    """A list lands where its lines say, below the folder of all; the same list again asks for no byte twice."""
+    server.rate = None
+    lines = [server.url_of("a.bin"), f"{server.url_of('b.bin')}\tdeep/other name.bin", "# done"]
+    (shell.folder / "list.txt").write_text("\n".join(lines))
+    code, out, err = shell("get", "-i", "list.txt", "-o", "here", "-q")
+    assert (code, err) == (0, "")
+    assert sorted(out.splitlines()) == [f"{shell.folder}/here/a.bin", f"{shell.folder}/here/deep/other name.bin"]
+    sent = server.sent
+    assert shell("get", "-i", "list.txt", "-o", "here", "-q")[0] == 0
+    assert server.sent - sent <= 1_000_000
+
+
+def test_two_for_one_name(shell: Shell, server: DemoServer) -> None:
+    """Two URLs that would land on one name are refused before anything moves."""
+    code, out, err = shell("get", server.url_of("a.bin"), f"{server.url_of('a.bin')}?v=2", "-o", "here")
+    assert (code, out, server.requests) == (2, "", 0)
+    assert "a.bin" in err
+    assert not (shell.folder / "here").exists()
+
+
+def test_the_story_after_the_end(shell: Shell, server: DemoServer) -> None:
+    """What a program did can be told when it has left, and what failed can be cleaned away."""
+    server.rate = None
+    missing = server.url.replace("data.bin", "missing")
+    assert shell("get", server.url, missing, "-q")[0] == 4
+    rows = [json.loads(line) for line in shell("ls", "--all", "--json")[1].splitlines()]
+    assert sorted(row["status"] for row in rows) == ["COMPLETED", "ERROR"]
+    done, failed = sorted(rows, key=lambda row: str(row["status"]))
+    code, out, err = shell("explain", done["id"][:6], failed["id"])
+    assert (code, err) == (0, "")
+    assert "the server answered: " in out
+    assert f"nbxfer retry {failed['id'][:8]}" in out
+    assert shell("clean", "--older-than", "0s")[0] == 2
+    code, out, err = shell("clean", "--older-than", "0s", "--yes")
+    assert (code, err.startswith("nbxfer: ")) == (0, True), (out, err)
+    assert shell("ls", "--json")[1] == ""
+    assert (shell.folder / "data.bin").exists()
+
+
+def test_another_programs_part(shell: Shell, server: DemoServer) -> None:
+    """What another program began is gone on with, and is right; its own file is left as it is."""
+    server.rate = None
+    with urllib.request.urlopen(server.url) as answer:
+        begun = answer.read(4_000_000)
+    part = shell.folder / "data.bin.crdownload"
+    part.write_bytes(begun)
+    sent = server.sent
+    code, out, err = shell("adopt", str(part), server.url, "--checksum", f"sha256:{server.sha256}", "-q")
+    assert (code, out, err) == (0, f"{shell.folder}/data.bin\n", "")
+    assert hashlib.sha256((shell.folder / "data.bin").read_bytes()).hexdigest() == server.sha256
+    assert server.sent - sent <= SIZE - 4_000_000 + 1_000_000
+    assert part.read_bytes() == begun
+
+
+def test_wrong_values(shell: Shell, server: DemoServer) -> None:
+    """Every option's wrong value is a sentence in the terminal's own words, before the server hears of it."""
+    for option, value, words in (
+        ("--bandwidth", "fast", "--bandwidth"),
+        ("--max-size", "5 parsecs", "--max-size"),
+        ("--deadline", "-5", "--deadline"),
+        ("--proxy", "gopher://x", "--proxy"),
+        ("--cookies", "/nowhere", "cookie"),
+        ("--cert", "/nowhere", "--cert"),
+        ("--cacert", "/nowhere", "--cacert"),
+        ("--checksum", "sha256:12", "--checksum"),
+        ("-x", "0", "--connections"),
+        ("--name", "a/b", "--name"),
+    ):
+        code, out, err = shell("get", server.url, option, value, "-o", "here/")
+        assert (code, out, "Traceback" in err) == (2, "", False), (option, err)
+        assert words in err, (option, err)
+    assert server.requests == 0
 
 
 def test_a_closed_pipe(shell: Shell, server: DemoServer) -> None:

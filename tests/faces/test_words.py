@@ -14,6 +14,9 @@ from hypothesis import strategies as st
 
 from nbxfer.core.faults import Fault, Remedy
 from nbxfer.core.phases import Phase, Stall
+from nbxfer.core.plan import plan
+from nbxfer.core.probe import Probe, Validator
+from nbxfer.core.ranges import RangeSet
 from nbxfer.core.record import Entry, Published
 from nbxfer.core.snapshot import Snapshot
 from nbxfer.faces import words
@@ -23,6 +26,13 @@ from nbxfer.testing.session import snapshot
 UNITS = {"B": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12, "PB": 1e15, "EB": 1e18}
 EVIL = "a\x1b[2J\x1b]0;pwned\x07b\r\nc\u202egnp.exe\u200b\x9b31m\ud800"
 BROKE = Fault("NetworkError", "The connection to data.example broke.", Remedy.RETRY)
+EXPIRED = Fault("AccessDenied", "The server says that the signature has expired (403).", http_status=403)
+BUSY = Fault("ServerBusy", "data.example has asked everybody to wait (429).", Remedy.RETRY, http_status=429)
+LATE = Fault(
+    "TransferTimeout",
+    "The deadline is over.",
+    hint="What has come is kept: retry() goes on from there, without a deadline.",
+)
 LOCKED = Fault("NeedsAttention", "It needs credentials again: auth.", Remedy.PERSON, hint="Give them with resume().")
 
 
@@ -161,10 +171,17 @@ def test_nothing_hostile_gets_through() -> None:
         ({"phase": "queued"}, "queued"),
         ({"phase": "probing"}, "asking the server"),
         ({"phase": "running", "owner": "theirs"}, "running: in another process"),
-        ({"phase": "stalled", "fault": BROKE, "due": 108.0}, "next try in 8 s: The connection to data.example broke."),
+        ({"phase": "stalled", "fault": BROKE, "due": 108.0},
+         "will try again in 8 s: The connection to data.example broke."),
         ({"phase": "stalled", "fault": BROKE, "due": 99.0}, "trying again: The connection to data.example broke."),
         ({"phase": "stalled", "fault": BROKE, "stall": Stall.NO_NETWORK},
          "waiting for the network: The connection to data.example broke."),
+        ({"phase": "stalled", "fault": EXPIRED, "story": (Entry(0.0, "refresh", "asked"),)},
+         "asking for a new URL or credentials: The server says that the signature has expired (403)."),
+        ({"phase": "stalled", "fault": BUSY, "due": 112.0},
+         "will try again in 12 s: data.example has asked everybody to wait (429)."),
+        ({"phase": "failed", "fault": LATE},
+         "failed: The deadline is over. What has come is kept: retry() goes on from there, without a deadline."),
         ({"phase": "paused"}, "paused by you"),
         ({"phase": "paused", "fault": LOCKED},
          "needs you: It needs credentials again: auth. Give them with resume()."),
@@ -176,6 +193,10 @@ def test_nothing_hostile_gets_through() -> None:
         ({"phase": "canceled"}, "canceled"),
         ({"phase": "done", "total": 5}, "done: no checksum known"),
         ({"phase": "done", "total": 5, "published": Published("/x", 5, 0, "digest")}, "done: its checksum is right"),
+        ({"phase": "done", "total": 5, "published": Published("/x", 5, 0, "server digest")},
+         "done: the server's own checksum is right"),
+        ({"phase": "done", "total": 5, "published": Published("/x", 5, 0, "store checksum")},
+         "done: the store's checksum is right"),
         ({"phase": "done", "total": 5, "published": Published("/x", 5, 0, "digest", revalidated=False)},
          "done: not revalidated: the server could not be asked"),
     ],
@@ -229,6 +250,39 @@ def test_tables_keep_to_their_columns(columns: int, name: str, total: int) -> No
     assert max(map(words.width, lines)) <= columns
 
 
+@given(st.integers(50, 200), st.text(min_size=1, max_size=400), st.integers(0, 10**12))
+def test_nothing_of_a_state_is_lost(columns: int, said: str, total: int) -> None:
+    """Where the whole state is wanted, it goes on below, within the screen, and no word of it is cut."""
+    shown = snapshot("1" * 16, "failed", total=total, fault=Fault("BadAnswer", said))
+    lines = words.table([shown], columns, 0.0, whole=True).splitlines()
+    assert max(map(words.width, lines)) <= columns
+    together = "".join("".join(lines[1:]).split())
+    assert together.endswith("".join(words.status_words(shown).split()))
+
+
+def test_a_state_goes_on_below() -> None:
+    """A long state is wrapped under where it began; on a narrow screen under the file's name."""
+    shown = snapshot("1" * 16, "failed", name="a.csv", total=5, fault=LATE)
+    assert words.table([shown], 70, whole=True).splitlines() == [
+        "ID        FILE   SIZE           STATE",
+        "11111111  a.csv  0 of 5 B  0 %  failed: The deadline is over. What has",
+        "                                come is kept: retry() goes on from",
+        "                                there, without a deadline.",
+    ]
+    assert words.table([shown], 50, whole=True).splitlines()[1:3] == [
+        "11111111  a.csv  0 of 5 B  0 %",
+        "          failed: The deadline is over. What has",
+    ]
+
+
+@given(st.text(max_size=300), st.integers(2, 80))
+def test_wrapping(text: str, columns: int) -> None:
+    """Wrapped lines fit, and say the same."""
+    lines = words.wrap(text, columns)
+    assert max(map(words.width, lines)) <= columns
+    assert "".join(lines).replace(" ", "") == "".join(text.split()).replace(" ", "")
+
+
 # -- the story -----------------------------------------------------------------------------------------------------
 def test_a_story() -> None:
     """The story says when what happened and why, what it cost, and what to do now."""
@@ -258,7 +312,7 @@ def test_a_story() -> None:
         "2023-11-14\n"
         "  22:13:20  asked for\n"
         "  22:13:20  its turn: asking the server\n"
-        "  22:13:21  the server answered: one stream: the server offers no ranges\n"
+        "  22:13:21  the server answered: one stream, because the server offers no ranges\n"
         "  22:13:29  had to wait: The connection broke.\n"
         "2023-11-15\n"
         "  22:13:20  gave up: The source changed 4 times.\n"
@@ -279,3 +333,60 @@ def test_the_story_of_what_was_checked() -> None:
     assert "the file has its name\n" in text
     assert "its checksum is right" in text
     assert text.endswith("What now: use /home/you/data.tar.gz.")
+
+
+@pytest.mark.parametrize(
+    ("what", "detail", "line"),
+    [
+        ("probed", "up to 8 connections: ranges and a strong validator",
+         ("the server answered: up to 8 connections, because the server gives parts, "
+         "and each can be proved to be of one version")),
+        ("probed", "one connection: the server does not say how long it is",
+         "the server answered: one connection, because the server does not say how long it is"),
+        ("probed", "one connection, as asked", "the server answered: one connection, as asked"),
+        ("verified", "server digest", "checked: against the server's own checksum"),
+        ("verified", "store checksum", "checked: against the store's checksum"),
+        ("named by the server", "report.pdf", "the server gave the file its name: report.pdf"),
+        ("named anew", "report (1).pdf", "that name was taken; the file is now: report (1).pdf"),
+        ("refresh", "asked for a new URL or credentials", "it has expired: asked for a new URL or credentials"),
+        ("restarted", "the source has another version now",
+         "gave up bytes that had come: the source has another version now"),
+    ],
+)  # fmt: skip
+def test_what_happened(what: str, detail: str, line: str) -> None:
+    """Each thing that happens is told so that it can be read aloud."""
+    assert f"  {line}\n" in explain(snapshot(story=(Entry(0.0, what, detail),)))
+
+
+def test_every_plan_is_told_with_its_reason() -> None:
+    """However many connections there are, the story says why, in words that need no knowledge of HTTP."""
+    strong, weak = Validator("etag", '"a"'), Validator("etag", '"a"', strong=False)
+    big = 100 * 2**20
+    probes = [Probe(), Probe(big), Probe(big, weak, ranges=True), Probe(5, strong, ranges=True)]
+    probes.append(Probe(big, strong, ranges=True))
+    told = {plan(probe, RangeSet(), 8).why for probe in probes} | {plan(probes[-1], RangeSet(), 8, alone=True).why}
+    assert len(told) == 6
+    for why in told:
+        text = explain(snapshot(story=(Entry(0.0, "probed", why),)))
+        assert re.search(r"the server answered: (up to \d+ connections|one connection), because \w", text)
+        assert "validator" not in text
+
+
+@pytest.mark.parametrize(
+    ("phase", "fault", "advice"),
+    [
+        ("failed", LATE, ("What has come is kept: op.retry(), or nbxfer retry 3f2a9c, goes on from there, "
+                         "without a deadline.")),
+        ("failed", BROKE, "op.retry(), or nbxfer retry 3f2a9c, goes on."),
+        ("paused", Fault("NeedsAttention", "No.", Remedy.PERSON, hint="Go on with resume(url=…)."),
+         "op.resume(url=…) in a notebook, or nbxfer get NEW-URL -o '/a b' in a terminal, goes on."),
+        ("paused", Fault("NeedsAttention", "No.", Remedy.PERSON, hint="Go on with resume(headers=…, auth=…)."),
+         ("op.resume(headers=…, auth=…) in a notebook, or nbxfer get URL --header @FILE -o '/a b' in a terminal, "
+         "goes on.")),
+        ("paused", Fault("NeedsAttention", "No.", Remedy.PERSON, hint="Set TOKEN."),
+         "Set TOKEN. Then op.resume(), or nbxfer resume 3f2a9c."),
+    ],
+)  # fmt: skip
+def test_what_to_do_now(phase: str, fault: Fault, advice: str) -> None:
+    """The story ends with what to do, in a notebook and in a terminal, each said once."""
+    assert explain(snapshot(phase=phase, fault=fault, destination="/a b")).endswith(f"What now: {advice}")

@@ -1,7 +1,7 @@
-"""A throttled server that counts, and the command line as a process of its own."""
+"""Servers that count and servers that misbehave, sessions, and the command line as a process of its own."""
 
 from __future__ import annotations
 
-from tests.fixtures import serve, terminal
+from tests.fixtures import impatient, serve, sessions, small_blocks, terminal, trial
 
-__all__ = ["serve", "terminal"]
+__all__ = ["impatient", "serve", "sessions", "small_blocks", "terminal", "trial"]

@@ -226,3 +226,41 @@ def test_only_one_folder_is_read(manifest: FolderManifest, monkeypatch: pytest.M
     assert decoded == []
     assert reader.finished("/data/77") == ended[77]
     assert len(decoded) == 1
+
+
+def test_only_what_ended_lately_is_read(manifest: FolderManifest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asking what ended lately reads no file whose last change is older than what was found, and decodes little."""
+    old = [a_record(f"/old/{n}", "done", changed=1.6e9 + n) for n in range(600)]
+    new = [a_record(f"/new/{n}", "done", changed=1.7e9 + n) for n in range(300)]
+    for owner, records in (("a" * 16, old), ("b" * 16, new)):
+        history.add(manifest.layout, owner, [(r, lines.encode(r, 1)) for r in records])
+    for path in Path(manifest.layout.folder("history")).rglob("*.jsonl"):
+        when = 1.6e9 + 700 if path.name.startswith("a") else 1.7e9 + 400
+        os.utime(path, (when, when))
+    opened: list[str] = []
+    content = history._content
+
+    def noting(path: str) -> bytes:
+        opened.append(path)
+        return content(path)
+
+    monkeypatch.setattr(history, "_content", noting)
+    assert manifest.recent(20) == new[:-21:-1]
+    assert {os.path.basename(path) for path in opened} == {f"{'b' * 16}.jsonl"}
+    assert [r.id for r in manifest.recent(900)] == [r.id for r in (*new[::-1], *old[::-1])]
+
+
+def test_recent_and_damaged(manifest: FolderManifest) -> None:
+    """A damaged line is left out of what ended lately, a doubled one is there once, links are not followed."""
+    one, two = a_record("/d", "done", changed=1.7e9), a_record("/d", "canceled", changed=1.8e9)
+    raw = [(r, lines.encode(r, 1)) for r in (one, two)]
+    history.add(manifest.layout, "a" * 16, raw * 2)
+    assert manifest.recent(5) == [two, one]
+    [path] = Path(manifest.layout.folder("history")).rglob("*.jsonl")
+    path.write_bytes(path.read_bytes().replace(b"1800000000.0", b"9900000000.0") + b'{"changed":5\n"changed":"x"\n')
+    assert manifest.recent(5) == [one]
+    path.rename(path.parent / "x")
+    path.symlink_to(path.parent / "x")
+    assert manifest.recent(5) == []
+    Path(manifest.layout.folder("history"), "README").touch()
+    assert manifest.recent(5) == []

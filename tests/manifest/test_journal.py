@@ -6,6 +6,7 @@ import contextlib
 import errno
 import itertools
 import os
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -150,11 +151,133 @@ def test_a_failed_sync_is_made_good(manifest: FolderManifest, monkeypatch: pytes
 
 
 def test_the_home_is_removed(manifest: FolderManifest) -> None:
-    """When somebody removes the journal under a running engine, it is fenced, as if taken over."""
+    """When somebody removes the whole home under a running engine, it is fenced, as if taken over and folded."""
     manifest.append([a_record()])
-    journal(manifest).unlink()
+    shutil.rmtree(manifest.layout.home)
+    with pytest.raises(Fenced):
+        manifest.touch()
     with pytest.raises(Fenced):
         manifest.append([a_record()])
+
+
+@pytest.mark.parametrize("notices", ["append", "touch", "compact", "end"])
+def test_a_journal_that_somebody_removed(
+    manifest: FolderManifest, notices: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A journal that is removed, though nobody took it over, is put back whole at the next word, and that is said."""
+    live, done = a_record("/live"), a_record("/done")
+    manifest.append([live, after(live, received=7), done, after(done, phase="done")])
+    journal(manifest).unlink()
+    new = a_record("/new")
+    if notices == "append":
+        manifest.append([new])
+    elif notices == "touch":
+        manifest.touch()
+    elif notices == "compact":
+        manifest.compact([])
+    else:
+        manifest.end()
+    assert seen(manifest).items() >= {live.id: 7}.items()
+    assert (new.id in seen(manifest)) == (notices == "append")
+    found = FolderManifest(manifest.layout.home).finished("/done")
+    assert found is not None
+    assert found.id == done.id
+    assert "somebody removed" in caplog.text
+    if notices != "end":
+        manifest.append([after(live, received=8)])
+        assert seen(manifest)[live.id] == 8
+    assert not [name for name in os.listdir(manifest.layout.journals) if name.endswith(".new")]
+
+
+def test_a_journal_that_was_taken_is_not_put_back(manifest: FolderManifest) -> None:
+    """Where another has the journal, or a list of names that may be old still shows ours, nothing is put back."""
+    manifest.append([a_record()])
+    path = journal(manifest)
+    taken = path.with_name(f"{manifest.me.id}.taken.{'f' * 16}.jsonl")
+    path.rename(taken)
+    with pytest.raises(Fenced):
+        manifest.append([a_record()])
+    assert os.listdir(path.parent) == [taken.name]
+    taken.unlink()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(storage, "names", lambda folder: [path.name])
+        with pytest.raises(Fenced):
+            manifest.append([a_record()])
+
+
+@pytest.mark.parametrize("keep", [0, 10, 34, 35, 500])
+def test_a_journal_that_somebody_cut(manifest: FolderManifest, keep: int, caplog: pytest.LogCaptureFixture) -> None:
+    """A journal that is cut is noticed at the next heartbeat or append, and rewritten from what the engine knows."""
+    live, other, done = a_record("/live"), a_record("/other"), a_record("/done")
+    manifest.append([live, other, done])
+    manifest.append([after(live, received=7), after(done, phase="done")])
+    manifest.sync()
+    os.truncate(journal(manifest), keep)
+    bulky = [manifest.bulky]
+    manifest.touch()
+    bulky.append(manifest.bulky)
+    assert "cut" in caplog.text
+    manifest.append([after(other, received=5)])
+    assert seen(manifest)[other.id] == 5
+    manifest.compact([after(live, received=7), other])
+    assert [*bulky, manifest.bulky] == [False, True, False]
+    assert seen(manifest) == {live.id: 7, other.id: 5}
+    found = FolderManifest(manifest.layout.home).finished("/done")
+    assert found is not None
+    assert found.id == done.id
+
+
+def test_cut_in_the_middle_of_compaction(manifest: FolderManifest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A journal that is cut while it is being rewritten is not replaced by half of it: the next rewriting has all."""
+    live, late = a_record("/live"), a_record("/late")
+    manifest.append([live, after(live, received=7)])
+    fsync = os.fsync
+
+    def meddle(fd: int) -> None:
+        monkeypatch.setattr(os, "fsync", fsync)
+        os.truncate(journal(manifest), 50)
+        manifest.append([late, after(late, received=1), after(late, received=2)])
+        fsync(fd)
+
+    monkeypatch.setattr(os, "fsync", meddle)
+    with pytest.raises(StorageFailed, match="cut it short"):
+        manifest.compact([live])
+    assert manifest.bulky
+    manifest.compact([after(live, received=7)])
+    assert seen(manifest) == {live.id: 7, late.id: 2}
+
+
+def test_two_compactions_at_once(manifest: FolderManifest) -> None:
+    """Compactions asked for by two threads come one after the other, and nothing that is appended meanwhile is lost."""
+    records = [a_record(f"/{n}") for n in range(200)]
+    manifest.append(records)
+
+    def compact() -> None:
+        for _ in range(20):
+            manifest.compact(records)
+
+    threads = [threading.Thread(target=compact) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for received in range(1, 100):
+        manifest.append([after(r, received=received) for r in records[received % 5 :: 5]])
+    for thread in threads:
+        thread.join()
+    assert seen(manifest) == {r.id: max(n for n in range(1, 100) if n % 5 == i % 5) for i, r in enumerate(records)}
+
+
+def test_a_journal_that_cannot_be_put_back(manifest: FolderManifest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When there is no room to put it back that is said, nothing is lost, and it is tried again at the next word."""
+    live = a_record("/live")
+    manifest.append([live])
+    journal(manifest).unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", FullDisk(60))
+        with pytest.raises(NoSpace):
+            manifest.append([a_record("/other")])
+    assert os.listdir(manifest.layout.journals) == []
+    manifest.touch()
+    assert seen(manifest) == {live.id: 0}
 
 
 # -- compaction --------------------------------------------------------------------------------------------------------

@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nbxfer.core.faults import Fault, Remedy
+from nbxfer.core.lifecycle import Operation
 from nbxfer.core.phases import Phase, Stall
 from nbxfer.core.policy import Patience, Retry
-from nbxfer.core.probe import Validator
+from nbxfer.core.probe import Claim, Validator
 from nbxfer.core.record import Before, Entry, Published, Record, Seal
 from nbxfer.core.spec import Spec
 from nbxfer.errors import InvalidRequest
@@ -37,12 +38,28 @@ _specs = st.builds(
     destination=_texts.filter(lambda t: "\0" not in t).map("/".__add__),
     identity=_texts,
     headers=_pairs,
+    references=_pairs,
+    checksum_at=st.none() | _texts.map("https://sums.example/".__add__),
+    believe=st.booleans(),
+    naming=st.sampled_from(["url", "server", "auto"]),
+    refresh=st.just("") | _texts,
+    cert=st.lists(_texts, max_size=2).map(tuple),
+    proxy=st.none() | _texts,
+    trust_env=st.booleans(),
+    http2=st.booleans(),
+    max_size=st.none() | _numbers,
+    preserve_mtime=st.booleans(),
+    random_access=st.booleans(),
+    connections=st.none() | st.integers(1, 99),
+    bandwidth=st.none() | _numbers,
+    deadline=st.none() | _times,
+    adopted=st.booleans(),
     retry=st.builds(Retry, st.integers(0, 99)),
     patience=st.builds(Patience, _times),
     verify=st.booleans() | _texts,
 )
 _epochs = st.integers(1, 99)
-records = st.builds(
+_records = st.builds(
     Record,
     id=st.text("0123456789abcdef", min_size=8, max_size=32),
     epoch=_epochs,
@@ -61,7 +78,23 @@ records = st.builds(
     published=st.none() | st.builds(Published, _texts, _numbers, _numbers),
     response=_pairs,
     story=st.lists(st.builds(Entry, _times, _texts, _texts), max_size=3).map(tuple),
+    tied=st.booleans(),
+    claims=st.lists(st.builds(Claim, _texts, _texts), max_size=3).map(tuple),
+    listed=st.none() | _texts,
+    modified=st.none() | _times,
+    refreshes=st.integers(0, 99),
 )
+
+
+def _named(record: Record, name: str) -> Record:
+    """Give a record whose server has given the file another name, and whose part is the former owner's still."""
+    folder = record.spec.destination.rpartition("/")[0]
+    named = f"{folder}/{name}" if name else ""
+    return msgspec.structs.replace(record, named=named, unproven=record.epoch - 1)
+
+
+_names = _texts.filter(lambda t: "\0" not in t and "/" not in t)
+records = st.builds(_named, _records, _names)
 
 
 def read(path: Path, data: bytes) -> Tail:
@@ -118,6 +151,66 @@ def fits(found: dict[str, int], written: list[Record], *, lost: int) -> bool:
         newest[record.id] = record.received
     behind = {op_id: news - found.get(op_id, 0) for op_id, news in newest.items()}
     return set(behind.values()) <= {0, 1} and sum(behind.values()) <= lost
+
+
+def full(destination: str) -> Record:
+    """Give a record in which every field says something."""
+    record = a_record(
+        destination,
+        "stalled",
+        size=100,
+        validator=Validator("etag", '"v1"'),
+        stall=Stall.RETRY_WAIT,
+        due=1.7e9,
+        fault=Fault("NetworkError", "It broke.", Remedy.RETRY, 10, hint="Wait."),
+        before=Before(9, 8, ours=True, validator=Validator("etag", '"v0"')),
+        response=(("etag", '"v1"'),),
+        story=(Entry(1.7e9, "probed", "8 connections"),),
+        named=f"{destination}.named",
+        claims=(Claim("server digest", "sha256:00"),),
+        listed="sha256:00",
+        modified=1.6e9,
+        refreshes=1,
+    )
+    spec = msgspec.structs.replace(
+        record.spec,
+        needs=("auth",),
+        references=(("proxy_auth", "env:PROXY"),),
+        checksum_at="https://data.example/SHA256SUMS",
+        naming="server",
+        refresh="module:function",
+        cert=("/c.pem",),
+        proxy="http://proxy:3128",
+        max_size=1000,
+        connections=4,
+        bandwidth=5_000_000,
+        deadline=1.8e9,
+        adopted=True,
+    )
+    return msgspec.structs.replace(record, spec=spec)
+
+
+def test_flipped_at_every_byte_of_full_records(tmp_path: Path) -> None:
+    """The same where every field says something, and for a large journal at a sample of its bytes."""
+    written = [after(record, received=n) for n in (1, 2) for record in (full("/data/1"), full("/data/2"))]
+    written = [msgspec.structs.replace(r, id=written[n % 2].id) for n, r in enumerate(written)]
+    _flip_each(tmp_path, written, 1, (0x01, 0x2A))
+    large = [full(f"/data/{n}") for n in range(200)]
+    _flip_each(tmp_path, [after(r, received=n) for n in (1, 2) for r in large], 9973, (0x01, 0x80, 0x2A))
+
+
+def _flip_each(tmp_path: Path, written: list[Record], step: int, flips: tuple[int, ...]) -> None:
+    data = b"".join(lines.encode(record, seq) for seq, record in enumerate(written, 1))
+    for flip in flips:
+        for at in range(0, len(data), step):
+            damaged = bytearray(data)
+            damaged[at] ^= flip
+            tail = read(tmp_path / "j", bytes(damaged))
+            assert fits(received(tail), written, lost=1), (at, flip)
+    for at in range(0, len(data), max(1, len(data) // 500)):
+        tail = read(tmp_path / "j", data[:at])
+        whole = data[:at].count(b"\n") + (data[at : at + 1] == b"\n")  # a line is whole without its newline
+        assert received(tail) == {record.id: record.received for record in written[:whole]}, at
 
 
 def test_flipped_at_every_byte(tmp_path: Path) -> None:
@@ -235,6 +328,12 @@ HOSTILE = {
     "a chain as source": forged(spec={"url": "simplecache::https://a/"}),
     "no protocol": forged(spec={"url": "/etc/passwd"}),
     "a class path": forged(spec={"url": "os.system:now"}),
+    "a local file of checksums": forged(spec={"checksum_at": "file:///etc/passwd"}),
+    "named into another folder": forged(named="/etc/passwd"),
+    "named with a NUL": forged(named="/data/a\0b"),
+    "unproven in the future": forged(unproven=1),
+    "unproven below zero": forged(unproven=-1),
+    "connections below zero": forged(spec={"connections": -1}),
     "handed to a path": forged(handed_to="../../x"),
     "long": sealed(b'"' + b"x" * MAX_LINE + b'"'),
     "very long": b"x" * 5_000_000 + b"\n",
@@ -293,6 +392,65 @@ def test_a_damaged_newer_line_hides_nothing(tmp_path: Path) -> None:
     assert tail.foreign == [flipped[:-1]]
 
 
+#: Lines as the first version wrote them, before records could say anything of connections, names and claims.
+OLD = [
+    (
+        b'{"format":1,"crc":"e1c4f798","seq":1,"id":"0123456789abcdef","epoch":3,"record":{"id":"0123456789abcdef",'
+        b'"epoch":3,"spec":{"kind":"download","url":"https://data.example/a.bin","destination":"/data/a.bin",'
+        b'"identity":"https://data.example/a.bin","needs":["auth"],"headers":[["Accept","*/*"]],"references":'
+        b'[["auth","env:TOKEN"]],"checksum":"sha256:0000000000000000000000000000000000000000000000000000000000000000",'
+        b'"if_exists":"overwrite","recoverable":[403],"verify":false,"expect_size":100,"priority":1,"retry":'
+        b'{"tries":20,"first":8,"base":0.5,"cap":60.0,"used":0},"notebook":"/n.ipynb","app":"lab"},"phase":"stalled",'
+        b'"created":1700000000.0,"changed":1700000009.0,"fresh_since":2,"size":100,"validator":{"kind":"etag",'
+        b'"value":"\\"v1\\"","strong":true},"received":40,"refetched":5,"restarts":1,"retries":2,"verified_by":'
+        b'"validator","stall":"retry wait","due":1700000020.0,"fault":{"error":"NetworkError","message":"It broke.",'
+        b'"remedy":"retry","status":10,"http_status":null,"retry_after":null,"hint":"Wait."},"before":{"size":9,'
+        b'"mtime_ns":8,"ours":true,"validator":{"kind":"etag","value":"\\"v1\\"","strong":true},"integrity":"digest"},'
+        b'"response":[["etag","\\"v1\\""]],"http_status":206,"final_url":"https://cdn.example/a.bin","story":'
+        b'[[1700000000.0,"probed","one stream"]],"tied":true}}\n'
+    ),
+    (
+        b'{"format":1,"crc":"5db494ff","seq":2,"id":"fedcba9876543210","epoch":1,"record":{"id":"fedcba9876543210",'
+        b'"epoch":1,"spec":{"kind":"download","url":"https://data.example/b.bin","destination":"/data/b.bin",'
+        b'"identity":"https://data.example/b.bin"},"phase":"done","created":1700000000.0,"changed":1700000001.0,'
+        b'"size":7,"received":7,"seal":{"size":7,"device":1,"inode":2,"digest":"sha256:00","crc32c":null},'
+        b'"published":{"path":"/data/b.bin","size":7,"mtime_ns":123,"integrity":"digest","atomic":false,'
+        b'"revalidated":false}}}\n'
+    ),
+]
+
+
+def test_what_the_first_version_wrote_is_read(tmp_path: Path) -> None:
+    """A journal of the version before is read whole; what it does not say has its default; it can be gone on with."""
+    tail = read(tmp_path / "j", b"".join(OLD))
+    stalled, done = (tail.record(op_id) for op_id in ("0123456789abcdef", "fedcba9876543210"))
+    assert stalled is not None
+    assert done is not None
+    assert (stalled.size, stalled.received, stalled.epoch, stalled.fresh_since) == (100, 40, 3, 2)
+    assert (stalled.spec.references, stalled.spec.needs) == ((("auth", "env:TOKEN"),), ("auth",))
+    assert (stalled.spec.connections, stalled.spec.naming, stalled.spec.believe) == (None, "url", True)
+    assert (stalled.named, stalled.claims, stalled.unproven, stalled.refreshes) == ("", (), 0, 0)
+    assert stalled.before is not None
+    assert stalled.tied
+    assert tail.done("/data/b.bin") == done
+    again = Operation.load(stalled, 1.7e9 + 100)
+    again.validate()
+    assert again.phase is Phase.QUEUED
+    assert again.record().spec == stalled.spec
+    line = lines.encode(stalled, 1)
+    assert lines.decode(lines.stored(line[:-1])[1]) == stalled  # type: ignore[index]
+
+
+def test_fields_that_are_not_known_are_passed_over(tmp_path: Path) -> None:
+    """A record may have fields of a later version, at every depth: what is known of it is read."""
+    fields = json.loads(msgspec.json.encode(full("/data/a.bin")))
+    record = msgspec.convert(fields, Record)
+    for part in (fields, fields["spec"], fields["validator"], fields["fault"], fields["before"], fields["claims"][0]):
+        part["later"] = {"deep": [1, 2, {"x": None}]}
+    line = sealed(json.dumps(fields).encode(), record.id)
+    assert read(tmp_path / "j", line).record(record.id) == record
+
+
 # -- bounds ----------------------------------------------------------------------------------------------------------
 def test_a_record_that_is_too_long_loses_what_is_for_showing(tmp_path: Path) -> None:
     """A record that would be too long for its line is stored without its response, then without its story."""
@@ -300,6 +458,9 @@ def test_a_record_that_is_too_long_loses_what_is_for_showing(tmp_path: Path) -> 
     record = a_record(story=story, response=(("x", "y" * 60_000),))
     found = read(tmp_path / "j", lines.encode(record, 1)).record(record.id)
     assert found == msgspec.structs.replace(record, response=())
+    claimed = msgspec.structs.replace(record, claims=(Claim("server digest", "x" * MAX_LINE),))
+    bare = msgspec.structs.replace(record, response=(), story=())
+    assert read(tmp_path / "j", lines.encode(claimed, 1)).record(record.id) == bare
     much = msgspec.structs.replace(record, story=story * 5, response=())
     assert read(tmp_path / "j", lines.encode(much, 1)).record(record.id) == msgspec.structs.replace(much, story=())
 

@@ -175,6 +175,7 @@ class Twins(RuleBasedStateMachine):
             assert [(f.record, f.owner, f.hold) for f in folder.scan()] == [
                 (f.record, f.owner, f.hold) for f in memory.scan()
             ]
+            assert folder.recent(5) == memory.recent(5)
             for destination in DESTINATIONS:
                 assert folder.finished(destination) == memory.finished(destination)
 

@@ -61,7 +61,7 @@ class Nginx:
         secure = ""
         if certificate is not None:
             secure = (
-                f"listen 127.0.0.1:{self.https} ssl; ssl_certificate {certificate}; ssl_certificate_key {certificate};"
+                f"listen 127.0.0.1:{self.https} ssl http2; ssl_certificate {certificate}; ssl_certificate_key {certificate};"
             )
         # As root, nginx would serve as "nobody", who may not look into our folders.
         user = "user root;" if os.geteuid() == 0 else ""
@@ -98,3 +98,7 @@ class Nginx:
     def requests(self) -> list[str]:
         """The lines of the access log."""
         return (self.run / "access.log").read_text().splitlines()
+
+    def parts(self) -> int:
+        """Give how often a part was sent."""
+        return sum('" 206 ' in line for line in self.requests())

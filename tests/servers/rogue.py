@@ -35,18 +35,29 @@ class Asked:
 class Wire:
     """The server's end of a connection, in the hands of a script."""
 
-    def __init__(self, sock: socket.socket, over: threading.Event) -> None:
-        self.sock, self._over = sock, over
+    def __init__(
+        self, sock: socket.socket, over: threading.Event, count: Callable[[int], None] = lambda n: None
+    ) -> None:
+        self.sock, self._over, self._count = sock, over, count
         self.open = True
         self.goodbye = False
 
-    def send(self, data: bytes) -> None:
-        """Send, or notice that the client has gone."""
-        if self.open:
+    def send(self, data: bytes) -> int:
+        """Send, or notice that the client has gone; give the bytes that went out (perhaps into its buffers only)."""
+        view = memoryview(data)
+        while self.open and view:
             try:
-                self.sock.sendall(data)
+                sent = self.sock.send(view)
             except OSError:
                 self.open = False
+            else:
+                view = view[sent:]
+                self._count(sent)
+        return len(data) - len(view)
+
+    def wait(self, seconds: float) -> bool:
+        """Say nothing for some seconds; say whether somebody is still to be served."""
+        return not self._over.wait(seconds) and self.open
 
     def answer(self, status: int = 200, body: bytes = b"", *headers: str, length: int | None = -1) -> None:
         """Send a whole answer; ``length`` -1 is the true one, None sends none (and the end is the connection's)."""
@@ -88,12 +99,18 @@ Script = Callable[[Asked, Wire], None]
 
 
 class Rogue:
-    """Serves ``script`` on a free port of ``host`` while it is entered; a thread for each connection."""
+    """Serves ``script`` on a free port of ``host`` while it is entered; a thread for each connection.
 
-    def __init__(self, script: Script, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
-        self.script, self._tls, self._host = script, tls, host
+    It counts: requests (``asked``), connections, how many of them stood open at once (``busiest``), and the bytes it
+    has ``sent``, heads included. A connection beyond ``most`` at once is reset before a word.
+    """
+
+    def __init__(
+        self, script: Script, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1", most: int | None = None
+    ) -> None:
+        self.script, self.most, self._tls, self._host = script, most, tls, host
         self.asked: list[Asked] = []
-        self.connections = 0
+        self.connections = self.busiest = self.sent = self.refused = 0
         self.goodbye = False  # whether TLS connections end as they should, also when they are closed by a script
         self.errors: list[BaseException] = []
         self._over = threading.Event()
@@ -102,7 +119,8 @@ class Rogue:
         self._open: set[socket.socket] = set()
 
     def __enter__(self) -> Self:
-        self._listener = socket.create_server((self._host, 0), backlog=128)
+        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+        self._listener = socket.create_server((self._host, 0), family=family, backlog=128)
         self._listener.settimeout(0.05)
         self.port: int = self._listener.getsockname()[1]
         self._start(self._accept)
@@ -141,15 +159,34 @@ class Rogue:
                 number, self.connections = self.connections, self.connections + 1
                 self._start(self._serve, sock, number)
 
+    def _count(self, sent: int) -> None:
+        with self._lock:
+            self.sent += sent
+
+    def _admit(self, sock: socket.socket) -> bool:
+        with self._lock:
+            for other in [other for other in self._open if _hung_up(other)]:
+                self._open.discard(other)  # whoever serves it has not noticed yet
+            if self.most is not None and len(self._open) >= self.most:
+                self.refused += 1
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                return False
+            self._open.add(sock)
+            self.busiest = max(self.busiest, len(self._open))
+            return True
+
     def _serve(self, sock: socket.socket, number: int) -> None:
         try:
             sock.settimeout(30)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if not self._admit(sock):
+                return
             if self._tls is not None:
-                sock = self._tls.wrap_socket(sock, server_side=True)
-            with self._lock:
-                self._open.add(sock)
-            wire = Wire(sock, self._over)
+                plain, sock = sock, self._tls.wrap_socket(sock, server_side=True)
+                with self._lock:
+                    self._open.discard(plain)
+                    self._open.add(sock)
+            wire = Wire(sock, self._over, self._count)
             wire.goodbye = self.goodbye
             while wire.open and not self._over.is_set() and (asked := self._read(sock, number)):
                 self.script(asked, wire)
@@ -175,6 +212,27 @@ class Rogue:
             asked = Asked(len(self.asked), connection, first.split(" ")[1], headers, raw)
             self.asked.append(asked)
         return asked
+
+
+def verbatim(data: bytes) -> Script:
+    """Give the script of a server that answers everything with just these bytes."""
+
+    def script(_: Asked, wire: Wire) -> None:
+        wire.send(data)
+
+    return script
+
+
+def _hung_up(sock: socket.socket) -> bool:
+    """Say whether the client has closed its end; over TLS that cannot be seen from outside."""
+    if isinstance(sock, ssl.SSLSocket):
+        return False
+    try:
+        return not sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
 
 
 def honest(data: bytes, etag: str | None = '"v1"', *more: str, ranges: bool = True) -> Script:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from nbxfer.session.request import IF_EXISTS, Options
+from nbxfer.session.options import IF_EXISTS, Options
 
 PAGE = Path(__file__).parents[2] / "docs" / "options.md"
 

@@ -136,3 +136,45 @@ def test_read_only_disk(mount: Mount) -> None:
             refused()
     subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
     assert sink.publish(1, seal, None).size == 4
+
+
+def test_full_in_the_middle_of_several(mount: Mount) -> None:
+    """A part that is written in several places at once has holes, which take no room: the disk says when it is full."""
+    disk = mount("size=4m")
+    ballast = disk / "ballast"
+    ballast.write_bytes(bytes(2 << 20))
+    sink = LocalFile(disk / "data.bin", "op1")
+    data = os.urandom(3 << 20)
+    with pytest.raises(NoSpace):
+        sink.create(1, len(data))
+    ballast.write_bytes(bytes(900_000))
+    part = sink.create(1, len(data))
+    ballast.write_bytes(bytes(2 << 20))  # somebody was quicker: nothing of the room is reserved
+    with closing(part):
+        part.write_at(2 << 20, memoryview(data)[2 << 20 :])
+        part.write_at(0, memoryview(data)[: 512 << 10])
+        with pytest.raises(NoSpace, match="full"):
+            part.write_at(1 << 20, memoryview(data)[1 << 20 : 2 << 20])
+        assert part.read_at(0, 512 << 10) == data[: 512 << 10]
+        assert part.read_at(2 << 20, 1 << 20) == data[2 << 20 :]
+        part.sync()
+        ballast.unlink()
+        assert (sink.room() or 0) >= 1536 << 10
+        part.write_at(512 << 10, memoryview(data)[512 << 10 : 2 << 20])
+        seal = part.seal(len(data), None)
+    sink.publish(1, seal, None)
+    assert (disk / "data.bin").read_bytes() == data
+
+
+def test_adopted_where_there_is_no_room(mount: Mount) -> None:
+    """A file that does not fit twice is refused, and stays; moved, it takes no room."""
+    disk = mount("size=2m")
+    theirs = disk / "theirs.part"
+    theirs.write_bytes(bytes(1 << 20) + b"end")
+    sink = LocalFile(disk / "data.bin", "op1")
+    with pytest.raises(NoSpace):
+        sink.adopt(theirs, 1, move=False)
+    assert os.listdir(disk) == ["theirs.part"]
+    part, length = sink.adopt(theirs, 1, move=True)
+    part.close()
+    assert length == (1 << 20) + 3

@@ -61,6 +61,23 @@ def test_retry_after(value: str, more: list[tuple[str, str]], expected: float | 
     assert metadata.retry_after([("retry-after", value), *more], NOW) == expected
 
 
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (DATE, NOW),
+        ("Monday, 02-Nov-26 10:00:00 GMT", NOW),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", None),
+        ("Mon, 02 Nov 1908 10:00:00 GMT", None),
+        ("yesterday", None),
+        ("", None),
+    ],
+)
+def test_modified(value: str, expected: float | None) -> None:
+    """When the file was made is a time after 1970, or it is not known."""
+    assert metadata.modified([("last-modified", value)]) == expected
+    assert metadata.modified([]) is None
+
+
 def test_what_is_kept() -> None:
     """Of the headers only an allow-list is kept: a cookie is a secret, and so may be what nobody knows."""
     pairs = [
@@ -91,6 +108,7 @@ def test_nothing_in_a_field_is_too_strange(text: str) -> None:
     metadata.validator(pairs[1:])
     metadata.validator(pairs)
     metadata.coding(pairs, "/x.gz")
+    metadata.modified(pairs)
     metadata.unsatisfied(pairs)
     span = metadata.content_range(pairs)
     assert span is None or 0 <= span.start < span.stop

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import threading
 import time
 
 import pytest
 
 from nbxfer.core.probe import Validator, Want
-from nbxfer.errors import AccessDenied, ServerBusy, SourceNotFound
+from nbxfer.errors import AccessDenied, BadAnswer, ServerBusy, SourceChanged, SourceNotFound, WebErrorStatus
 from nbxfer.sources.http import HttpSource
 from nbxfer.wire.access import Access, access
 from nbxfer.wire.pool import Pool
@@ -45,6 +47,38 @@ def test_resumed(way: Access, data: bytes) -> None:
     late = Validator("etag", '"older"')
     stream = opened(src, Want(start=1000, pinned=late, size=len(data)))
     assert (stream.restarted, read_all(stream)) == (True, data)
+
+
+def test_parts(way: Access, data: bytes) -> None:
+    """Parts under If-Match, from several threads at once; none of another version, and any order is shown to be had."""
+    src = source(way)
+    first = opened(src, Want(ranged=True))
+    assert (first.probe.start, first.probe.ranges) == (0, True)
+    assert read_all(first) == data
+    cuts = [*range(0, len(data), 400_000), len(data)]
+    got: dict[int, bytes] = {}
+
+    def read(start: int, stop: int) -> None:
+        want = Want(start, stop, first.probe.validator, len(data), part=True)
+        got[start] = read_all(opened(src, want))
+
+    threads = [threading.Thread(target=read, args=pair) for pair in itertools.pairwise(cuts)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert b"".join(got[start] for start in cuts[:-1]) == data
+    with pytest.raises(SourceChanged):
+        src.open(Want(5, 10, Validator("etag", '"older"'), len(data), part=True), GO_ON)
+
+
+def test_no_ranges(nginx: Nginx) -> None:
+    """What comes in chunks has no length, and cannot be read in any order."""
+    with pytest.raises(BadAnswer) as caught:
+        opened(source(nginx.url("/chunked/file.bin")), Want(ranged=True))
+    assert caught.value.status == WebErrorStatus.MISSING_CONTENT_LENGTH_SUPPORT
+    stream = opened(source(nginx.url("/empty.bin")), Want(ranged=True))
+    assert (read_all(stream), stream.probe.size) == (b"", 0)
 
 
 def test_unchanged(way: Access) -> None:

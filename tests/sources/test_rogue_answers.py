@@ -9,7 +9,7 @@ import pytest
 from nbxfer.core.probe import Validator, Want
 from nbxfer.errors import AccessDenied, BadAnswer, ServerBusy, SourceNotFound
 from tests.servers.reading import GO_ON, fetch, opened, read_all, source
-from tests.servers.rogue import Asked, Rogue, Script, Wire, honest
+from tests.servers.rogue import Asked, Rogue, Script, Wire, honest, verbatim
 
 DATA = random.Random(1).randbytes(200_000)
 N = len(DATA)
@@ -219,7 +219,7 @@ def test_only_if_changed() -> None:
 def test_only_if_changed_by_date() -> None:
     """A version known by its date is asked for by its date."""
     date = Validator("modified", "Mon, 02 Nov 2026 10:00:00 GMT")
-    with Rogue(lambda _, wire: wire.send(b"HTTP/1.1 304 Not Modified\r\n\r\n")) as server:
+    with Rogue(verbatim(b"HTTP/1.1 304 Not Modified\r\n\r\n")) as server:
         assert source(server.url()).open(Want(unless=date), GO_ON) is None
     assert server.asked[0].headers["if-modified-since"] == date.value
 

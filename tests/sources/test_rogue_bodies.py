@@ -11,7 +11,7 @@ from nbxfer.core.policy import Patience
 from nbxfer.core.probe import Validator, Want
 from nbxfer.errors import BadAnswer, NetworkError, TransferError, TransferTimeout, WebErrorStatus
 from tests.servers.reading import fetch, opened, read_all, source
-from tests.servers.rogue import Asked, Rogue, Wire, honest
+from tests.servers.rogue import Asked, Rogue, Wire, honest, verbatim
 
 DATA = random.Random(2).randbytes(300_000)
 N = len(DATA)
@@ -88,7 +88,7 @@ def test_chunks(piece: int) -> None:
     """Chunks of any size become the body, and their end is proven; the connection serves again."""
     data = DATA[: piece * 100]
     head = HEAD + b'ETag: "v1"\r\nTransfer-Encoding: chunked\r\n\r\n'
-    with Rogue(lambda _, wire: wire.send(head + _chunked(data, piece, b"0\r\nTrailer: x\r\n\r\n"))) as server:
+    with Rogue(verbatim(head + _chunked(data, piece, b"0\r\nTrailer: x\r\n\r\n"))) as server:
         src = source(server.url())
         for _ in range(2):
             stream = opened(src)
@@ -160,14 +160,14 @@ def test_empty_file() -> None:
 )
 def test_heads_that_cannot_be_trusted(head: bytes) -> None:
     """Two lengths, no length, nonsense, floods: no byte of such an answer is used."""
-    with Rogue(lambda _, wire: wire.send(HEAD + head)) as server, pytest.raises(BadAnswer):
+    with Rogue(verbatim(HEAD + head)) as server, pytest.raises(BadAnswer):
         fetch(server.url())
 
 
 @pytest.mark.parametrize("first", [b"SSH-2.0-OpenSSH_9.2\r\n\r\n", b"\x15\x03\x01\x00\x02\x02P", b"HTTP/2 200\r\n\r\n"])
 def test_not_http(first: bytes) -> None:
     """Something that speaks no HTTP/1 is told by its first line."""
-    with Rogue(lambda _, wire: wire.send(first)) as server, pytest.raises(BadAnswer):
+    with Rogue(verbatim(first)) as server, pytest.raises(BadAnswer):
         fetch(server.url())
 
 

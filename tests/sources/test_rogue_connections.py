@@ -12,7 +12,7 @@ from nbxfer.core.probe import Want
 from nbxfer.errors import BadAnswer, NetworkError
 from nbxfer.sources.base import Stream
 from tests.servers.reading import GO_ON, opened, read_all, source
-from tests.servers.rogue import Asked, Rogue, Script, Wire, honest
+from tests.servers.rogue import Asked, Rogue, Script, Wire, honest, verbatim
 
 DATA = random.Random(2).randbytes(300_000)
 HEAD = b"HTTP/1.1 200 OK\r\n"
@@ -86,7 +86,7 @@ def test_a_kept_connection_that_began_to_answer() -> None:
 
 def test_errors_leave_no_connection_open(recwarn: pytest.WarningsRecorder) -> None:
     """Whatever goes wrong, the socket is closed: the server sees each connection end."""
-    with Rogue(lambda _, wire: wire.send(HEAD + b"nonsense\r\n\r\n")) as server:
+    with Rogue(verbatim(HEAD + b"nonsense\r\n\r\n")) as server:
         src = source(server.url())
         for _ in range(3):
             with pytest.raises(BadAnswer):

@@ -14,7 +14,7 @@ from nbxfer.errors import InvalidRequest, NeedsAttention
 from nbxfer.wire.access import access
 from nbxfer.wire.credentials import Basic, Bearer, from_reference, parse_auth, reference
 from nbxfer.wire.headers import FORBIDDEN, parse_headers, split_headers
-from nbxfer.wire.pool import pool_key
+from nbxfer.wire.route import pool_key
 
 URL = "https://h.example/a/b.bin?x=1"
 

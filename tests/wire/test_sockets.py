@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from nbxfer.errors import TransferTimeout
-from nbxfer.wire.dial import _secured
+from nbxfer.wire.dial import secured
 from nbxfer.wire.sockets import POLL, Line, ready
 
 
@@ -113,9 +113,9 @@ def test_handshakes(ends: tuple[socket.socket, socket.socket]) -> None:
             return Moody(sock, *self.moods)
 
     tries: Any = Trust(ssl.SSLWantWriteError, ssl.SSLWantWriteError)
-    assert _secured(ends[0], tries, "h", time.monotonic() + 5, lambda: None).fileno() > 0
+    assert secured(ends[0], tries, b"h", time.monotonic() + 5, lambda: None, "It").fileno() > 0
     with pytest.raises(TransferTimeout):
-        _secured(ends[0], tries, "h", time.monotonic() - 1, lambda: None)
+        secured(ends[0], tries, b"h", time.monotonic() - 1, lambda: None, "It")
 
 
 def test_closing_never_fails(ends: tuple[socket.socket, socket.socket]) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from nbxfer.errors import TransferError
-from nbxfer.faces.cli import doctor, exits, get, look, steer
+from nbxfer.faces.cli import doctor, exits, get, look, steer, tidy, watch
 from nbxfer.faces.cli.desk import Call
 
 EPILOG = """\
@@ -108,10 +108,21 @@ def main(call: Call, home: Path | None) -> None:
     call.home = home.expanduser().absolute() if home is not None else None
 
 
-for command in (get.get, look.ls, look.watch, steer.pause, steer.resume, steer.retry, steer.cancel):
+for command in (
+    get.get,
+    look.ls,
+    watch.watch,
+    look.explain,
+    steer.pause,
+    steer.resume,
+    steer.retry,
+    steer.cancel,
+    get.adopt,
+    tidy.clean,
+    look.config,
+    doctor.doctor,
+):
     main.add_command(command)
-main.add_command(look.config)
-main.add_command(doctor.doctor)
 
 
 @main.command(short_help="See a download survive being killed.")

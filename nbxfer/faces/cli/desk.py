@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+import click
+
+from nbxfer.errors import InvalidRequest
 from nbxfer.faces.cli import exits
 from nbxfer.faces.cli.pen import Pen
 
@@ -59,14 +63,54 @@ class Handle(Protocol):
         ...
 
 
+class Leftover(Protocol):
+    """One thing that nobody needs any more."""
+
+    @property
+    def kind(self) -> str:
+        """What it is, in a word or two."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """What it is called, fit to be shown."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Bytes on the disk."""
+        ...
+
+    @property
+    def why(self) -> str:
+        """Why nobody needs it."""
+        ...
+
+
 class Desk(Protocol):
     """The front desk."""
 
     home: Path
     patience: float | None
 
-    def download(self, url: str, dest: str | None = None, **options: Any) -> Handle:
-        """Accept a download."""
+    def download(self, url: Any, dest: Any = None, **options: Any) -> Any:
+        """Accept a download, and give its handle; of a list or a mapping to destinations, a sequence of them."""
+        ...
+
+    def adopt(self, part: Any, url: str, dest: Any = None, *, move: bool = False, **options: Any) -> Handle:
+        """Accept what another program began."""
+        ...
+
+    def history(self, limit: int = 50) -> Sequence[Snapshot]:
+        """Give what ended lately, also in processes that have left; the newest first."""
+        ...
+
+    def leftovers(self, older_than: float | None = None) -> Sequence[Leftover]:
+        """Give what lies about, and what for."""
+        ...
+
+    def clean(self, older_than: float | None = None) -> Sequence[Leftover]:
+        """Remove it, and give what was removed."""
         ...
 
     def operations(self, status: None = None, group: None = None, scope: str = "notebook") -> Sequence[Handle]:
@@ -77,8 +121,8 @@ class Desk(Protocol):
         """Find one by the beginning of its id."""
         ...
 
-    def attend(self, op_id: str) -> None:
-        """Keep the picture of another process's operation true while we wait."""
+    def attend(self, *op_ids: str) -> None:
+        """Keep the picture of other processes' operations true while we wait."""
         ...
 
     def refresh(self) -> None:
@@ -90,6 +134,29 @@ class Desk(Protocol):
         ...
 
 
+def ask_secret(prompt: str) -> str:
+    """Have a person type a secret, unseen, in the terminal. Raises InvalidRequest where there is none."""
+    import getpass
+    import warnings
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", getpass.GetPassWarning)  # it could be seen: then it is not asked
+            return getpass.getpass(prompt)
+    except (getpass.GetPassWarning, EOFError, OSError):
+        raise InvalidRequest(
+            "There is no terminal here in which the password could be asked for.",
+            hint="Give --netrc, or --header @FILE.",
+        ) from None
+
+
+def ask_consent(question: str) -> bool:
+    """Have a person say yes or no in the terminal. Raises InvalidRequest where there is none."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise InvalidRequest("Nobody can be asked here, so nothing was done.", hint="Give --yes.")
+    return click.confirm(question, err=True)
+
+
 def open_session(home: Path | None) -> Desk:
     """Open the real one."""
     from nbxfer.session import Session
@@ -98,14 +165,20 @@ def open_session(home: Path | None) -> Desk:
 
 
 class Call:
-    """One run of the program. ``open`` makes its session when a command needs one; ``die`` ends it by a signal."""
+    """One run of the program.
+
+    ``open`` makes its session when a command needs one; ``die`` ends it by a signal; ``secret`` asks for a password,
+    ``agree`` whether something may be done.
+    """
 
     def __init__(
         self,
         open: Callable[[Path | None], Desk] = open_session,
         die: Callable[[int], None] = exits.die_by,
+        secret: Callable[[str], str] = ask_secret,
+        agree: Callable[[str], bool] = ask_consent,
     ) -> None:
-        self.open, self.die = open, die
+        self.open, self.die, self.secret, self.agree = open, die, secret, agree
         self.home: Path | None = None
         self.pen = Pen()
         #: What the person would have to go on with, if this were interrupted now.
@@ -124,6 +197,13 @@ class Call:
         if desk is not None:
             desk.close()
         self.pen.close()
+
+    def nothing(self, words: str) -> None:
+        """Say that there is nothing, in ``words``; or that there can be nothing, because the home is not there."""
+        from nbxfer.faces.words import clean
+
+        home = self.desk().home
+        self.pen.say(words if home.exists() else f"nothing is remembered in {clean(str(home))}: it is not there.")
 
     def command(self, words: str) -> str:
         """Give what to type for ``words`` so that it concerns the same home."""

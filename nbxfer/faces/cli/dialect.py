@@ -3,31 +3,48 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 #: Stands for the path of the file, where a sentence does not know which file it is about.
 DEST: Final = "DEST (the one it has)"
 _ANEW: Final = f"Go on with: nbxfer get {{}} -o {DEST}."
 
+#: Options that have the same name in both places, but for the hyphens.
+_SAME: Final = (
+    "bandwidth|cert|checksum|connections|cookies|deadline|expect_size|http2|max_size|name|preserve_mtime|priority|proxy"
+    "|timeout"
+)
+
 #: What is said in Python, and what it is called here; the first that fits comes first.
-_PHRASES: Final = tuple(
+_PHRASES: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]] = tuple(
     (re.compile(python), shell)
     for python, shell in (
         (r"Go on with resume\(url=…, headers=…, auth=…\)\.?", _ANEW.format("NEW-URL --header @FILE")),
         (r"Go on with resume\(headers=…, auth=…\)\.?", _ANEW.format("URL --header @FILE")),
         (r"Go on with resume\(url=…\)\.?", _ANEW.format("NEW-URL")),
+        (r"\bretry\(\) goes on\b", "nbxfer retry goes on"),
         (r"\bnbxfer\.operations\(scope='all'\)", "nbxfer ls --all"),
         (r"\bdest='…/file' or name='…'", "-o …/file"),
         (r"\bname='…'", "-o …/file"),
         (r"\bif_exists='(\w+)'", r"--if-exists \1"),
-        (r"\b(checksum|timeout)=('?)([^'\s,]+)\2", r"--\1 \3"),
+        (r"\bproxy_auth=\('user', 'password'\)", "user and password in HTTPS_PROXY or --proxy"),
+        (r"\bproxy_auth=", "HTTPS_PROXY or --proxy"),
+        (r"\btrust_env=False\b", "--no-proxy"),
+        (rf"\b({_SAME})=('[^']*'|[^\s,;'(]*[^\s,;'(.]|)", lambda m: f"{_dashed(m[1])} {m[2].strip(chr(39))}".rstrip()),
+        (r"\b((?:expect|max)_size)\b", lambda m: _dashed(m[1])),
+        (r"\bverify=False\b", "--insecure"),
         (r"\bverify='([^']*)'", r"--cacert \1"),
         (r"\bverify=", "--cacert"),
         (r"\bdest='([^']*)'", r"-o \1"),
         (r"\binto=", "-o"),
-        (r"\bauth=", "--header @FILE"),
+        (r"\bauth=", "--user, --netrc or --header @FILE"),
     )
 )
+
+
+def _dashed(name: str) -> str:
+    return "--" + name.replace("_", "-")
 
 
 def in_shell(text: str) -> str:

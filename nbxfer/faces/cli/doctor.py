@@ -6,7 +6,6 @@ import os
 import platform
 import stat
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
 
 #: Below this much free space (bytes) a home is in danger: a full one can remember nothing.
 LITTLE: Final = 200_000_000
-#: Clocks may differ by so many seconds.
-CLOCKS: Final = 5.0
 _MARKS: Final = {"ok": "  ", "note": "- ", "problem": "! "}
 
 
@@ -61,18 +58,22 @@ def doctor(ctx: click.Context, call: Call, as_json: bool) -> None:
 
 def examine(call: Call) -> Iterator[Finding]:
     """Give everything that is found; a look that fails is itself a finding."""
+    from nbxfer.faces.cli import outside
     from nbxfer.faces.cli.findings import PROBLEM, Finding
 
     looks: dict[str, Callable[[Call], Iterator[Finding]]] = {
         "versions": _versions,
         "settings": _settings,
+        "limits": _limits,
         "home": _home,
         "processes": _processes,
         "downloads": _downloads,
-        "clock": _clock,
-        "TLS": _tls,
-        "proxy": _proxy,
-        "notebook": _notebook,
+        "clock": outside.clock,
+        "TLS": outside.tls,
+        "proxy": outside.proxy,
+        "passwords": outside.passwords,
+        "extras": outside.extras,
+        "notebook": outside.notebook,
     }
     for check, look in looks.items():
         try:
@@ -104,6 +105,24 @@ def _settings(_: Call) -> Iterator[Finding]:
         yield Finding(
             "settings", NOTE, f"{stranger} means nothing to this version.", "Correct its spelling, or remove it."
         )
+
+
+def _limits(_: Call) -> Iterator[Finding]:
+    from nbxfer.faces.cli.findings import OK, Finding
+    from nbxfer.faces.words import rate_words
+    from nbxfer.session import config
+
+    found = {name: config.look_up(name) for name in ("connections", "per_host", "running", "bandwidth")}
+    connections, per_host, running, rate = (setting.value for setting in found.values())
+    speed = f"{rate_words(rate)} together" if rate else "as fast as it goes"
+    capped = [name for name, setting in found.items() if setting.origin.startswith("[limits]")]
+    by_whom = f"; nobody can raise {' and '.join(capped)} ({found[capped[0]].origin})" if capped else ""
+    yield Finding(
+        "limits",
+        OK,
+        f"at most {connections} connections for one download, {per_host} to one host; {running} downloads at once, "
+        f"{speed}{by_whom}",
+    )
 
 
 # -- the home and those who write in it ------------------------------------------------------------------------------
@@ -213,70 +232,3 @@ def _part(snapshot: Snapshot) -> Iterator[Finding]:
 def _hidden(folder: Path) -> list[Path]:
     with os.scandir(folder) as entries:
         return [Path(entry.path) for entry in entries if entry.name.startswith(".")]
-
-
-# -- the world around ----------------------------------------------------------------------------------------------
-def _clock(call: Call) -> Iterator[Finding]:
-    from nbxfer.faces.cli import surroundings
-    from nbxfer.faces.cli.findings import NOTE, OK, PROBLEM, Finding
-    from nbxfer.faces.words import time_words
-
-    shown = time.strftime("%Y-%m-%d %H:%M:%S %Z")
-    if time.time() < 1_735_689_600:  # 2025-01-01: this program did not exist
-        advice = "Set it: certificates will seem not to be valid yet."
-        yield Finding("clock", PROBLEM, f"It says {shown}, which is long past.", advice)
-        return
-    yield Finding("clock", OK, shown)
-    home = call.desk().home
-    ahead = surroundings.clock_difference(home) if home.is_dir() else None
-    if ahead is not None and abs(ahead) > CLOCKS:
-        side = "ahead of" if ahead > 0 else "behind"
-        text = f"The home's file server is {time_words(abs(ahead))} {side} this machine."
-        yield Finding("clock", NOTE, text, "Nothing depends on it, but times shown may be off; synchronise the clocks.")
-
-
-def _tls(_: Call) -> Iterator[Finding]:
-    import ssl
-
-    from nbxfer.faces.cli.findings import NOTE, OK, PROBLEM, Finding
-    from nbxfer.faces.cli.surroundings import version
-
-    bundle, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
-    trust = f"SSL_CERT_FILE {bundle}" if bundle else f"SSL_CERT_DIR {folder}" if folder else None
-    yield Finding("TLS", OK, f"{ssl.OPENSSL_VERSION}; trusts {trust or 'certifi ' + (version('certifi') or 'missing')}")
-    for name, value in (("SSL_CERT_FILE", bundle), ("SSL_CERT_DIR", folder)):
-        if value and not os.path.exists(value):
-            yield Finding("TLS", PROBLEM, f"{name} names {value}, which is not there.", f"Correct or unset {name}.")
-    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
-        if os.environ.get(name) and not trust:
-            yield Finding("TLS", NOTE, f"{name} is set, but is not read here.", "Set SSL_CERT_FILE, or use --cacert.")
-
-
-def _proxy(_: Call) -> Iterator[Finding]:
-    from nbxfer.core.url import safe_url
-    from nbxfer.faces.cli.findings import NOTE, OK, Finding
-
-    names = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
-    said = {name: value for name in names if (value := os.environ.get(name) or os.environ.get(name.lower()))}
-    if not said:
-        yield Finding("proxy", OK, "none is set")
-        return
-    shown = ", ".join(
-        f"{name} {safe_url(value if '://' in value else f'http://{value}')}" for name, value in said.items()
-    )
-    advice = "Where only the proxy leads out, downloads cannot connect."
-    yield Finding("proxy", NOTE, f"{shown}; this version connects without a proxy.", advice)
-
-
-def _notebook(_: Call) -> Iterator[Finding]:
-    from nbxfer.faces.cli.findings import NOTE, OK, PROBLEM, Finding
-    from nbxfer.faces.cli.surroundings import version
-
-    kernel, widget = version("ipykernel"), version("anywidget")
-    found = ", ".join(f"{n} {version(n) or 'missing'}" for n in ("ipykernel", "anywidget", "ipywidgets", "jupyterlab"))
-    yield Finding("notebook", OK, found)
-    if kernel is not None and kernel.startswith("7.0."):
-        text = f"ipykernel {kernel} loses what threads show: panels stand still."
-        yield Finding("notebook", PROBLEM, text, "pip install -U ipykernel")
-    if kernel is not None and widget is None:
-        yield Finding("notebook", NOTE, "Without anywidget, notebooks show text only.", "pip install anywidget")

@@ -57,6 +57,14 @@ def of_snapshots(snapshots: Sequence[Snapshot], refused: int = 0) -> int:
     return LEFT
 
 
+def of_noted(snapshots: Sequence[Snapshot]) -> int:
+    """Give the exit code of a command that did not stay: only what was refused has failed."""
+    from nbxfer.core.phases import Phase
+
+    failed = sum(s.phase is Phase.FAILED for s in snapshots)
+    return DONE if not failed else FAILED if failed == len(snapshots) else SOME_FAILED
+
+
 @contextlib.contextmanager
 def signals_raise() -> Iterator[None]:
     """Turn SIGTERM and SIGHUP into Interrupted; one that somebody ignores (nohup) stays ignored."""

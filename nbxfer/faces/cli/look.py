@@ -1,33 +1,31 @@
-"""``ls``, ``watch``, ``config``: looking, which starts and changes nothing."""
+"""``ls``, ``explain``, ``config``: looking, which starts and changes nothing."""
 
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 import click
 
 from nbxfer.errors import InvalidRequest
-from nbxfer.faces.cli import exits
 from nbxfer.faces.cli.desk import Call, Desk
 from nbxfer.faces.cli.dialect import in_shell
 
 if TYPE_CHECKING:
-    from nbxfer.core.snapshot import Snapshot, SpeedMeter
+    from nbxfer.core.snapshot import Snapshot
+    from nbxfer.session.config import Setting
 
-#: Seconds between two looks of ``watch``.
-WATCH_EVERY: Final = 1.0
+#: So many of those that failed are listed unless all are asked for; and how far back a story is looked for.
+FAILED_SHOWN: Final = 5
+HISTORY: Final = 10_000
 
 
 @click.command(short_help="List downloads.")
-@click.option(
-    "--all", "every", is_flag=True, help="Show what is done or canceled, too, as long as the process that did it runs."
-)
+@click.option("--all", "every", is_flag=True, help="Show what ended lately, too, and all that failed.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
 @click.pass_obj
 def ls(call: Call, every: bool, as_json: bool) -> None:
@@ -38,35 +36,36 @@ def ls(call: Call, every: bool, as_json: bool) -> None:
       nbxfer ls --all
     """
     call.pen.setup(json=as_json)
-    shown = [s for s in _snapshots(call.desk()) if every or _unfinished(s)]
+    shown = snapshots(call.desk())
+    shown = _with_history(call.desk(), shown) if every else list(filter(unfinished, shown))
     if as_json:
         for snapshot in shown:
             call.pen.snapshot(snapshot)
-    elif shown:
-        call.pen.out(_table(shown, _columns()))
+        return
+    listed, left_out = (shown, 0) if every else _lately_failed(shown)
+    if listed:
+        call.pen.out(table(listed, _columns(), whole=True))
     else:
-        call.pen.say("nothing is here." if every else "nothing is unfinished.")
+        call.nothing("nothing is here." if every else "nothing is unfinished.")
+    if left_out:
+        call.pen.say(f"{left_out} more failed earlier. To see them: {call.command('ls --all')}")
 
 
-@click.command(short_help="Show downloads as they go.")
+@click.command(short_help="Tell the story of downloads.")
+@click.argument("ids", metavar="ID...", nargs=-1, required=True)
 @click.pass_obj
-@click.pass_context
-def watch(ctx: click.Context, call: Call) -> None:
-    """Show every download as it goes, until all are over or you press Ctrl-C.
+def explain(call: Call, ids: tuple[str, ...]) -> None:
+    """Tell the story of downloads: what happened when, and why; what it cost; what to do now.
 
-    Leaving stops no download. Where standard output is no terminal, a line is printed whenever a state changes.
+    ID is the beginning of an id that 'nbxfer ls --all' shows.
 
     \b
     Example:
-      nbxfer watch
+      nbxfer explain 3f2a
     """
-    call.pen.setup()
-    try:
-        _watch(call, _Screen() if _is_screen() else _Paper(call.pen.out), time.sleep)
-    except exits.Interrupted:
-        raise
-    except KeyboardInterrupt:  # this is how one leaves
-        ctx.exit(exits.DONE)
+    from nbxfer.faces.words import explain as story
+
+    call.pen.out("\n\n".join(story(_known(call.desk(), op_id)) for op_id in ids))
 
 
 @click.command(short_help="Show every setting, and where it was set.")
@@ -91,135 +90,83 @@ def config(call: Call, as_json: bool) -> None:
     ]
     if as_json:
         for s in rows:
-            value = s.value if isinstance(s.value, int | float) else str(s.value)
+            value = s.value if isinstance(s.value, int | float | None) else str(s.value)
             call.pen.row(name=s.name, value=value, origin=s.origin)
     else:
         names = max(width(s.name) for s in rows)
-        values = max(width(clean(str(s.value))) for s in rows)
+        values = max(width(_shown(s)) for s in rows)
         for s in rows:
-            call.pen.out(f"{pad(s.name, names)}  {pad(clean(str(s.value)), values)}  ({clean(s.origin)})  {s.about}")
+            call.pen.out(f"{pad(s.name, names)}  {pad(_shown(s), values)}  ({clean(s.origin)})  {s.about}")
     for stranger in settings.strangers():
         call.pen.fail(f"{stranger} means nothing to this version; is it misspelt?")
 
 
-# -- what there is -------------------------------------------------------------------------------------------------
-def _snapshots(desk: Desk) -> list[Snapshot]:
-    import msgspec
+def _shown(setting: Setting) -> str:
+    """Give a value as people say it."""
+    from nbxfer.faces.words import clean, rate_words
 
+    if setting.value is None or isinstance(setting.value, bool):
+        return "yes" if setting.value else "no" if setting.value is False else "none"
+    return rate_words(setting.value) if setting.name == "bandwidth" else clean(str(setting.value))
+
+
+# -- what there is -------------------------------------------------------------------------------------------------
+def snapshots(desk: Desk) -> list[Snapshot]:
+    """Give all that is known of every notebook and terminal, in the order of its making, in the terminal's words."""
     found = []
     for handle in desk.operations(scope="all"):
         with contextlib.suppress(InvalidRequest):  # gone since it was listed
-            shown = handle.snapshot
-            found.append(msgspec.structs.replace(shown, reason=in_shell(shown.reason)))
+            found.append(_worded(handle.snapshot))
     return found
 
 
-def _unfinished(snapshot: Snapshot) -> bool:
+def unfinished(snapshot: Snapshot) -> bool:
+    """Say whether it is neither done nor canceled."""
     from nbxfer.core.phases import FINAL
 
     return snapshot.phase not in FINAL
 
 
-def _table(snapshots: Sequence[Snapshot], columns: int) -> str:
-    from nbxfer.faces.words import table
+def table(snapshots: Sequence[Snapshot], columns: int, *, whole: bool = False) -> str:
+    """Give the list as text, as it is at this moment."""
+    from nbxfer.faces import words
 
-    return table(snapshots, columns, time.time())
+    return words.table(snapshots, columns, time.time(), whole=whole)
+
+
+def _worded(snapshot: Snapshot) -> Snapshot:
+    import msgspec
+
+    return msgspec.structs.replace(snapshot, reason=in_shell(snapshot.reason))
+
+
+def _with_history(desk: Desk, shown: Sequence[Snapshot]) -> list[Snapshot]:
+    """Add what ended in processes that have left."""
+    known = {s.id for s in shown}
+    ended = [_worded(s) for s in desk.history() if s.id not in known]
+    return sorted([*ended, *shown], key=lambda s: s.created)
+
+
+def _lately_failed(shown: Sequence[Snapshot]) -> tuple[list[Snapshot], int]:
+    """Leave out all that failed but the latest few; give what is left, and how many were left out."""
+    from nbxfer.core.phases import Phase
+
+    failed = sorted((s for s in shown if s.phase is Phase.FAILED), key=lambda s: s.changed)
+    out = {s.id for s in failed[:-FAILED_SHOWN]}
+    return [s for s in shown if s.id not in out], len(out)
+
+
+def _known(desk: Desk, prefix: str) -> Snapshot:
+    """Give the operation whose id begins so; one that ended in a process that has left is found, too."""
+    try:
+        return _worded(desk.find(prefix).snapshot)
+    except InvalidRequest:
+        matches = [s for s in desk.history(HISTORY) if prefix and s.id.startswith(prefix)]
+        if len(matches) != 1:
+            raise
+        return _worded(matches[0])
 
 
 def _columns() -> int:
     """Give the width to print in: the screen's; for a program, enough for every word."""
     return shutil.get_terminal_size((100, 24)).columns if sys.stdout.isatty() else 1000
-
-
-def _is_screen() -> bool:
-    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
-
-
-# -- watching ------------------------------------------------------------------------------------------------------
-def _watch(call: Call, paper: _Screen | _Paper, sleep: Callable[[float], None]) -> None:
-    from nbxfer.core.phases import LIVE
-
-    desk, speeds = call.desk(), _Speeds()
-    ours: set[str] = set()
-    while True:
-        snapshots = [speeds.added(s, time.monotonic()) for s in _snapshots(desk)]
-        # What ends while we look stays in the picture.
-        ours |= {s.id for s in snapshots if _unfinished(s)}
-        shown = [s for s in snapshots if s.id in ours]
-        paper.show(shown)
-        if not any(s.phase in LIVE and s.owner != "orphaned" for s in shown):
-            call.pen.say(_ending(call, shown))
-            return
-        sleep(WATCH_EVERY)
-
-
-def _ending(call: Call, shown: Sequence[Snapshot]) -> str:
-    """Say why there is nothing more to watch."""
-    from nbxfer.core.phases import LIVE
-
-    if left := [s for s in shown if s.owner == "orphaned" and s.phase in LIVE]:
-        some = f"{len(left)} unfinished, and no process runs " + ("them" if len(left) > 1 else "it")
-        return f"{some}. To go on: {call.command('resume --all')}"
-    return "all are over." if shown else "nothing is unfinished."
-
-
-class _Speeds:
-    """What other processes run comes to us without its speed: it is taken from one look to the next."""
-
-    def __init__(self) -> None:
-        self._meters: dict[str, SpeedMeter] = {}
-
-    def added(self, snapshot: Snapshot, now: float) -> Snapshot:
-        """Give the snapshot with speed and time left, where they are not known but can be seen."""
-        import msgspec
-
-        from nbxfer.core.phases import TransferStatus
-        from nbxfer.core.snapshot import SpeedMeter
-
-        if snapshot.rate is not None or snapshot.status is not TransferStatus.RUNNING:
-            self._meters.pop(snapshot.id, None)
-            return snapshot
-        meter = self._meters.setdefault(snapshot.id, SpeedMeter())
-        meter.count(now, snapshot.received)
-        rate = meter.rate(now)
-        left = (snapshot.total - snapshot.received) / rate if rate and snapshot.total is not None else None
-        return msgspec.structs.replace(snapshot, rate=rate or None, eta=left)
-
-
-class _Screen:
-    """A table that is drawn again over itself."""
-
-    def __init__(self) -> None:
-        self._lines = 0
-
-    def show(self, snapshots: Sequence[Snapshot]) -> None:
-        """Draw."""
-        from nbxfer.faces.words import summary
-
-        size = shutil.get_terminal_size((100, 24))
-        lines = _table(snapshots, size.columns - 1).splitlines() if snapshots else []
-        room = max(3, size.lines - 3)
-        if len(lines) > room:
-            lines = [*lines[: room - 1], f"… and {len(lines) - room + 1} more"]
-        if len(snapshots) > 1:
-            lines.append(summary(snapshots))
-        up = f"\x1b[{self._lines}A\r" if self._lines else ""
-        click.echo(f"{up}\x1b[J" + "".join(f"{line}\n" for line in lines), nl=False)
-        self._lines = len(lines)
-
-
-class _Paper:
-    """A line whenever a state changes: for files, pipes and the patient."""
-
-    def __init__(self, out: Callable[[str], None]) -> None:
-        self._out = out
-        self._told: dict[str, str] = {}
-
-    def show(self, snapshots: Sequence[Snapshot]) -> None:
-        """Print what changed."""
-        from nbxfer.faces.words import line, state_words
-
-        for snapshot in snapshots:
-            if self._told.get(snapshot.id) != state_words(snapshot):
-                self._told[snapshot.id] = state_words(snapshot)
-                self._out(f"{snapshot.id[:8]}  {line(snapshot)}")

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 #: Seconds that one wait lasts, and between two looks at operations whose process may have died.
 LOOK_EVERY: Final = 0.1
+#: Of many thousand, a look takes a while: it is taken so much more seldom that it costs one part in so many.
+SHARE: Final = 20.0
 TAKE_OVER_EVERY: Final = 2.0
 
 
@@ -39,30 +41,34 @@ def stay(call: Call, handles: Sequence[Handle], refused: int = 0, clock: Callabl
 
 def _wait(call: Call, handles: Sequence[Handle], over: Callable[[Handle], None], clock: Callable[[], float]) -> None:
     desk, patience = call.desk(), _Patience(call, clock)
-    for handle in handles:
-        desk.attend(handle.id)
+    desk.attend(*(handle.id for handle in handles))
     # By name, as the session opens it: faces do not import each other.
     make: Callable[..., Bar] = pkgutil.resolve_name("nbxfer.faces.bar:Bar")
     bar = None if call.pen.quiet else make(lambda: [handle.snapshot for handle in handles], say_why=False)
     next_look = clock()
-    ended: set[str] = set()
+    waiting = list(handles)
     try:
-        while waiting := [handle for handle in handles if not handle.done()]:
+        while True:
+            begun = clock()
+            before, waiting = waiting, []
+            for handle in before:  # what is over stays so, but for a retry from elsewhere: that is not waited for
+                if not handle.done():
+                    waiting.append(handle)
+                elif call.pen.json:
+                    over(handle)
+            if not waiting:
+                break
             call.pen.drain(bar)
-            if call.pen.json:
-                for handle in handles:
-                    if handle not in waiting and handle.id not in ended:
-                        ended.add(handle.id)
-                        over(handle)
             if clock() >= next_look:
                 next_look = clock() + TAKE_OVER_EVERY
                 if any(handle.snapshot.owner == "theirs" for handle in waiting):
                     desk.refresh()
                 _take_over(call, waiting)
             patience.check(waiting)
-            waiting[0].wait(LOOK_EVERY, progress=False)
             if bar is not None:
                 bar.refresh()
+            # The last one: it is the likeliest to be over last, and to let us sleep until then.
+            waiting[-1].wait(min(1.0, max(LOOK_EVERY, SHARE * (clock() - begun))), progress=False)
     finally:
         if bar is not None:
             bar.close()

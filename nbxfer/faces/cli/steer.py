@@ -140,18 +140,25 @@ def _meant(call: Call, ids: Sequence[str], every: bool, fits: Callable[[Snapshot
         return list({handle.id: handle for handle in map(desk.find, ids)}.values())
     handles = [handle for handle in desk.operations(scope="all") if fits(handle.snapshot)]
     if not handles:
-        call.pen.say(f"nothing here is {words}.")
+        call.nothing(f"nothing here is {words}.")
     return handles
 
 
 # -- asking and not staying ----------------------------------------------------------------------------------------
 def _ask(
-    call: Call, handles: Sequence[Handle], wish: Callable[[Handle], object], seen: Callable[[Snapshot], bool]
+    call: Call,
+    handles: Sequence[Handle],
+    wish: Callable[[Handle], object],
+    seen: Callable[[Snapshot], bool],
+    unseen: int = exits.FAILED,
 ) -> int:
-    """Pass the wish on, wait a moment for it to be seen, say what came of it; give the exit code."""
+    """Pass the wish on, wait a moment for it to be seen, say what came of it; give the exit code.
+
+    ``unseen`` is that of a wish that was left for a process, which has not answered yet.
+    """
     from nbxfer.faces.words import line
 
-    bad = 0
+    bad = silent = 0
     asked: list[Handle] = []
     for handle in handles:
         try:
@@ -161,8 +168,8 @@ def _ask(
             bad += 1
             call.pen.fail(str(error))
     until = time.monotonic() + ANSWER_WITHIN
+    call.desk().attend(*(handle.id for handle in asked))
     for handle in asked:
-        call.desk().attend(handle.id)
         while not seen(handle.snapshot) and time.monotonic() < until:
             handle.wait(0.1, progress=False)
         snapshot = handle.snapshot
@@ -171,8 +178,13 @@ def _ask(
         else:
             call.pen.out(line(snapshot))
         if not seen(snapshot):
-            call.pen.say(f"{snapshot.id[:8]}: asked; its process has not answered yet.")
-    return exits.DONE if not bad else exits.SOME_FAILED if asked else exits.FAILED
+            silent += 1
+            call.pen.fail(f"{snapshot.id[:8]}: asked; its process has not answered yet. It will when it can.")
+    if not bad + silent:
+        return exits.DONE
+    if bad + silent < len(handles):
+        return exits.SOME_FAILED
+    return exits.FAILED if bad else unseen
 
 
 def _pause(handle: Handle) -> None:
@@ -236,7 +248,7 @@ def _go_on(
         for handle in alone:
             call.pen.fail(f"{handle.id[:8]}: no living process runs it, so somebody has to stay: leave out --no-wait.")
         theirs = [handle for handle in handles if handle not in alone]
-        code = _ask(call, theirs, wish, lambda s: not fits(s))
+        code = _ask(call, theirs, wish, lambda s: not fits(s), exits.LEFT)
         ctx.exit(code or (exits.LEFT if alone else exits.DONE))
     going, refused = [], 0
     for handle in handles:

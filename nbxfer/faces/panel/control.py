@@ -79,7 +79,7 @@ def hear(desk: Desk, feed: Feed, content: object) -> str:
     if verb not in VERBS or not feed.knows(op_id):
         return "unknown"
     try:
-        desk.wish(op_id, verb)
+        desk.wish(op_id, verb, lambda text: feed.note(op_id, text))
     except TransferError as error:
         feed.note(op_id, str(error))
         return "refused"

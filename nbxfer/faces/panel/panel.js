@@ -24,7 +24,7 @@ const GROUPS = [
 ];
 const OVER = new Set(["done", "cancel"]);
 /** @type {Record<string, string>} */
-const DOING = { pause: "Pausing…", resume: "Resuming…", retry: "Retrying…", cancel: "Canceling…" };
+const DOING = { start: "Starting…", pause: "Pausing…", resume: "Resuming…", retry: "Retrying…", cancel: "Canceling…" };
 const GONE = {
   live: "",
   lost: "The kernel was restarted. What has arrived is kept: run nbxfer.reattach() to go on, nbxfer.panel() to look.",
@@ -51,17 +51,20 @@ const span = (s) => (s < 100 ? `${Math.round(s)} s` : `${Math.round(s / 60)} min
 const dots = (...parts) => parts.filter(Boolean).join(" · ");
 
 /**
- * A bar and the function that sets it: 0 to 1, or null while nobody knows.
+ * A bar and the function that sets it: 0 to 1, or null while nobody knows; with pieces, where the bytes are.
  * @param {string} cls @param {string} label
  */
 function barOf(cls, label) {
   const fill = make("i", "nbx-fill"), el = make("div", `nbx-bar ${cls}`, fill);
   attr(el, { role: "progressbar", "aria-label": label, "aria-valuemin": "0", "aria-valuemax": "100" });
-  const set = (/** @type {number | null} */ fraction, moving = false) => {
-    const percent = fraction === null ? null : String(Math.floor(fraction * 100));
-    el.classList.toggle("nbx-unknown", fraction === null && moving);
-    fill.style.transform = fraction === null && moving ? "" : `scaleX(${fraction ?? 0})`;
-    attr(el, { "aria-valuenow": percent, "aria-valuetext": percent === null ? "size unknown" : `${percent} %` });
+  const set = (/** @type {number | null} */ fraction, moving = false, pieces = /** @type {number[]} */ ([])) => {
+    const percent = fraction === null ? null : String(Math.floor(fraction * 100)), unknown = fraction === null && moving;
+    el.classList.toggle("nbx-unknown", unknown); el.classList.toggle("nbx-pieces", pieces.length > 0);
+    fill.style.transform = unknown ? "" : `scaleX(${pieces.length ? 1 : fraction ?? 0})`;
+    const stops = pieces.map((at, i) => (i % 2 ? `var(--nbx-done) ${pieces[i - 1]}% ${at}%` : `#0000 ${pieces[i - 1] ?? 0}% ${at}%`));
+    fill.style.backgroundImage = stops.length ? `linear-gradient(90deg, ${stops.join()}, #0000 0)` : "";
+    const places = pieces.length > 2 ? `, in ${pieces.length / 2} places` : "";
+    attr(el, { "aria-valuenow": percent, "aria-valuetext": percent === null ? "size unknown" : `${percent} %${places}` });
   };
   return { el, set };
 }
@@ -89,7 +92,7 @@ function rowOf(store, id) {
   /** @param {Row} now @param {Live | undefined} live @param {number} lines */
   const draw = (now, live, lines) => {
     row = now; redo = () => draw(now, live, lines);
-    const [, fraction, bytes, rate, left] = live ?? [0, null, "", "", ""], asked = store.asked.get(id);
+    const [, fraction, bytes, rate, left, pieces] = live ?? [0, null, "", "", "", []], asked = store.asked.get(id);
     const stopped = store.link === "lost" && !OVER.has(row.tone) && row.tone !== "fail", note = store.notes.get(id);
     const wait = row.until ? (row.until - Date.now()) / 1000 : 0;
     const reason = row.why.replace("{due}", wait >= 1 ? ` in ${span(wait)}` : "");
@@ -100,7 +103,7 @@ function rowOf(store, id) {
     say(why, note ? `. ${note}` : stopped ? ": its kernel is gone" : reason);
     attr(name, { title: row.path }); attr(host, { title: row.source });
     attr(state, { title: `${word.textContent}${why.textContent}` });
-    bar.set(fraction, !stopped && ["run", "check"].includes(row.tone));
+    bar.set(fraction, !stopped && ["run", "check"].includes(row.tone), pieces);
     attr(bar.el, { "aria-label": `Progress of ${row.name}` });
     const label = verb() && verb()[0].toUpperCase() + verb().slice(1), off = String(!free());
     main.hidden = !verb(); stop.hidden = !row.verbs.includes("cancel");

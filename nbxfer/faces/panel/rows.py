@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Protocol
 
@@ -15,11 +15,11 @@ from nbxfer.core.snapshot import Snapshot
 from nbxfer.faces import words
 
 #: What a click may ask for.
-VERBS = frozenset({"pause", "resume", "retry", "cancel"})
+VERBS = frozenset({"start", "pause", "resume", "retry", "cancel"})
 #: Stands in ``Row.why`` where the front end puts how long it still is, which the kernel need not say every second.
 DUE = "{due}"
-#: How the reason of what waits for its next try begins.
-AGAIN = "will try again"
+#: A bar with holes in it is drawn in so many pieces.
+PIECES = 100
 
 
 class Desk(Protocol):
@@ -37,8 +37,8 @@ class Desk(Protocol):
     def board(self) -> Board:
         """Where the snapshots are."""
 
-    def wish(self, op_id: str, verb: str) -> None:
-        """Hand a wish over and return at once."""
+    def wish(self, op_id: str, verb: str, refused: Callable[[str], object] | None = None) -> None:
+        """Hand a wish over and return at once; what does not fit is told to ``refused``, on any thread."""
 
     def refresh(self) -> None:
         """Look at what other processes have written."""
@@ -67,13 +67,17 @@ class Row(msgspec.Struct, frozen=True):
 
 
 class Live(msgspec.Struct, frozen=True, array_like=True):
-    """The figures of row ``n``: absolute, so that a lost message does no harm. ``fraction`` is 0 to 1, or None."""
+    """The figures of row ``n``: absolute, so that a lost message does no harm. ``fraction`` is 0 to 1, or None.
+
+    ``pieces`` says where the bytes are, in hundredths of the whole: from, to, from, to …; empty where there is no hole.
+    """
 
     n: int
     fraction: float | None
     size: str
     rate: str
     left: str
+    pieces: tuple[int, ...] = ()
 
 
 _TONES = {
@@ -122,6 +126,8 @@ def tone(snapshot: Snapshot) -> str:
 def verbs(snapshot: Snapshot) -> tuple[str, ...]:
     """Give the wishes that fit by the phase table; the machine has the last word."""
     phase = snapshot.phase
+    if phase is Phase.CREATED:
+        return ("start", "cancel")
     if snapshot.status is TransferStatus.ORPHANED or may(phase, Cause.RESUME):
         first = "retry" if phase is Phase.FAILED else "resume"
     else:
@@ -133,11 +139,11 @@ def row(n: int, snapshot: Snapshot, now: float, notebook: str = "") -> Row:
     """Give the seldom-changing part of a row; ``now`` is the Unix time, ``notebook`` the one that shows it."""
     word, why = words.state_words(snapshot), words.reason_words(snapshot)
     due = None
-    if why.startswith(AGAIN):
-        word = AGAIN
+    if why.startswith(words.AGAIN):
+        word = words.AGAIN
         if snapshot.due is not None:
             due = max(0.0, round(snapshot.due - now, 1))
-            why = f"{AGAIN}{DUE}{why.removeprefix(AGAIN)}"
+            why = f"{words.AGAIN}{DUE}{why.removeprefix(words.AGAIN)}"
     if why.startswith(word):
         why = why[len(word) :]
     elif why:
@@ -182,4 +188,18 @@ def live(n: int, snapshot: Snapshot) -> Live:
         size=words.amount_words(snapshot.received, snapshot.total) if snapshot.received or snapshot.total else "",
         rate=words.rate_words(snapshot.rate) if running else "",
         left=words.eta_words(snapshot.eta) if running else "",
+        pieces=_pieces(snapshot),
     )
+
+
+def _pieces(snapshot: Snapshot) -> tuple[int, ...]:
+    held, total = snapshot.held.ranges, snapshot.total
+    if not total or not held or (len(held) == 1 and held[0].start == 0):
+        return ()
+    here = [0.0] * PIECES  # how much of each piece is there, 0 to 1
+    for part in held:
+        start, stop = part.start * PIECES / total, min(part.stop, total) * PIECES / total
+        for piece in range(int(start), min(PIECES, int(stop) + 1)):
+            here[piece] += max(0.0, min(stop, piece + 1) - max(start, piece))
+    shown = [False, *(share > 0.49 for share in here), False]
+    return tuple(i for i in range(PIECES + 1) if shown[i] != shown[i + 1])

@@ -8,7 +8,7 @@
  *
  * @typedef {{n: number, id: string, name: string, host: string, source: string, path: string, tone: string,
  *   word: string, why: string, verbs: string[], where: string, due: number | null, until?: number}} Row
- * @typedef {[n: number, fraction: number | null, size: string, rate: string, left: string]} Live
+ * @typedef {[n: number, fraction: number | null, size: string, rate: string, left: string, pieces: number[]]} Live
  * @typedef {{size: string, rate: string, left: string, fraction: number | null}} Sum
  * @typedef {{verb: string, row: Row}} Asked
  * @typedef {{model: any, boot: string, serial: number, version: number, link: "live" | "lost" | "away",

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from nbxfer.faces.words.amounts import amount_words, eta_words, rate_words, size_words, time_words
 from nbxfer.faces.words.status import (
+    AGAIN,
     integrity_words,
     line,
     name_words,
@@ -23,9 +24,10 @@ from nbxfer.faces.words.status import (
     table,
 )
 from nbxfer.faces.words.story import explain
-from nbxfer.faces.words.text import clean, cut, cut_middle, pad, width
+from nbxfer.faces.words.text import clean, cut, cut_middle, pad, width, wrap
 
 __all__ = [
+    "AGAIN",
     "amount_words",
     "clean",
     "cut",
@@ -48,4 +50,5 @@ __all__ = [
     "table",
     "time_words",
     "width",
+    "wrap",
 ]

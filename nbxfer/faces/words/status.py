@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from nbxfer.core.phases import FINAL, Phase, TransferStatus
 from nbxfer.core.snapshot import Snapshot
 from nbxfer.faces.words.amounts import amount_words, eta_words, rate_words, time_words
-from nbxfer.faces.words.text import clean, cut, cut_middle, pad, width
+from nbxfer.faces.words.text import clean, cut, cut_middle, pad, width, wrap
 
 
 def percent_words(snapshot: Snapshot) -> str:
@@ -38,8 +38,13 @@ _STATES = {
 }
 _PLAIN = frozenset({Phase.CREATED, Phase.QUEUED, Phase.PROBING, Phase.RUNNING, Phase.PAUSING, Phase.CANCELING})
 _SAID = frozenset({Phase.STALLED, Phase.VERIFYING, Phase.COMMITTING})
+#: How the reason of what waits for its next try begins.
+AGAIN = "will try again"
+#: Columns that a state needs at least, to be wrapped beside its row.
+_HANGS = 28
 _INTEGRITY = {
     "digest": "its checksum is right",
+    "server digest": "the server's own checksum is right",
     "store checksum": "the store's checksum is right",
     "validator": "one version throughout",
 }
@@ -72,11 +77,20 @@ def reason_words(snapshot: Snapshot, now: float | None = None) -> str:
     if snapshot.phase is Phase.PAUSED and not snapshot.needs_person:
         return "by you"
     reason = clean(snapshot.reason, 300)
-    if snapshot.due is not None and now is not None and reason.startswith("will try again"):
+    if not reason.startswith(AGAIN):
+        return reason
+    if _refreshes(snapshot):
+        return "asking for a new URL or credentials" + reason.removeprefix(AGAIN)
+    if snapshot.due is not None and now is not None:
         left = snapshot.due - now
-        when = f"next try in {time_words(max(1, round(left)))}" if left > 0.5 else "trying again"
-        reason = when + reason.removeprefix("will try again")
+        when = f"{AGAIN} in {time_words(max(1, round(left)))}" if left > 0.5 else "trying again"
+        reason = when + reason.removeprefix(AGAIN)
     return reason
+
+
+def _refreshes(snapshot: Snapshot) -> bool:
+    """Say whether the person's own function is being asked for what has expired: nothing is tried again before."""
+    return snapshot.due is None and bool(snapshot.story) and snapshot.story[-1].what == "refresh"
 
 
 def status_words(snapshot: Snapshot, now: float | None = None) -> str:
@@ -133,8 +147,11 @@ def _shared(one: str, other: str) -> int:
     return next((index for index, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
 
 
-def table(snapshots: Sequence[Snapshot], columns: int = 100, now: float | None = None) -> str:
-    """Give the operations as lines of text no wider than ``columns``, under a line of headings."""
+def table(snapshots: Sequence[Snapshot], columns: int = 100, now: float | None = None, *, whole: bool = False) -> str:
+    """Give the operations as lines of text no wider than ``columns``, under a line of headings.
+
+    With ``whole``, a state that is longer than its line goes on below it; else it is cut.
+    """
     short = short_ids(s.id for s in snapshots)
     rows = [("ID", "FILE", "SIZE", "", "STATE")]
     for s in snapshots:
@@ -144,9 +161,23 @@ def table(snapshots: Sequence[Snapshot], columns: int = 100, now: float | None =
         rows.append((clean(short[s.id], 64), name_words(s), size, percent_words(s), moving or status_words(s, now)))
     widths = [max(width(row[i]) for row in rows) for i in range(5)]
     widths[1] = min(widths[1], max(12, columns - widths[0] - widths[2] - widths[3] - 8 - min(widths[4], 36)))
-    lines = []
+    lines: list[str] = []
     for op_id, name, size, percent, state in rows:
         fixed = f"{pad(op_id, widths[0])}  {pad(cut_middle(name, widths[1]), widths[1])}  {pad(size, widths[2])}"
         text = f"{fixed}  {' ' * (widths[3] - width(percent))}{percent}  "
-        lines.append(cut(text + state, columns).rstrip())
+        if whole:
+            lines += _hung(text, state, columns, widths[0] + 2)
+        else:
+            lines.append(cut(text + state, columns).rstrip())
     return "\n".join(lines)
+
+
+def _hung(before: str, state: str, columns: int, least: int) -> list[str]:
+    """Give a row whose state goes on below where it began; on a narrow screen, further to the left."""
+    left = columns - width(before)
+    if width(state) <= left:
+        return [(before + state).rstrip()]
+    if left < _HANGS:
+        return [cut(before.rstrip(), columns), *(" " * least + part for part in wrap(state, columns - least))]
+    first, *rest = wrap(state, left)
+    return [before + first, *(" " * width(before) + part for part in rest)]

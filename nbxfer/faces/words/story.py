@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import time
 from collections.abc import Callable
 
@@ -39,10 +41,23 @@ _TOLD = {
     "lost": "the connection was lost while stopping",
     "handed over": "handed to another process",
     "taken over": "taken over by this process",
+    "refresh": "it has expired",
+    "named by the server": "the server gave the file its name",
+    "named anew": "that name was taken; the file is now",
     "length unknown": "the end was not announced; it may be cut short",
 }
+#: How many connections, and why: the plan says it as "number: reason".
+_WHY = {
+    "ranges and a strong validator": "the server gives parts, and each can be proved to be of one version",
+    "no strong validator ties ranges together": "nothing could prove that parts belong to one version",
+    "the server does not offer ranges": "the server does not offer parts",
+    "more would not pay for so little": "more would not pay for so little",
+}
+#: The hint of what waits for a new URL or new credentials.
+_ANEW = re.compile(r"Go on with (resume\([^)]*\))\.?")
 _VERIFIED = {
     "digest": "against the checksum",
+    "server digest": "against the server's own checksum",
     "store checksum": "against the store's checksum",
     "validator": "it was one version throughout; no checksum was known",
     "nothing": "by its size only",
@@ -67,6 +82,9 @@ def _told(entry: Entry) -> str:
     what, detail = _TOLD.get(entry.what, clean(entry.what, 80)), clean(entry.detail, 200)
     if entry.what in ("verified", "committed", "unchanged"):
         detail = _VERIFIED.get(detail, detail) if entry.what == "verified" else ""
+    if entry.what == "probed":
+        number, mark, why = detail.partition(": ")
+        detail = f"{number}, because {_WHY.get(why, why)}" if mark else detail
     return f"{what}: {detail}" if detail else what
 
 
@@ -94,9 +112,16 @@ def _advice(snapshot: Snapshot) -> str:
         return "nothing, it is over." if phase is Phase.CANCELED else f"use {clean(snapshot.destination)}."
     if snapshot.status is TransferStatus.ORPHANED:
         return f"nobody runs it. nbxfer.reattach() in a notebook, or nbxfer resume {op_id} in a terminal, goes on."
+    if phase is Phase.FAILED and "retry()" in hint:
+        return f"{_sentence(hint.replace('retry()', f'op.retry(), or nbxfer retry {op_id},'))}"
     if phase is Phase.FAILED:
         kept = f" from the {size_words(snapshot.received)} that were kept" if snapshot.received else ""
         return f"{_sentence(hint)} op.retry(), or nbxfer retry {op_id}, goes on{kept}.".strip()
+    if snapshot.needs_person and (found := _ANEW.fullmatch(hint)):
+        new = "NEW-URL" if "url=" in found[1] else "URL"
+        secrets = " --header @FILE" if "auth=" in found[1] else ""
+        target = shlex.quote(clean(snapshot.destination))
+        return f"op.{found[1]} in a notebook, or nbxfer get {new}{secrets} -o {target} in a terminal, goes on."
     if snapshot.needs_person:
         return f"{_sentence(hint)} Then op.resume(), or nbxfer resume {op_id}.".strip()
     if phase is Phase.PAUSED:

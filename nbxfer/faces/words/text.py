@@ -59,3 +59,18 @@ def cut_middle(text: str, columns: int) -> str:
 def pad(text: str, columns: int) -> str:
     """Give ``text`` filled with blanks to ``columns`` columns."""
     return text + " " * (columns - width(text))
+
+
+def wrap(text: str, columns: int) -> list[str]:
+    """Give ``text`` as lines of at most ``columns`` columns, broken at blanks; a longer word is broken anywhere."""
+    lines = [""]
+    for word in text.split():
+        if width(both := f"{lines[-1]} {word}".lstrip()) <= columns:
+            lines[-1] = both
+            continue
+        lines.append("")
+        for char in word:
+            if width(lines[-1] + char) > columns:
+                lines.append("")
+            lines[-1] += char
+    return [line for line in lines if line] or [""]

@@ -1,0 +1,29 @@
+"""The one session that a kernel has by itself."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+from nbxfer.session.desk import Session
+
+_default: Session | None = None
+_making = threading.Lock()
+
+
+def default() -> Session:
+    """Give the session of this kernel; made on first use."""
+    global _default
+    with _making:
+        if _default is None or _default._pid != os.getpid():
+            _default = Session()
+        return _default
+
+
+def forget_default() -> None:
+    """Close the session of this process, if there is one; the next use makes a new one."""
+    global _default
+    with _making:
+        session, _default = _default, None
+    if session is not None:
+        session.close()

@@ -1,0 +1,86 @@
+"""What a file is held against, as a person may say it with ``checksum=``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+from nbxfer.core import checksums
+from nbxfer.core import url as urls
+from nbxfer.errors import InvalidRequest
+
+SCHEMES: Final = ("http", "https")
+#: Characters of a URL; servers take half of that.
+LONGEST_URL: Final = 16_384
+
+
+def web_url(url: object) -> str:
+    """Give the text of a URL that can be fetched; raise InvalidRequest for any other."""
+    if not isinstance(url, str):
+        raise InvalidRequest(
+            f"The URL is of type {type(url).__name__}, not a text.", hint="Give one like 'https://host/path'."
+        )
+    if len(url) > LONGEST_URL:
+        raise InvalidRequest(f"The URL is {len(url)} characters long; {LONGEST_URL} are the most.")
+    scheme = urls.parse(url).scheme.lower()
+    if scheme not in SCHEMES:
+        raise InvalidRequest(
+            f"{scheme}:// cannot be fetched; this version speaks {' and '.join(SCHEMES)}.",
+            hint="Give an http:// or https:// URL.",
+        )
+    return url
+
+
+class Proof(msgspec.Struct, frozen=True):
+    """What a file is held against: a checksum ("sha256:hex"), the URL of a list of them, the server's own word."""
+
+    checksum: str | None = None
+    listed_at: str | None = None
+    believe: bool = True
+
+
+class Proofs:
+    """``checksum=`` for every URL of one call: one text, False, or a mapping by URL."""
+
+    def __init__(self, given: object, sources: list[str]) -> None:
+        self._by_url: dict[str, Proof] | None = None
+        self._all = Proof()
+        if isinstance(given, Mapping):
+            known = set(sources)
+            for url in given:
+                if url not in known:
+                    name = urls.safe_url(url) if isinstance(url, str) else f"one of type {type(url).__name__}"
+                    raise InvalidRequest(
+                        f"checksum has an entry for {name}, which is not asked for.", hint="Give it for the URLs here."
+                    )
+            self._by_url = {url: proof(value) for url, value in given.items()}
+            return
+        self._all = proof(given)
+        if self._all.checksum is not None and len(set(sources)) > 1:
+            raise InvalidRequest(
+                "checksum is that of one file, and there are several.",
+                hint="Give {url: checksum}, or the URL of a list of checksums.",
+            )
+
+    def of(self, url: str) -> Proof:
+        """Give what holds for one URL; nothing where the mapping has no entry."""
+        return self._all if self._by_url is None else self._by_url.get(url, Proof())
+
+
+def proof(value: object) -> Proof:
+    """Read one value of ``checksum=``: a checksum, the URL of a list of them, False, or None. Raises InvalidRequest."""
+    if value is None:
+        return Proof()
+    if value is False:
+        return Proof(believe=False)
+    if not isinstance(value, str) or "://" not in value:
+        return Proof(checksums.read(value))
+    stored, cut = urls.stored_url(web_url(value))
+    if cut:
+        raise InvalidRequest(
+            f"checksum={urls.safe_url(value)} has a secret in it, which would not be kept.",
+            hint="Give a URL without one, or the checksum itself.",
+        )
+    return Proof(listed_at=stored)

@@ -1,0 +1,56 @@
+"""Real servers as child processes: a free port, a start that is waited for, an end that comes."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+_ELSEWHERE = "/usr/sbin:/usr/local/sbin:/opt/homebrew/bin"
+
+
+def program(name: str) -> str | None:
+    """Give the path of a program, also where only root's PATH has it; None where it is not installed."""
+    return shutil.which(name) or shutil.which(name, path=_ELSEWHERE)
+
+
+def free_port() -> int:
+    """Give a port that nobody listens on at this moment."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
+class ServerProcess:
+    """A server that runs while it is entered, on ``port`` of the loopback; ``log`` has what it said."""
+
+    def __init__(self, command: Sequence[str], port: int, log: Path, env: dict[str, str] | None = None) -> None:
+        self.command, self.port, self.log, self._env = list(command), port, log, env
+
+    def start(self) -> None:
+        """Start it, and come back when it listens."""
+        with self.log.open("ab") as out:
+            self.process = subprocess.Popen(
+                self.command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=self._env, start_new_session=True
+            )
+        deadline = time.monotonic() + 20
+        while True:
+            assert self.process.poll() is None, self.log.read_text()
+            assert time.monotonic() < deadline, self.log.read_text()
+            try:
+                return socket.create_connection(("127.0.0.1", self.port), 1).close()
+            except OSError:
+                time.sleep(0.02)
+
+    def stop(self) -> None:
+        """End it."""
+        self.process.terminate()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(10)
