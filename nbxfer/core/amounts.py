@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import operator
 import re
-from typing import Final
+from typing import Final, SupportsIndex, cast
 
 from nbxfer.errors import InvalidRequest
 
@@ -53,7 +53,7 @@ def _whole(number: object) -> int | None:
     if isinstance(number, float):
         return int(number) if number.is_integer() else None
     try:
-        return None if isinstance(number, bool) else operator.index(number)  # type: ignore[arg-type]
+        return None if isinstance(number, bool) else operator.index(cast("SupportsIndex", number))
     except TypeError:
         return None
 
@@ -67,8 +67,9 @@ def _read(text: str, what: str, hint: str, *, speed: bool) -> int:
         raise InvalidRequest(
             f"{what}={_shown(text)} may mean bits.", hint=f"Write a capital B for bytes: '{whole} {prefix}{binary}B'."
         )
-    factor = int((1024 if binary else 1000) ** " kmgtp".index(prefix.lower() or " "))
-    return int(whole) * factor + int(part or 0) * factor // 10 ** len(part or "")
+    step, power = 1024 if binary else 1000, " kmgtp".index(prefix.lower() or " ")
+    factor, tenth = int(step**power), int(10 ** len(part or ""))
+    return int(whole) * factor + int(part or 0) * factor // tenth
 
 
 def _shown(text: object) -> str:

@@ -135,10 +135,10 @@ class Doors:
         url = given.get("url", old.url)
         if not isinstance(url, str):
             raise InvalidRequest(f"The new URL is of type {type(url).__name__}, not a text.")
-        access(url)  # says what is wrong with it
+        access(url, trust_env=old.trust_env)  # says what is wrong with it
         fresh = {name: _READERS[name](given[name]) for name in given if name != "url"}
-        moved = old.towards(url) if "url" in given else old
-        made = dataclasses.replace(moved.without_rivals(fresh), **fresh)
+        kept = old.without_rivals(fresh)
+        made = dataclasses.replace(kept.towards(url) if "url" in given else kept, **fresh)
         made.check()
         lost = () if op_id in self._accesses else _not_given(spec.needs, given)
         self._accesses[op_id] = made

@@ -139,6 +139,10 @@ class Job:
         """Let everything go."""
         self.park(None)
         self.close_part()
+        self.forget_source()
+
+    def forget_source(self) -> None:
+        """Have the source made anew when it is used next: what it was made with may not be what holds now."""
         source, self._source = self._source, None
         if source is not None:
             source.close()

@@ -129,8 +129,15 @@ class Work:
         self.workers.submit(work)
 
     def _refresh(self, op: Operation, action: do.Refresh) -> None:
-        op_id, spec = op.id, op.spec
-        self.workers.submit(lambda: self.post(op_id, refreshed(self.doors, op_id, spec, action)))
+        op_id, spec, job = op.id, op.spec, self.jobs.get(op.id)
+
+        def refresh() -> None:
+            event = refreshed(self.doors, op_id, spec, action)
+            if job is not None:
+                job.forget_source()
+            self.post(op_id, event)
+
+        self.workers.submit(refresh)
 
     def _met(self, op_id: str, serial: int) -> Callable[[], None]:
         return lambda: self.post(op_id, ev.ConditionMet(serial))

@@ -59,17 +59,20 @@ def fetch(
     read = wording.read(given, "fetch")
     given["into"] = _folder(url, read) if folder is None else folder
     end = None if timeout is None else time.monotonic() + timeout
-    with session._lock:  # of several threads the first one asks, and the others join
-        asked = request.read(url, None, given)
+    asked = request.read(url, None, given)
+    done = session._manifest.finished(asked.destination)
+    if (path := _right(asked, done)) is not None:
+        return path
+    if config.get("offline"):
+        raise Offline(
+            f"{urls.safe_url(url)} is not in {given['into']} as it should be, and the network is not to be asked.",
+            hint="Unset NBXFER_OFFLINE (or offline in the configuration) to fetch it.",
+        )
+    with session._lock:  # of several threads the first one asks, and the others join or find what it has brought
         done = session._manifest.finished(asked.destination)
         intact = _is_it(done, asked)
-        if (path := _right(asked, done, intact=intact)) is not None:
+        if (path := _proven(asked, done)) is not None:
             return path
-        if config.get("offline"):
-            raise Offline(
-                f"{urls.safe_url(url)} is not in {given['into']} as it should be, and the network is not to be asked.",
-                hint="Unset NBXFER_OFFLINE (or offline in the configuration) to fetch it.",
-            )
         there = os.path.lexists(_landed(asked, done))
         given["if_exists"] = "overwrite" if there and not intact else "revalidate"
         operation: Operation = session.download(url, **given)
@@ -100,13 +103,18 @@ def _is_it(done: Record | None, asked: Request) -> bool:
     )
 
 
-def _right(asked: Request, done: Record | None, *, intact: bool) -> Path | None:
-    """Give the path of a copy that needs no request."""
-    path, proof = _landed(asked, done), asked.proof
-    if proof.checksum is not None:
-        proven = intact and done is not None and done.published is not None and done.published.integrity == "digest"
-        return Path(path) if proven or _adds_up(path, proof.checksum) else None
-    return Path(path) if intact and config.get("offline") else None
+def _proven(asked: Request, done: Record | None) -> Path | None:
+    """Give the path of a copy that has been held against the checksum that is asked for, and is untouched since."""
+    proven = done is not None and done.published is not None and done.published.integrity == "digest"
+    return Path(_landed(asked, done)) if asked.proof.checksum and proven and _is_it(done, asked) else None
+
+
+def _right(asked: Request, done: Record | None) -> Path | None:
+    """Give the path of a copy that needs no request; its bytes are read where nobody remembers that they are right."""
+    path, checksum = _landed(asked, done), asked.proof.checksum
+    if checksum is not None:
+        return _proven(asked, done) or (Path(path) if _adds_up(path, checksum) else None)
+    return Path(path) if config.get("offline") and _is_it(done, asked) else None
 
 
 def _adds_up(path: str, checksum: str) -> bool:

@@ -10,8 +10,6 @@ from collections.abc import Callable
 from typing import Final
 from urllib.parse import unquote, unquote_plus, urlsplit
 
-import msgspec
-
 from nbxfer.core.policy import Patience
 from nbxfer.core.probe import Probe, Want
 from nbxfer.errors import NetworkError, WebErrorStatus
@@ -64,7 +62,7 @@ class HttpSource:
         ask = Ask.first(want)
         while True:
             answer = self._client.get(ask.headers(), tick)
-            verdict = judge(self._as_sent(ask, answer), self._reply(answer))
+            verdict = judge(ask, self._reply(answer))
             if isinstance(verdict, Take):
                 return HttpStream(answer, verdict, tick, self._looked_into(answer, verdict, tick))
             answer.close()
@@ -101,12 +99,6 @@ class HttpSource:
         text = " ".join([*told, *(value for _, value in self._access.headers)])
         repeats = any(word in text for word in _WORD.findall(title)) or any(w in title for w in _WORD.findall(text))
         return "" if repeats else title
-
-    @staticmethod
-    def _as_sent(ask: Ask, answer: Answer) -> Ask:
-        """Give the question as the server that answered has got it: a redirect may have lost the condition."""
-        asked = answer.sent & {"if-none-match", "if-modified-since"}
-        return ask if asked or not ask.conditional else msgspec.structs.replace(ask, conditional=False)
 
     def _reply(self, answer: Answer) -> Reply:
         return Reply(answer.status, answer.headers, answer.safe_url, answer.path, self._now())

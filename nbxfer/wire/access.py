@@ -144,8 +144,10 @@ class Access:
     def towards(self, url: str) -> Access:
         """Give the same way in to another URL; what is bound to the origin stays behind where that is another one."""
         if origin(url) == origin(self.url):
-            auth = self.credential if urlsplit(url).username is None else None
-            return replace(self, url=url, auth=auth)
+            if urlsplit(url).username is None:
+                return replace(self, url=url, auth=self.credential)
+            others = tuple(pair for pair in self.headers if pair[0].lower() != "authorization")
+            return replace(self, url=url, auth=None, headers=others)
         return replace(
             self,
             url=url,

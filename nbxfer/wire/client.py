@@ -35,12 +35,12 @@ Pairs = Iterable[tuple[str, str]]
 class Answer:
     """The final answer to a GET: status, headers (lower-case names), and the body, not yet read.
 
-    ``sent`` names those headers of the caller's that reached the server which answered (lower case); ``public`` says
-    whether that server has an address on the public internet.
+    ``public`` says whether the server that answered has an address on the public internet; ``sets_cookies`` whether
+    it set any.
     """
 
-    def __init__(self, url: httpx.URL, head: Head, line: Line, pool: Pool, key: Hashable, sent: frozenset[str]) -> None:
-        self.status, self.headers, self.sent = head.status, head.headers, sent
+    def __init__(self, url: httpx.URL, head: Head, line: Line, pool: Pool, key: Hashable) -> None:
+        self.status, self.headers = head.status, head.headers
         self.safe_url = safe_url(str(url))
         self.public = line.public
         self.sets_cookies = False
@@ -123,41 +123,45 @@ class Client:
 
     def _ask(self, hop: _Hop, headers: Pairs, tick: Tick) -> Answer:
         """Ask one server, as often as its challenge wants."""
-        request, sent = self._request(hop, headers)
+        request = self._request(hop, headers)
         auth = self._access.auth_for(ours=hop.ours, target=origin(str(hop.url)))
         if auth is None:
-            return self._send(hop, request, sent, tick)
+            return self._send(hop, request, tick)
         if auth is not self._access.auth:  # made for this request alone
-            return self._converse(hop, request, sent, tick, auth, Turns())
+            return self._converse(hop, request, tick, auth, Turns())
         order = turns(auth)
-        if not order.begin(tick):
-            return self._converse(hop, request, sent, tick, auth, order)
-        let_in = False
-        try:
-            answer = self._converse(hop, request, sent, tick, auth, order)
-            let_in = answer.status != UNAUTHORIZED
-        finally:
-            order.end(let_in=let_in)
-        return answer
+        while True:
+            alone = order.begin(tick)
+            let_in = False
+            try:
+                answer = self._converse(hop, request, tick, auth, order)
+                let_in = answer.status != UNAUTHORIZED
+            except BaseException:
+                let_in = not alone  # nothing was learnt; nor was anybody in anybody's way
+                raise
+            finally:
+                order.end(alone=alone, let_in=let_in)
+            if let_in or alone:
+                return answer
+            answer.close()  # another thread may have used up what this one had been told: now one by one
+            request = self._request(hop, headers)
 
-    def _request(self, hop: _Hop, headers: Pairs) -> tuple[httpx.Request, frozenset[str]]:
-        own = [pair for pair in headers if hop.ours or pair[0].lower() in CROSS_ORIGIN_HEADERS]
-        fields = own + self._access.headers_for(ours=hop.ours)
+    def _request(self, hop: _Hop, headers: Pairs) -> httpx.Request:
+        fields = [pair for pair in headers if hop.ours or pair[0].lower() in CROSS_ORIGIN_HEADERS]
+        fields += self._access.headers_for(ours=hop.ours)
         named = {name.lower() for name, _ in fields}
         fields += [(name, value) for name, value in DEFAULTS if name.lower() not in named]
         given = "; ".join(value for name, value in fields if name.lower() == "cookie")
         if cookie := self._jar.header(str(hop.url), given, ours=hop.ours):
             fields = [pair for pair in fields if pair[0].lower() != "cookie"] + [("Cookie", cookie)]
-        return httpx.Request("GET", hop.url, headers=fields), frozenset(name.lower() for name, _ in own)
+        return httpx.Request("GET", hop.url, headers=fields)
 
-    def _converse(
-        self, hop: _Hop, request: httpx.Request, sent: frozenset[str], tick: Tick, auth: httpx.Auth, order: Turns
-    ) -> Answer:
+    def _converse(self, hop: _Hop, request: httpx.Request, tick: Tick, auth: httpx.Auth, order: Turns) -> Answer:
         flow = auth.sync_auth_flow(request)
         try:
             signed = order.step(flow, None)
             for _ in range(MAX_STEPS):
-                answer = self._send(hop, signed or request, sent, tick)
+                answer = self._send(hop, signed or request, tick)
                 try:
                     said = httpx.Response(answer.status, headers=list(answer.headers), request=signed)
                     signed = order.step(flow, said)
@@ -171,25 +175,25 @@ class Client:
             flow.close()
         raise BadAnswer(f"{safe_url(str(hop.url))} asked for credentials again and again.")
 
-    def _send(self, hop: _Hop, request: httpx.Request, sent: frozenset[str], tick: Tick) -> Answer:
+    def _send(self, hop: _Hop, request: httpx.Request, tick: Tick) -> Answer:
         """Send one request, and keep the cookies that its answer sets. A flow of a person's own may ask elsewhere."""
         target = origin(str(request.url))
         ours = hop.ours and target == self._home
         route = Route(self._access, request.url, ours, hop.shy, self._access.proxy_for(target))
-        answer = self._over(route, request, sent, tick)
+        answer = self._over(route, request, tick)
         if (proxy := route.read_by_proxy) is not None and answer.status == PROXY_DENIED:
             answer.close()
             raise proxy.denied()
         answer.sets_cookies = self._jar.keep(str(request.url), answer.headers, ours=ours)
         return answer
 
-    def _over(self, route: Route, request: httpx.Request, sent: frozenset[str], tick: Tick) -> Answer:
+    def _over(self, route: Route, request: httpx.Request, tick: Tick) -> Answer:
         """Send it over a kept line or a fresh one."""
         line = self._pool.take(route.key)
         if line is not None:
             line.heard = False
             try:
-                return self._answer(line, route, request, sent, tick)
+                return self._answer(line, route, request, tick)
             except OUTSIDE as error:
                 # The server may have closed a kept line at this very moment (RFC 9112 §9.3.1): not its fault. And what
                 # is heard on it may be left over from the answer before: only a fresh line shows how it speaks. Over
@@ -201,12 +205,12 @@ class Client:
         for http2 in (True, False) if self._access.http2 else (False,):
             line = route.open(self._patience, tick, http2=http2)
             try:
-                return self._answer(line, route, request, sent, tick)
+                return self._answer(line, route, request, tick)
             except HTTP11Wanted:
                 continue
         raise BadAnswer(f"{safe_url(str(request.url))} wants HTTP/1.1, and does not speak it.")
 
-    def _answer(self, line: Line, route: Route, request: httpx.Request, sent: frozenset[str], tick: Tick) -> Answer:
+    def _answer(self, line: Line, route: Route, request: httpx.Request, tick: Tick) -> Answer:
         within = self._patience.response
         try:
             if line.speaks_h2:
@@ -215,7 +219,7 @@ class Client:
                 head = http2.exchange(line, request, within, tick)
             else:
                 head = exchange(line, request, within, tick, route.read_by_proxy)
-            return Answer(request.url, head, line, self._pool, route.key, sent)
+            return Answer(request.url, head, line, self._pool, route.key)
         except BaseException:
             line.close()
             raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Final
@@ -110,6 +111,8 @@ def of_environment(target: tuple[str, str, int], credential: Basic | None = None
     from urllib.request import getproxies_environment
     from urllib.request import proxy_bypass_environment as bypass  # type: ignore[attr-defined]
 
+    if not any(name[-6:].lower() == b"_proxy" for name in os.environb):  # cheap, and asked at every download
+        return None
     scheme, host, port = target
     found = getproxies_environment()
     kind = scheme if found.get(scheme) else "all"

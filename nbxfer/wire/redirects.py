@@ -27,6 +27,8 @@ def follow(here: httpx.URL, location: str) -> httpx.URL:
         origin(str(there))
     except (httpx.InvalidURL, ValueError):
         raise _refused(here, "to something that is no URL") from None
+    if "%" in there.host:  # no name has such letters; what was not ASCII there has been lost
+        raise _refused(here, "to something that is no URL")
     if there.scheme not in ("http", "https") or not there.host:
         raise _refused(here, "to something that is neither http nor https")
     if there.userinfo:

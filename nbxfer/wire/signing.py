@@ -70,28 +70,35 @@ class Turns:
     """One auth object in the hands of several threads: its steps are taken one at a time.
 
     Until it has signed a request that was let in, whole conversations are: the first one learns the challenge (the
-    nonce of RFC 7616 §3.4, a token), and those that follow count on from there.
+    nonce of RFC 7616 §3.4, a token), and those that follow count on from there, side by side. Where that goes wrong,
+    as with nonces that count once only, it is one at a time from then on.
     """
 
     def __init__(self) -> None:
-        self._step, self._first = threading.Lock(), threading.Lock()
-        self._learnt = threading.Event()
+        self._step = threading.Lock()
+        self._change = threading.Condition()
+        self._inside = 0
+        self._together = self._one_by_one = False
 
     def begin(self, tick: Tick) -> bool:
-        """Wait for one's turn, calling ``tick`` meanwhile; say whether ``end`` has to be told."""
-        while not self._learnt.is_set():
+        """Wait for one's turn, calling ``tick`` meanwhile; say whether nobody else is at it. ``end`` follows."""
+        while True:
             tick()
-            if self._first.acquire(timeout=POLL):
-                if not self._learnt.is_set():
-                    return True
-                self._first.release()
-        return False
+            with self._change:
+                if self._together or not self._inside:
+                    self._inside += 1
+                    return not self._together
+                self._change.wait(POLL)
 
-    def end(self, *, let_in: bool) -> None:
-        """Let the next one go on; with all the others where the server has let this one in."""
-        if let_in:
-            self._learnt.set()
-        self._first.release()
+    def end(self, *, alone: bool, let_in: bool) -> None:
+        """Let the next one go on; with all the others where the server has let in who was ``alone``."""
+        with self._change:
+            self._inside -= 1
+            if alone and let_in and not self._one_by_one:
+                self._together = True
+            elif not alone and not let_in:
+                self._together, self._one_by_one = False, True
+            self._change.notify_all()
 
     def step(
         self, flow: Generator[httpx.Request, httpx.Response, None], said: httpx.Response | None

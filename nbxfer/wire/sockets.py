@@ -39,12 +39,15 @@ class Line:
     def __init__(self, sock: socket.socket | Nested, *, public: bool) -> None:
         self.sock = sock
         self.session: Any = None
+        self._broken: OSError | None = None  # a reset shows itself once only, and looks like an end after that
         self._wants_write = False  # TLS may have to write before it can read, and the other way round
         self.public = public
         self.heard = False
 
     def take(self, view: memoryview) -> int:
         """Give the bytes that are there already: their number, 0 at the end, -1 when there are none yet."""
+        if self._broken is not None:
+            raise self._broken
         try:
             got = self.sock.recv_into(view)
         except (BlockingIOError, ssl.SSLWantReadError):
@@ -69,7 +72,11 @@ class Line:
             return got
         filled, room = got, len(view)
         while filled < room:
-            got = self.take(view[filled:])
+            try:
+                got = self.take(view[filled:])
+            except OSError as error:  # what came before it counts: many servers end TLS without goodbye
+                self._broken = error
+                break
             if got <= 0:  # an end shows itself again at the next call
                 break
             filled += got
@@ -104,6 +111,8 @@ class Line:
 
     def quiet(self) -> bool:
         """Say whether another request may go over it: still open, and nothing has come that nobody asked for."""
+        if self._broken is not None:
+            return False
         try:
             # A TLS socket may have session tickets to read, which are no bytes of a body.
             return not ready(self.sock) or self.take(memoryview(bytearray(1))) < 0

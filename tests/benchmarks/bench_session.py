@@ -1,4 +1,4 @@
-"""The desk: seconds to submit many operations one by one, and to list and take over as many in a new kernel.
+"""The desk: seconds to submit many operations one by one and as a list, and to take over as many in a new kernel.
 
 Run: python tests/benchmarks/bench_session.py [COUNT]
 """
@@ -6,15 +6,13 @@ Run: python tests/benchmarks/bench_session.py [COUNT]
 from __future__ import annotations
 
 import os
-import secrets
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-from nbxfer.core.lifecycle import Operation
-from nbxfer.session import Session, request
+from nbxfer.session import Session
 
 #: Nothing listens there; nothing is started.
 URL = "http://127.0.0.1:9/{}.bin"
@@ -33,18 +31,14 @@ def submit(home: Path, count: int) -> None:
 
 
 def in_one_go(home: Path, count: int) -> None:
-    """Submit as a list will be: every request checked, then one append and one sync for all."""
+    """Submit a list: every request checked, then one append and one sync for all; and the same list again."""
     session = Session(home=home)
     session.download(URL.format("warm"), home / "warm", start=False)
-    begin = time.perf_counter()
-    machines = []
-    for number in range(count):
-        asked = request.read(URL.format(number), home / f"{number}.bin", {"start": False})
-        spec = request.spec(asked, (), (), (), session)
-        machines.append(Operation(secrets.token_hex(8), spec, time.time(), start=False))
-    session._engine.call(lambda: session._engine.submit(machines))
-    session._manifest.sync()
-    print(f"{count} submitted in one go, durable against power loss: {time.perf_counter() - begin:.2f} s", flush=True)
+    urls = [URL.format(number) for number in range(count)]
+    for what in ("submitted as a list, durable against power loss", "asked for again while they wait"):
+        begin = time.perf_counter()
+        batch = session.download(urls, home / "out", start=False)
+        print(f"{len(batch)} {what}: {time.perf_counter() - begin:.2f} s", flush=True)
     session.close()
 
 

@@ -64,6 +64,22 @@ def test_a_url_that_expires_half_way(trial: Trial) -> None:
     assert op.progress.restarts == 0
 
 
+def test_a_new_url_while_it_waits_to_try_again(trial: Trial) -> None:
+    """resume(url=) counts at once, also where the operation only waits for the next try."""
+    dead, alive = trial.put(DATA), trial.put(DATA)
+    dead.faults = [
+        faults.only(faults.first, faults.breaks_at(N // 2)),
+        faults.only(faults.later, faults.busy(wait="2")),
+    ]
+    op = trial.ask(dead)
+    until(lambda: op.snapshot.phase is Phase.STALLED and len(dead.asked) > 1)
+    op.pause()
+    until(lambda: op.snapshot.phase is Phase.PAUSED)
+    op.resume(url=trial.url(alive))
+    assert op.result(10).read_bytes() == DATA
+    assert alive.asked[0].range == (N // 2 - 4096, None)
+
+
 def test_refresh_that_has_nothing_better(trial: Trial) -> None:
     """A refresh that gives the old URL again is not asked for ever; one that fails leaves it to a person."""
     site, calls = trial.put(DATA), [0]
@@ -272,7 +288,7 @@ def test_503s_for_a_while(trial: Trial) -> None:
         if reply.number % 3:
             faults.refuses(503)(reply)
         else:
-            faults.breaks_at(300_000, "reset")(reply)
+            faults.breaks_at(300_000)(reply)
 
     site.faults = [restarts]
     op = trial.ask(site)

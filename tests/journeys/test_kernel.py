@@ -94,7 +94,7 @@ def test_a_killed_kernel_s_download_is_finished_by_the_next(
     kernel: Callable[[], Kernel], serve: Callable[..., DemoServer], tmp_path: Path
 ) -> None:
     """SIGKILL half-way, a new kernel, reattach(): the file is right, and little was fetched twice."""
-    server = serve(SIZE, SIZE / 3)
+    server = serve(SIZE, SIZE / 12)  # for each of the connections
     first = kernel()
     first.run(f"import nbxfer; op = nbxfer.download({server.url!r}, 'X')")
     until(lambda: server.sent > SIZE // 2)

@@ -72,7 +72,7 @@ def test_an_interrupt_leaves_a_waiting_script_resumable(terminal: Terminal, serv
 
 def test_an_interrupted_script_leaves_at_once(terminal: Terminal, serve: Callable[..., DemoServer]) -> None:
     """Who interrupts result() wants the script to end: it does, says how to go on, and what has come is kept."""
-    server = serve(64 * MIB, 8.0 * MIB)
+    server = serve(64 * MIB, 1.0 * MIB)  # for each of the connections
     script = terminal.script(START.format(url=server.url) + "op.result()\n")
     assert script.stdout is not None
     assert script.stdout.readline() == "under way\n"

@@ -109,4 +109,5 @@ class Apache(ServerProcess):
 
     def parts(self) -> int:
         """Give how often a part was sent."""
-        return (self.log.parent / "access.log").read_text().count("206 ")
+        log = self.log.parent / "access.log"
+        return 0 if not log.exists() else log.read_text().count("206 ")

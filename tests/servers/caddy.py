@@ -75,4 +75,5 @@ class Caddy(ServerProcess):
 
     def parts(self) -> int:
         """Give how often a part was sent."""
-        return (self.log.parent / "access.log").read_text().count('"status":206')
+        log = self.log.parent / "access.log"
+        return 0 if not log.exists() else log.read_text().count('"status":206')

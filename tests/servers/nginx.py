@@ -34,6 +34,7 @@ http {{
     location /chunked/ {{ alias {root}/; ssi on; ssi_types *; }}
     location /moved/ {{ return 302 /$arg_to; }}
     location /slow/ {{ alias {root}/; limit_rate 200k; }}
+    location /brisk/ {{ alias {root}/; limit_rate 4m; }}
     location /denied/ {{ return 403; }}
     location /busy/ {{ add_header Retry-After 7 always; return 503; }}
   }}
@@ -50,7 +51,7 @@ def free_port() -> int:
 
 
 class Nginx:
-    """Serves the files of ``root`` as /name, and as /chunked/name, /slow/name; https too where there is a certificate.
+    """Serves the files of ``root`` as /name, and as /chunked/name, /slow/name, /brisk/name; https too where there is a certificate.
 
     ``run`` is an empty folder for its own files; ``certificate`` a PEM file with key and chain.
     """
@@ -60,9 +61,7 @@ class Nginx:
         self.http, self.https = free_port(), free_port()
         secure = ""
         if certificate is not None:
-            secure = (
-                f"listen 127.0.0.1:{self.https} ssl http2; ssl_certificate {certificate}; ssl_certificate_key {certificate};"
-            )
+            secure = f"listen 127.0.0.1:{self.https} ssl http2; ssl_certificate {certificate}; ssl_certificate_key {certificate};"
         # As root, nginx would serve as "nobody", who may not look into our folders.
         user = "user root;" if os.geteuid() == 0 else ""
         self._conf = _CONF.format(user=user, run=run, root=root, http=self.http, secure=secure)

@@ -227,11 +227,13 @@ def _hung_up(sock: socket.socket) -> bool:
     """Say whether the client has closed its end; over TLS that cannot be seen from outside."""
     if isinstance(sock, ssl.SSLSocket):
         return False
-    try:
-        return not sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    try:  # With a timeout set, recv would wait for that long: its thread may take the bytes away before we look.
+        with socket.fromfd(sock.fileno(), sock.family, sock.type) as twin:
+            twin.setblocking(False)
+            return not twin.recv(1, socket.MSG_PEEK)
     except BlockingIOError:
         return False
-    except OSError:
+    except (OSError, ValueError):  # closed already
         return True
 
 

@@ -98,7 +98,7 @@ def _hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-@pytest.mark.parametrize("life", [1_000_000, 3], ids=["one-nonce", "nonces-that-expire"])
+@pytest.mark.parametrize("life", [1_000_000, 3, 1], ids=["one-nonce", "that-expire", "that-count-once"])
 @pytest.mark.parametrize("operations", [1, 4])
 def test_digest_of_many_at_once(life: int, operations: int) -> None:
     """Parts that are asked for at the same time, of several files by one auth object, each count on."""

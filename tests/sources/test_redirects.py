@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 import ssl
 from collections.abc import Callable, Iterator
+from http.cookiejar import CookieJar
+from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -16,16 +20,20 @@ from nbxfer.errors import BadAnswer, TransferError, WebErrorStatus
 from nbxfer.sources.http import HttpSource
 from nbxfer.wire import dial
 from nbxfer.wire.access import Access, access
+from nbxfer.wire.addresses import is_public
+from nbxfer.wire.cookies import Cookies
 from nbxfer.wire.credentials import Basic, Bearer
 from nbxfer.wire.pool import Pool
 from nbxfer.wire.redirects import follow
 from tests.servers.reading import fetch, opened, read_all, source
 from tests.servers.rogue import Asked, Rogue, Script, Wire, honest
+from tests.servers.squid import PROGRAM, Squid
 
 DATA = bytes(range(256)) * 100
 N = len(DATA)
 V = Validator("etag", '"v1"')
 RESUME = Want(start=1000, pinned=V, size=N, overlap=100)
+PART = Want(start=1000, stop=2000, pinned=V, size=N, part=True)
 CODES = (300, 301, 302, 303, 305, 307, 308)
 SECRET_HEADERS = (
     "Authorization Cookie X-Api-Key Private-Token X-Auth-Token Api-Key X-Goog-Api-Key X-Amz-Security-Token "
@@ -50,13 +58,6 @@ def secure(authority: trustme.CA) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1", "localhost").configure_cert(context)
     return context
-
-
-def _try(way: Access, want: Want | None) -> bytes | None:
-    try:
-        return fetch(way, want)[1]
-    except TransferError:
-        return None
 
 
 # -- the matrix -------------------------------------------------------------------------------------------------------
@@ -87,21 +88,33 @@ def secure_sink(secure: ssl.SSLContext) -> Iterator[Sink]:
         yield Sink(server)
 
 
-@pytest.mark.parametrize("code", CODES)
-@pytest.mark.parametrize("other", ["port", "scheme", "host", "userinfo", "protocol-relative"])
-def test_no_secret_leaves_its_origin(
-    code: int, other: str, plain_sink: Sink, secure_sink: Sink, ca: str, canary: Callable[[str], str]
-) -> None:
-    """Seven codes, five ways to be another origin, fifteen secrets: none of them arrives there, nor on a resume."""
-    sink = secure_sink if other == "scheme" else plain_sink
-    port = sink.server.port
-    where = {
+def elsewhere(other: str, port: int) -> str:
+    """Give a URL of another origin than http://127.0.0.1 with another port, by what is ``other`` in it."""
+    return {
         "port": f"http://127.0.0.1:{port}/here",
         "scheme": f"https://127.0.0.1:{port}/here",
         "host": f"http://localhost:{port}/here",
         "userinfo": f"http://user:pass@127.0.0.1:{port}/here",
         "protocol-relative": f"//127.0.0.1:{port}/here",
     }[other]
+
+
+def bytes_of(want: Want | None) -> bytes:
+    """Give the bytes that answer ``want``."""
+    return DATA if want is None else DATA[want.start : want.stop]
+
+
+OTHERS = ("port", "scheme", "host", "userinfo", "protocol-relative")
+
+
+@pytest.mark.parametrize("code", CODES)
+@pytest.mark.parametrize("other", OTHERS)
+def test_no_secret_leaves_its_origin(
+    code: int, other: str, plain_sink: Sink, secure_sink: Sink, ca: str, canary: Callable[[str], str]
+) -> None:
+    """Seven codes, five ways to be another origin, 22 secrets: none arrives there, nor on a resume, nor with a part."""
+    sink = secure_sink if other == "scheme" else plain_sink
+    where = elsewhere(other, sink.server.port)
     secret = canary("secret")
     ways: list[Callable[[str], Access]] = [
         *(lambda u, h=h: access(u, headers=[(h, secret)], verify=ca) for h in SECRET_HEADERS),
@@ -110,20 +123,130 @@ def test_no_secret_leaves_its_origin(
         lambda u: access(u, auth=httpx.DigestAuth("user", secret), verify=ca),
         lambda u: access(u.replace("://", f"://user:{secret}@"), verify=ca),
         lambda u: access(u + f"?token={secret}#{secret}", verify=ca),
+        lambda u: access(u, cookies={"session": secret}, verify=ca),
+        lambda u: access(u, cookies=httpx.Cookies(_jar(f"session={secret}; Domain=h.example")), verify=ca),
+        lambda u: access(u, verify=ca),  # what the server sets on the way
     ]
-    with Rogue(to(lambda: where, code)) as server:
-        for way, want in itertools.product(ways, (None, RESUME)):
-            got = _try(way(server.url()), want)
-            followed = code in (301, 302, 303, 307, 308) and other != "userinfo"
-            assert got == ((DATA if want is None else DATA[1000:]) if followed else None)
+    sets = f"Set-Cookie: kept={secret}; Path=/"
+    with Rogue(lambda _, wire: wire.answer(code, b"moved", f"Location: {where}", sets)) as server:
+        for way, want in itertools.product(ways, (None, RESUME, PART)):
+            src = source(way(server.url()))
+            for _ in range(2 if way is ways[-1] else 1):
+                got = _tried(src, want)
+                followed = code in (301, 302, 303, 307, 308) and other != "userinfo"
+                assert got == (bytes_of(want) if followed else None)
+                said = sink.heard()
+                assert bool(said) == followed
+                assert secret not in said
+                assert "user" not in said.lower().replace("user-agent", "")
+                assert "referer" not in said.lower()
+                assert "cookie" not in said.lower()
+                if followed and want is not None:
+                    assert ('If-Match: "v1"' if want.part else 'If-Range: "v1"') in said
+                    assert f"Range: bytes={want.start}-" in said
+            src.close()
+        heard = "".join(asked.raw.decode("latin-1") for asked in server.asked)
+        assert secret in heard
+        assert f"kept={secret}" in heard
+
+
+def _jar(*values: str) -> CookieJar:
+    """Give a jar with what https://h.example sets."""
+    cookies = Cookies(())
+    cookies.keep("https://h.example/", [("set-cookie", value) for value in values], ours=True)
+    return cookies._jar
+
+
+def _tried(src: HttpSource, want: Want | None) -> bytes | None:
+    try:
+        return read_all(opened(src, want))
+    except TransferError:
+        return None
+
+
+@pytest.mark.parametrize("code", CODES)
+@pytest.mark.parametrize("other", ["host", "scheme"])
+def test_what_says_whose_it_is_goes_to_nobody_else(
+    code: int,
+    other: str,
+    plain_sink: Sink,
+    secure_sink: Sink,
+    ca: str,
+    canary: Callable[[str], str],
+    private_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Entries of a netrc file and cookies of a jar go to the hosts that they name, by whatever way one gets there."""
+    sink = secure_sink if other == "scheme" else plain_sink
+    secret = canary("secret")
+    netrc = private_dir / "netrc"
+    netrc.write_text(f"machine 127.0.0.2 login me password {secret}\ndefault login me password {secret}\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    file = private_dir / "cookies.txt"
+    file.write_text(f"127.0.0.2\tFALSE\t/\tFALSE\t\tsession\t{secret}\n")
+    server = Rogue(to(lambda: elsewhere(other, sink.server.port), code), host="127.0.0.2")
+    with server:
+        given: list[dict[str, Any]] = [{"auth": "netrc"}, {"cookies": str(file)}]
+        for options, want in itertools.product(given, (None, RESUME, PART)):
+            src = source(access(server.url(host="127.0.0.2"), verify=ca, **options))
+            followed = code in (301, 302, 303, 307, 308)
+            assert _tried(src, want) == (bytes_of(want) if followed else None)
             said = sink.heard()
             assert bool(said) == followed
-            assert secret not in said
-            assert "user" not in said.lower().replace("user-agent", "")
-            assert "referer" not in said.lower()
-            if want is RESUME and followed:
-                assert 'If-Range: "v1"' in said
-        assert any(secret in asked.raw.decode("latin-1") for asked in server.asked)
+            assert "authorization" not in said.lower()
+            assert "cookie" not in said.lower()
+            src.close()
+        assert sum("authorization" in a.headers or "cookie" in a.headers for a in server.asked) == 6
+
+
+@pytest.fixture(scope="module")
+def guarded(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Squid]:
+    """Give a squid that wants a password."""
+    if PROGRAM is None:
+        pytest.skip("squid is not installed")
+    pem = tmp_path_factory.mktemp("squid") / "pem"
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(pem))
+    with Squid("someone", PROXY_SECRET, pem) as proxy:
+        yield proxy
+
+
+PROXY_SECRET = "nbxfercanaryproxy"
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("other", OTHERS)
+@pytest.mark.parametrize("tls_proxy", [False, True], ids=["plain", "tls"])
+def test_through_a_proxy(
+    other: str,
+    tls_proxy: bool,
+    guarded: Squid,
+    plain_sink: Sink,
+    secure_sink: Sink,
+    ca: str,
+    canary: Callable[[str], str],
+) -> None:
+    """Neither secrets of the origin nor those of the proxy arrive elsewhere, by plain requests or by tunnels."""
+    sink = secure_sink if other == "scheme" else plain_sink
+    secret = canary("secret")
+    proxy = guarded.url(f"someone:{PROXY_SECRET}", secure=tls_proxy)
+    coded = base64.b64encode(f"someone:{PROXY_SECRET}".encode()).decode()
+    ways: list[dict[str, Any]] = [
+        *({"headers": [(h, secret)]} for h in SECRET_HEADERS), {"auth": ("user", secret)}, {"auth": Bearer(secret)},
+        {"cookies": {"session": secret}},
+    ]  # fmt: skip
+    with Rogue(to(lambda: elsewhere(other, sink.server.port), 302)) as server:
+        for options, want in itertools.product(ways, (None, RESUME, PART)):
+            src = source(access(server.url(), verify=ca, proxy=proxy, **options))
+            assert _tried(src, want) == (bytes_of(want) if other != "userinfo" else None)
+            src.close()
+            away, home = sink.heard(), "".join(asked.raw.decode("latin-1") for asked in server.asked)
+            server.asked.clear()
+            for said in (away, home):
+                assert coded not in said
+                assert PROXY_SECRET not in said
+                assert "proxy-authorization" not in said.lower()
+            assert secret not in away
 
 
 def test_only_the_allow_list_crosses(plain_sink: Sink) -> None:
@@ -242,9 +365,8 @@ def test_bodies_of_redirects_are_not_read() -> None:
     def script(asked: Asked, wire: Wire) -> None:
         if asked.target == "/here":
             return honest(DATA)(asked, wire)
-        return wire.send(
-            b"HTTP/1.1 302 Found\r\nLocation: /here\r\nContent-Length: 99999999999\r\n\r\n" + b"x" * 100_000
-        )
+        wire.send(b"HTTP/1.1 302 Found\r\nLocation: /here\r\nContent-Length: 99999999999\r\n\r\n" + b"x" * 100_000)
+        return None
 
     with Rogue(script) as server:
         assert fetch(server.url("/start"))[1] == DATA
@@ -286,7 +408,7 @@ def test_from_the_internet_into_a_private_network(monkeypatch: pytest.MonkeyPatc
 )  # fmt: skip
 def test_what_is_public(address: str, public: bool) -> None:
     """Loopback, link-local, private and shared addresses are not the internet, in whatever form they are written."""
-    assert dial.is_public(address) is public
+    assert is_public(address) is public
 
 
 def test_follow_keeps_the_escapes() -> None:

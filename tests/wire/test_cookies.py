@@ -19,11 +19,10 @@ import pytest
 
 from nbxfer.core.probe import Validator, Want
 from nbxfer.errors import BadAnswer, InvalidRequest, NeedsAttention
-from nbxfer.sources.http import HttpSource
 from nbxfer.wire import cookies as cookies_module
 from nbxfer.wire.access import access
 from nbxfer.wire.cookies import MOST, CookieFile, Cookies, read
-from tests.servers.reading import GO_ON, close_all, fetch, opened, read_all, source
+from tests.servers.reading import close_all, fetch, opened, read_all, source
 from tests.servers.rogue import Asked, Rogue, Script, Wire, honest
 
 DATA = b"x" * 10_000
@@ -413,5 +412,3 @@ def test_reading_is_no_printing(private_dir: Path) -> None:
     assert (second.domain, second.domain_specified, second.expires) == ("h.example", False, 4102444800)
     assert Cookies(CookieFile(str(path))).header("https://below.h.example/", ours=False) == "a=1"
     assert cookies_module._port(Request("http://h.example:81/")) == "81"
-    assert HttpSource(access("http://h.example/", cookies=path)).close() is None
-    assert GO_ON.is_set() is False

@@ -165,7 +165,10 @@ class Two:
 
     def _serve(self, raw: socket.socket) -> None:
         raw.settimeout(5)
-        with contextlib.suppress(OSError), self._context.wrap_socket(raw, server_side=True) as sock:
+        with (
+            contextlib.suppress(OSError, h2.exceptions.H2Error),
+            self._context.wrap_socket(raw, server_side=True) as sock,
+        ):
             if sock.selected_alpn_protocol() != "h2":
                 self.older += 1
                 sock.recv(65536)
@@ -222,8 +225,8 @@ class Two:
         """Go on with a body."""
         stream, data, end = getattr(self._local, "rest", (0, b"", False))
         while data:
-            size = min(connection.local_flow_control_window(stream), 16384, len(data))
-            if not size:
+            size = min(connection.local_flow_control_window(stream) - 4, 16384, len(data))
+            if size <= 0:
                 break
             piece, data = data[:size], data[size:]
             connection.send_data(stream, piece, end_stream=end and not data, pad_length=3 if size < 16000 else None)

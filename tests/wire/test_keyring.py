@@ -24,10 +24,10 @@ from tests.servers.rogue import Rogue, honest
 class Drawer(keyring.backend.KeyringBackend):
     """A keyring in memory; like the desktop's it may be asked for the only user of a service."""
 
-    priority = 0  # type: ignore[assignment]  # never chosen by itself
+    priority = 0  # never chosen by itself
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.entries: dict[tuple[str, str], str] = {}
         self.locked = False
         self.wants_user = False

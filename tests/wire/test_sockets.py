@@ -83,6 +83,29 @@ def test_as_much_as_there_is(ends: tuple[socket.socket, socket.socket]) -> None:
     assert line.fill(memoryview(bytearray(100))) == 0
 
 
+def test_what_came_before_the_break_counts(ends: tuple[socket.socket, socket.socket]) -> None:
+    """Bytes that came just before a reset, or before TLS ended without goodbye, are given; then comes the break."""
+
+    class Breaks(Moody):
+        def recv_into(self, view: memoryview) -> int:
+            got = super().recv_into(view) if not self.given else 0
+            self.given += got
+            if not got:
+                raise ssl.SSLEOFError(8, "EOF")
+            return got
+
+        given = 0
+
+    ours, theirs = ends
+    theirs.sendall(b"hello")
+    line = _line(Breaks(ours))
+    assert line.fill(memoryview(bytearray(100))) == 5
+    for _ in range(2):
+        with pytest.raises(ssl.SSLEOFError):
+            line.fill(memoryview(bytearray(100)))
+    assert not line.quiet()
+
+
 @pytest.mark.parametrize("mood", [BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError])
 def test_moods(ends: tuple[socket.socket, socket.socket], mood: type[Exception]) -> None:
     """Reading may have to wait for writing, writing for reading: both go on when they can."""

@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from nbxfer.errors import (
+    AccessDenied,
     BadAnswer,
     CertificateRefused,
     InvalidRequest,
@@ -109,6 +110,13 @@ def test_certificates(code: int, status: int) -> None:
     error = ssl.SSLCertVerificationError(1, "x")
     error.verify_code = code
     assert translate(error, WHERE).status == status
+
+
+def test_client_certificates() -> None:
+    """A server that wants a client certificate is told as that, and not tried again."""
+    error = ssl.SSLError(1, "x")
+    error.reason = "TLSV13_ALERT_CERTIFICATE_REQUIRED"
+    assert type(translate(error, WHERE)) is AccessDenied
 
 
 def test_ours_pass() -> None:
