@@ -25,10 +25,12 @@ class PauseAsked(Event, frozen=True):
 
 
 class ResumeAsked(Event, frozen=True):
-    """A person wants it to go on. ``url`` (stored form) and ``needs`` replace the spec's when given anew."""
+    """A person wants it to go on. What is not None replaces the spec's: ``url`` (stored form) and the others."""
 
     url: str | None = None
     needs: tuple[str, ...] | None = None
+    headers: tuple[tuple[str, str], ...] | None = None
+    references: tuple[tuple[str, str], ...] | None = None
 
 
 class RetryAsked(ResumeAsked, frozen=True):
@@ -230,6 +232,8 @@ class Refreshed(Event, frozen=True):
     serial: int
     url: str | None = None
     needs: tuple[str, ...] | None = None
+    headers: tuple[tuple[str, str], ...] | None = None
+    references: tuple[tuple[str, str], ...] | None = None
 
 
 class RefreshLost(Event, frozen=True):

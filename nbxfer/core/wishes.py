@@ -36,10 +36,7 @@ class Wishes(Steps):
         if elsewhere and self.phase is Phase.PAUSING:
             raise InvalidTransferState("A new URL can be given once it is paused; it is still pausing.")
         self._move(Cause.RETRY if type(event) is ev.RetryAsked else Cause.RESUME)
-        if event.url is not None:
-            self.spec = msgspec.structs.replace(self.spec, url=event.url)
-        if event.needs is not None:
-            self.spec = msgspec.structs.replace(self.spec, needs=event.needs)
+        self._renew(event)
         self.fault = None
         self.retry, self.offline, self.changes = self.retry.fresh(), self.offline.fresh(), 0
         self.refreshes, self.alone = 0, False
@@ -47,6 +44,11 @@ class Wishes(Steps):
             self.spec = msgspec.structs.replace(self.spec, deadline=None)
         if elsewhere:
             self._moved_house()
+
+    def _renew(self, event: ev.ResumeAsked | ev.Refreshed) -> None:
+        """Let what is new take the place of what has expired."""
+        given = {name: getattr(event, name) for name in ("url", "needs", "headers", "references")}
+        self.spec = msgspec.structs.replace(self.spec, **{k: v for k, v in given.items() if v is not None})
 
     def _moved_house(self) -> None:
         """Begin again behind a new URL, unless something can prove that it has the same bytes."""
@@ -57,9 +59,7 @@ class Wishes(Steps):
     def _refreshed(self, event: ev.Refreshed) -> None:
         """Go on with what ``refresh`` gave."""
         elsewhere = event.url is not None and event.url != self.spec.url
-        url = self.spec.url if event.url is None else event.url
-        needs = self.spec.needs if event.needs is None else event.needs
-        self.spec = msgspec.structs.replace(self.spec, url=url, needs=needs)
+        self._renew(event)
         self.fault = None
         self._move(Cause.MET, "refreshed")
         if elsewhere:

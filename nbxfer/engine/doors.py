@@ -17,6 +17,7 @@ from typing import Any, Final
 from nbxfer.core.lifecycle import Operation
 from nbxfer.core.spec import Spec
 from nbxfer.core.url import origin, stored_url
+from nbxfer.engine.refresh import Renewed
 from nbxfer.errors import BadAnswer, InvalidRequest, NeedsAttention, TransferTimeout
 from nbxfer.sinks.base import Sink
 from nbxfer.sinks.localfile import LocalFile
@@ -25,7 +26,7 @@ from nbxfer.wire.access import Access, access
 from nbxfer.wire.certificates import Certificate
 from nbxfer.wire.cookies import CookieFile, parse_cookies
 from nbxfer.wire.credentials import Basic, from_reference, parse_auth
-from nbxfer.wire.headers import parse_headers
+from nbxfer.wire.headers import parse_headers, split_headers
 from nbxfer.wire.pool import Pool
 
 #: Asked for a new URL or credentials with the stored URL; see engine/refresh.py for what it gives.
@@ -123,8 +124,8 @@ class Doors:
             return given
         return None if spec.refresh in ("", "memory") else imported(spec.refresh)
 
-    def renew(self, op_id: str, spec: Spec, given: Mapping[str, Any]) -> tuple[str | None, tuple[str, ...]]:
-        """Put new access in force; give the stored form of a new URL, and what is not stored.
+    def renew(self, op_id: str, spec: Spec, given: Mapping[str, Any]) -> Renewed:
+        """Put new access in force; give the stored form of a new URL, what is not stored, and headers and references.
 
         ``given`` has url, headers, auth, cookies, each only where it is new. What is not given stays, as far as it
         may go to a new URL's origin. Raises InvalidRequest, and has then changed nothing.
@@ -143,7 +144,8 @@ class Doors:
         lost = () if op_id in self._accesses else _not_given(spec.needs, given)
         self._accesses[op_id] = made
         stored, cut = stored_url(made.url)
-        return stored if "url" in given else None, tuple(dict.fromkeys((*cut, *made.needs, *lost)))
+        needs = tuple(dict.fromkeys((*cut, *made.needs, *lost)))
+        return stored if "url" in given else None, needs, split_headers(made.headers)[0], made.references
 
     def _access(self, op_id: str, spec: Spec) -> Access:
         known = self._accesses.get(op_id)

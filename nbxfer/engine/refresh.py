@@ -20,6 +20,11 @@ GIVEN: Final = frozenset(("url", "headers", "auth", "cookies"))
 _WAY: Final = "Go on with resume(url=…, headers=…, auth=…)."
 
 
+#: The stored form of a new URL (None: the old one's), what is not stored, and headers and references that are.
+Pairs = tuple[tuple[str, str], ...]
+Renewed = tuple[str | None, tuple[str, ...], Pairs, Pairs]
+
+
 class Renewing(Protocol):
     """What is needed of the doors."""
 
@@ -27,8 +32,8 @@ class Renewing(Protocol):
         """Give the person's function; None where there is none in this process. Raises NeedsAttention."""
         ...
 
-    def renew(self, op_id: str, spec: Spec, given: Mapping[str, Any]) -> tuple[str | None, tuple[str, ...]]:
-        """Put new access in force; give the stored form of a new URL, and what is not stored. Raises InvalidRequest."""
+    def renew(self, op_id: str, spec: Spec, given: Mapping[str, Any]) -> Renewed:
+        """Put new access in force; give what of it may be stored. Raises InvalidRequest."""
         ...
 
 
@@ -40,10 +45,10 @@ def refreshed(doors: Renewing, op_id: str, spec: Spec, action: do.Refresh) -> ev
             raise NeedsAttention(
                 f"{action.fault.message} The function given as refresh= was in a process that is gone.", hint=_WAY
             )
-        url, needs = doors.renew(op_id, spec, _given(_asked(ask, spec.url)))
+        renewed = doors.renew(op_id, spec, _given(_asked(ask, spec.url)))
     except TransferError as error:
         return ev.RefreshLost(action.serial, faults.of(error))
-    return ev.Refreshed(action.serial, url, needs)
+    return ev.Refreshed(action.serial, *renewed)
 
 
 def _asked(ask: Callable[[str], Any], url: str) -> Any:

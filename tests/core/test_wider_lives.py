@@ -303,6 +303,15 @@ def test_refreshed_credentials() -> None:
     assert (life.op.spec.url, life.op.spec.needs) == ("https://host/data.bin", ("auth",))
 
 
+def test_where_new_secrets_are_found_is_kept() -> None:
+    """What may be stored of new credentials is stored, so that it is found after the next restart, too."""
+    life = Life(needs=("auth",))
+    life.failed()
+    life.tell(ev.RetryAsked(None, (), (("Accept", "*/*"),), (("auth", "env:TOKEN"),)))
+    spec = life.stored().spec
+    assert (spec.needs, spec.headers, spec.references) == ((), (("Accept", "*/*"),), (("auth", "env:TOKEN"),))
+
+
 def test_a_refreshed_url_that_proves_nothing() -> None:
     """A new URL of a source without a strong validator begins again."""
     life = Life(refresh="mine:fresh")

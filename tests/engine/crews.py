@@ -124,7 +124,7 @@ def beside(call: Callable[[], object]) -> threading.Thread:
     return thread
 
 
-IMPATIENT = Patience(stall_after=0.5)
+IMPATIENT = Patience(connect=2, response=1, stall_after=0.5)
 
 
 def held(*pairs: tuple[int, int]) -> RangeSet:

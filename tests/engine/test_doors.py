@@ -149,7 +149,9 @@ def test_renewed(
     """What is given takes the place of what it is; the rest stays, as far as it may go where the new URL leads."""
     way = access("https://h.example/x", {"X-Key": "1"}, ("u", "p"), cookies={"a": "1"}, proxy="http://p:1")
     doors.give("op", way)
-    assert doors.renew("op", recorded(way), given) == (url, needs)
+    renewed = doors.renew("op", recorded(way), given)
+    assert renewed[:2] == (url, needs)
+    assert renewed[3] == doors._accesses["op"].references
     assert check(doors._accesses["op"])
 
 

@@ -392,5 +392,3 @@ def test_the_rows_outlive_the_job(bench: Make) -> None:
     assert answer.held == had
     assert isinstance(one.fetch(4), ev.RangeLanded)
     assert one.data() == DATA
-
-

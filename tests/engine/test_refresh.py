@@ -12,7 +12,7 @@ from nbxfer.core import events as ev
 from nbxfer.core import faults
 from nbxfer.core.faults import Remedy
 from nbxfer.core.spec import Spec
-from nbxfer.engine.refresh import refreshed
+from nbxfer.engine.refresh import Renewed, refreshed
 from nbxfer.errors import AccessDenied, InvalidRequest
 
 EXPIRED = do.Refresh(5, faults.of(AccessDenied("https://h/x answered 403 Forbidden.", http_status=403)))
@@ -29,11 +29,11 @@ class Doors:
     def refresh_of(self, op_id: str, spec: Spec) -> Callable[[str], Any] | None:
         return self.function
 
-    def renew(self, op_id: str, spec: Spec, given: Mapping[str, Any]) -> tuple[str | None, tuple[str, ...]]:
+    def renew(self, op_id: str, spec: Spec, given: Mapping[str, Any]) -> Renewed:
         if given.get("url") == "nonsense":
             raise InvalidRequest("'nonsense' is not an absolute URL.")
         self.given = given
-        return given.get("url"), ("url",)
+        return given.get("url"), ("url",), (), ()
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_what_it_gives_is_put_in_force(answer: Any, given: dict[str, Any]) -> No
         return answer
 
     doors = Doors(fresh)
-    assert refreshed(doors, "op", SPEC, EXPIRED) == ev.Refreshed(5, given.get("url"), ("url",))
+    assert refreshed(doors, "op", SPEC, EXPIRED) == ev.Refreshed(5, given.get("url"), ("url",), (), ())
     assert doors.given == given
     assert asked == ["https://h/x"]
 

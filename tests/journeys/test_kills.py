@@ -97,7 +97,8 @@ def test_the_one_that_joined_finishes_when_the_owner_dies(terminal: Terminal, se
     out, err = second.communicate(timeout=60)
     assert second.returncode == 0, out + err
     assert sha256(target) == server.sha256
-    assert server.sent <= SIZE + 16 * MIB
+    # What eight connections had in their buffers and had not written down is fetched again.
+    assert server.sent <= SIZE + 48 * MIB
 
 
 def test_a_stale_owner_that_wakes_up_harms_nothing(terminal: Terminal, serve: Callable[..., DemoServer]) -> None:

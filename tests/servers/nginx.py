@@ -51,9 +51,9 @@ def free_port() -> int:
 
 
 class Nginx:
-    """Serves the files of ``root`` as /name, and as /chunked/name, /slow/name, /brisk/name; https too where there is a certificate.
+    """Serves the files of ``root`` as /name, and as /chunked/name, /slow/name (200 kB/s), /brisk/name (4 MB/s).
 
-    ``run`` is an empty folder for its own files; ``certificate`` a PEM file with key and chain.
+    By https, too, where there is a certificate. ``run`` is an empty folder for its own files; ``certificate`` a PEM file with key and chain.
     """
 
     def __init__(self, root: Path, run: Path, certificate: Path | None = None) -> None:
