@@ -94,6 +94,10 @@ class Allotment:
         _, stop = self._spans.pop(lane)
         self.free = self.free.add(position, stop)
 
+    def end(self, lane: int) -> int:
+        """Give where the span of ``lane`` ends (exclusive); 0 when it has none."""
+        return self._spans.get(lane, (0, 0))[1]
+
     def cut(self, lane: int) -> bool:
         """End the span of ``lane`` with the block that it is in; say whether that freed anything."""
         start, stop = self._spans.get(lane, (0, 0))

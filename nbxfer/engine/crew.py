@@ -40,8 +40,10 @@ log = logging.getLogger("nbxfer")
 
 #: Seconds between two looks at everything.
 TICK: Final = 0.1
-#: A lane that has heard nothing for so long is sent home when others have nothing to do (seconds).
+#: A lane that has heard nothing for so long, or has been slow for so long, is sent home when another has nothing to do.
 SILENCE: Final = 3.0
+#: What it costs to begin on another connection, as a guess (seconds).
+START: Final = 0.5
 #: A lane that needs longer to finish its block (seconds) is called away at once when a reader waits.
 BRIEF: Final = 0.3
 
@@ -135,10 +137,7 @@ class Crew:
             rates = {lane.number: lane.rate(now) for lane in self._lanes}
             if self.may_ask and (wanted := self._writer.landing.wanted()):
                 self._make_way(wanted, rates)
-            if any(lane.idle for lane in self._lanes):
-                for lane in self._lanes:
-                    if lane.busy and now - lane.heard > SILENCE:
-                        lane.dismiss()
+            self._overtake(now, rates)
         if not self._alone:
             self._grow(now)
 
@@ -146,6 +145,19 @@ class Crew:
         for number in self._shares.preempt(wanted):
             if rates[number] * BRIEF < BLOCK:
                 next(lane for lane in self._lanes if lane.number == number).recall()
+
+    def _overtake(self, now: float, rates: dict[int, float]) -> None:
+        """Send those home whose work somebody with nothing to do would end much sooner."""
+        best = max((rates[lane.number] for lane in self._lanes if lane.idle), default=None)
+        if best is None:
+            return
+        for lane in self._lanes:
+            if lane.busy and lane.pump is not None:
+                left = self._shares.end(lane.number) - lane.pump.position
+                slow = left / max(rates[lane.number], 1.0) > 2 * (left / max(best, 1.0) + START)
+                if now - lane.heard > SILENCE or (slow and now - lane.since > SILENCE):
+                    lane.dismiss()
+                    return
 
     def _grow(self, now: float) -> None:
         if self._width.grow(now) and self._job.most_lanes is not None:

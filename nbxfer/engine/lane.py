@@ -59,11 +59,13 @@ class Lane:
         return self.pump.heard if self.pump is not None else self._seen[0]
 
     def rate(self, now: float) -> float:
-        """Give its bytes a second over the last second or so; call it a few times a second."""
+        """Give its bytes a second, over the last second or so in which it had a piece; call it a few times a second."""
         then, before = self._seen
         got = self.pump.got if self.pump is not None else 0
-        if now - then >= 0.2:
-            share = min(1.0, now - then)
+        if not self.busy:
+            self._seen = now, got
+        elif now - then >= 0.2:
+            share = min(1.0, now - then) if self._rate else 1.0
             self._rate += share * ((got - before) / (now - then) - self._rate)
             self._seen = now, got
         return self._rate

@@ -12,6 +12,7 @@ from typing import Protocol
 from nbxfer.core import actions as do
 from nbxfer.core import events as ev
 from nbxfer.core import faults
+from nbxfer.core import url as urls
 from nbxfer.core.lifecycle import Operation
 from nbxfer.core.phases import Phase
 from nbxfer.core.spec import Spec
@@ -45,8 +46,8 @@ class Doors(Renewing, Protocol):
         """Give the sink of an operation."""
         ...
 
-    def small(self, spec: Spec, url: str, most: int) -> bytes:
-        """Give a small file (a list of checksums) from ``url``. Raises what a source raises."""
+    def small(self, spec: Spec, url: str, most: int, op_id: str = "") -> bytes:
+        """Give a small file (a list of checksums) from ``url``, as ``op_id`` asks. Raises what a source raises."""
         ...
 
     def missing(self, op: Operation) -> tuple[str, ...]:
@@ -81,7 +82,18 @@ class Work:
         """Give what is open for an operation."""
         job = self.jobs.get(op.id)
         if job is None:
-            job = Job(op.id, op.spec, op.before, lambda: self.doors.source(op), self.doors.sink(op), self.manifest)
+            job = Job(
+                op.id,
+                op.spec,
+                op.before,
+                lambda: self.doors.source(op),
+                self.doors.sink(op),
+                self.manifest,
+                host=urls.server(op.spec.url),
+                hosts=self.hosts,
+                shared=self.pace,
+                small=lambda url, most: self.doors.small(op.spec, url, most, op.id),
+            )
             job.unproven = op.unproven
             self.jobs[op.id] = job
         return job

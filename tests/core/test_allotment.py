@@ -156,6 +156,7 @@ def test_one_lane_takes_all_of_a_gap() -> None:
     """Who is alone needs no shares: one request a gap."""
     shares = allotment((5, 40 * B), (50 * B, 60 * B))
     assert shares.take(0, 1) == ByteRange(5, 40 * B)
+    assert (shares.end(0), shares.end(1)) == (40 * B, 0)
     shares.give_back(0, 40 * B)
     assert shares.take(0, 1) == ByteRange(50 * B, 60 * B)
     shares.give_back(0, 60 * B)
