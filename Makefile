@@ -30,9 +30,9 @@ test: .venv/.with-dev lint ## everything that a change must pass
 	$(PYTEST) --cov --cov-report= $(ARGS)
 	@$(if $(ARGS),:,sh tools/coverage.sh)
 
-test-servers: .venv/.with-dev ## only the tests against real servers and browsers
-	@sh tools/servers.sh
-	$(PYTEST) -m 'servers or browser' $(ARGS)
+test-servers: .venv/.with-dev ## against real nginx, Apache, Caddy and squid, which `make test` leaves out
+	@sh tools/servers.sh heavy
+	$(PYTEST) -m heavy $(ARGS)
 
 test-all: .venv/.with-dev ## the tests on every Python found of 3.11, 3.12 and 3.13
 	@sh tools/servers.sh
@@ -42,8 +42,14 @@ soak: .venv/.with-dev ## the slow proofs: a crash at every system call, and the 
 	@sh tools/servers.sh soak
 	$(PYTEST) -m soak --timeout 3600 $(ARGS)
 
-bench: .venv/.with-dev ## the figures
-	@for file in tests/benchmarks/bench_*.py; do echo "== $$file"; PYTHONPATH=. $(BIN)/python $$file || exit 1; done
+# bench_peers.py asks what these ask, beside more peers; they are for a quick look while one works on it.
+LOOKS := %/bench_peers.py %/bench_download.py %/bench_many.py
+
+bench: .venv/.with-bench ## the figures, beside those of other tools; ARGS='--quick' shows in a minute that it works
+	@sh tools/peers.sh
+	@$(if $(ARGS),:,for file in $(filter-out $(LOOKS),$(wildcard tests/benchmarks/bench_*.py)); do \
+		echo "== $$file"; PYTHONPATH=. $(BIN)/python $$file || exit 1; done)
+	PYTHONPATH=. $(BIN)/python tests/benchmarks/bench_peers.py $(ARGS)
 
 lint: .venv/.with-dev ## ruff, mypy --strict, and the floor plan
 	$(BIN)/ruff format --check nbxfer tests tools noxfile.py

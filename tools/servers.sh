@@ -1,12 +1,20 @@
 #!/bin/sh
-# Sees to what the tests talk to besides Python: real servers and a browser. As root with apt-get it installs what is
-# missing; else it says what will be skipped.
+# Sees to what the tests talk to besides Python: real servers, other clients, a browser. As root with apt-get it installs
+# what is missing; else it says what will be skipped. `heavy` needs a few more.
 set -eu
 missing=
 command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || missing="$missing nginx-light"
 command -v squid >/dev/null || [ -x /usr/sbin/squid ] || missing="$missing squid"
+command -v curl >/dev/null || missing="$missing curl"
+command -v wget >/dev/null || missing="$missing wget"
+command -v aria2c >/dev/null || missing="$missing aria2"
 command -v chromium >/dev/null || command -v google-chrome >/dev/null || missing="$missing chromium"
 command -v strace >/dev/null || missing="$missing strace"
+if [ "${1:-}" = heavy ]; then
+    # The bare program: the package apache2 would start a server of its own.
+    command -v apache2 >/dev/null || [ -x /usr/sbin/apache2 ] || command -v httpd >/dev/null || missing="$missing apache2-bin"
+    command -v caddy >/dev/null || missing="$missing caddy"
+fi
 [ -z "$missing" ] && exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     echo "installing for the tests:$missing"

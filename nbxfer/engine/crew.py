@@ -26,7 +26,6 @@ from nbxfer.engine.width import Width
 from nbxfer.engine.writer import Writer
 from nbxfer.errors import (
     AccessDenied,
-    NetworkError,
     NoSpace,
     RangesRefused,
     SourceChanged,
@@ -40,9 +39,10 @@ log = logging.getLogger("nbxfer")
 
 #: Seconds between two looks at everything.
 TICK: Final = 0.1
-#: A lane that has heard nothing for so long, or has been slow for so long, is sent home when another has nothing to do.
+#: A lane that has heard nothing for so long is sent home when another has nothing to do (seconds).
 SILENCE: Final = 3.0
-#: What it costs to begin on another connection, as a guess (seconds).
+#: So long a lane has its piece before it is called slow (seconds), and so long it takes to begin another connection.
+MEASURED: Final = 1.0
 START: Final = 0.5
 #: A lane that needs longer to finish its block (seconds) is called away at once when a reader waits.
 BRIEF: Final = 0.3
@@ -155,7 +155,7 @@ class Crew:
             if lane.busy and lane.pump is not None:
                 left = self._shares.end(lane.number) - lane.pump.position
                 slow = left / max(rates[lane.number], 1.0) > 2 * (left / max(best, 1.0) + START)
-                if now - lane.heard > SILENCE or (slow and now - lane.since > SILENCE):
+                if now - lane.heard > SILENCE or (slow and now - lane.since > MEASURED):
                     lane.dismiss()
                     return
 
@@ -213,7 +213,7 @@ class Crew:
                 while not lane.is_set():
                     piece = self._piece(lane) if not self._surplus(lane) else None
                     if piece is not None:
-                        lane.busy = True
+                        lane.busy, lane.since = True, self._clock()
                         return piece
                     if self._surplus(lane) or not any(other.busy for other in self._lanes):
                         self.left(lane)
@@ -279,10 +279,7 @@ class Crew:
             if error.retry_after is not None:
                 self._parts_from = self._clock() + error.retry_after
                 self._job.hosts.shut(self._job.host, error.retry_after, faults.of(error))
-            crowded = error.http_status in (429, 503)
-            refused = isinstance(error, NetworkError) and error.status == WebErrorStatus.CANNOT_CONNECT
-            self._width.narrow(1 if crowded or refused else others, self._clock())
-            if crowded and not self._alone:
+            if self._width.failed(error, others, self._clock()) and not self._alone:
                 self._job.most_lanes = 1
             if self._width.limit == 1:
                 for other in self._lanes:

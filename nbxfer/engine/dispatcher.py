@@ -11,7 +11,7 @@ import random
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, Final
 
 from nbxfer.board import Board
 from nbxfer.core import actions as do
@@ -26,6 +26,9 @@ from nbxfer.errors import InvalidRequest, TakenOver, TransferError
 from nbxfer.manifest.base import Manifest
 
 log = logging.getLogger("nbxfer")
+
+#: What is no larger (bytes) is soon checked and named when it is here.
+LITTLE: Final = 1024 * 1024
 
 Planned = tuple[Operation, do.Action]
 Item = tuple[str, ev.Event, "Future[None] | None"]
@@ -44,9 +47,11 @@ class Dispatcher:
         rested: Callable[[Operation], None] = lambda op: None,
         clock: Callable[[], float] = time.time,
         lanes: int = 1,
+        ahead: Callable[[Operation, do.Action], ev.Event | None] = lambda op, action: None,
     ) -> None:
         self.manifest, self.board, self.slots = manifest, board, slots
         self.perform, self.missing, self.rested, self.clock = perform, missing, rested, clock
+        self.ahead = ahead  # gives the answer to an action that has been done already
         self.lanes = lanes  # the most connections of one operation that does not say how many
         self.ops: dict[str, Operation] = {}
         self.by_destination: dict[str, Operation] = {}
@@ -58,6 +63,7 @@ class Dispatcher:
         self._planned: list[Planned] = []
         self._replies: list[tuple[Future[Any], Any]] = []
         self._saved: dict[str, int] = {}  # received, as the journal has it
+        self._early: set[str] = set()  # answered ahead in this turn
         self._new: list[str] = []  # admitted in this turn, and not known to the disk yet
 
     # -- what comes in -------------------------------------------------------------------------------------------
@@ -85,7 +91,7 @@ class Dispatcher:
             if isinstance(event, ev.ProbeLost | ev.RangeLost) and event.fault.retry_after is not None:
                 self.slots.hosts.shut(urls.server(op.spec.url), event.fault.retry_after, event.fault)
             try:
-                actions = op.handle(event, now, chance())
+                actions = self._handled(op, event, now, chance())
             except Exception as error:  # whatever it is: the events of all others have to come through
                 if isinstance(error, TransferError):
                     error.op_id = op_id
@@ -103,6 +109,18 @@ class Dispatcher:
                 last, name = op.story[-1], op.spec.destination.rpartition("/")[2]
                 log.debug("%s: %s %s", name, last.what, last.detail, extra={"op_id": op_id})
 
+    def _handled(self, op: Operation, event: ev.Event, now: float, chance: float) -> list[do.Action]:
+        """Let an event have its consequences, and those answers that are there already theirs."""
+        actions: list[do.Action] = []
+        for action in op.handle(event, now, chance):
+            known = self.ahead(op, action)
+            if known is None:
+                actions.append(action)
+            else:
+                self._early.add(op.id)
+                actions += self._handled(op, known, now, chance)
+        return actions
+
     def answer(self, reply: Future[Any], value: object) -> None:
         """Answer ``reply`` when this turn is saved: with a value, or by raising an exception."""
         self._replies.append((reply, value))
@@ -115,7 +133,11 @@ class Dispatcher:
         touched = self._touched
         if not touched and not self._planned and not self._replies:
             return
-        if not self._save([op for op in touched.values() if op.dirty]):
+        # Of what was fetched before it was asked for nothing is written down before it is whole: a kill would find no
+        # block log of it anyhow, and begins again.
+        early, self._early = self._early, set()
+        late = [op for op in touched.values() if op.dirty and not (op.phase is Phase.VERIFYING and op.id in early)]
+        if not self._save(late):
             return
         now = self.clock()
         self.board.post([op.snapshot(now) for op in touched.values()])
@@ -133,7 +155,7 @@ class Dispatcher:
             if op.phase not in BUSY:
                 self.slots.release(op.id)
             elif op.phase not in ASKING:
-                self.slots.disconnect(op.id)
+                self.slots.disconnect(op.id, little=op.size is not None and op.size <= LITTLE)
             if op.phase is Phase.QUEUED and not op.handed_to:
                 self.queue.push(op.id, op.spec.priority, urls.server(op.spec.url))
 
@@ -234,6 +256,11 @@ class Dispatcher:
     def records(self) -> list[Record]:
         """Give the record of every live operation."""
         return [op.record() for op in self.ops.values()]
+
+    @property
+    def crowded(self) -> bool:
+        """Whether more operations wait for their turn than run."""
+        return len(self.queue) > len(self.slots)
 
     @property
     def busy(self) -> bool:

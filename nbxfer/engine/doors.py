@@ -11,7 +11,6 @@ import importlib
 import os
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, Final
 
 from nbxfer.core.lifecycle import Operation
@@ -77,7 +76,7 @@ class Doors:
 
     def sink(self, op: Operation) -> Sink:
         """Give the sink of an operation."""
-        return LocalFile(Path(op.spec.destination), op.id)
+        return LocalFile(op.spec.destination, op.id)
 
     def small(self, spec: Spec, url: str, most: int, op_id: str = "") -> bytes:
         """Give a small file (a list of checksums) from ``url``, at most ``most`` bytes.

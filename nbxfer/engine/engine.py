@@ -26,6 +26,7 @@ from nbxfer.engine.limits import Slots
 from nbxfer.engine.pace import Pace
 from nbxfer.engine.portal import Portal
 from nbxfer.engine.timers import Timers
+from nbxfer.engine.together import Answers
 from nbxfer.engine.upkeep import Upkeep
 from nbxfer.engine.work import Doors, Work
 from nbxfer.engine.workers import Workers
@@ -37,6 +38,8 @@ T = TypeVar("T")
 
 #: Seconds between two looks at the clock while something runs, lives, or rests.
 TICK_RUNNING, TICK_LIVE, TICK_IDLE = 0.1, 0.25, 1.0
+#: Seconds for which answers are gathered while many wait.
+GATHER = 0.001
 #: How long leaving waits for what is in flight (seconds); a kernel is killed 2.5 s after it was asked to leave.
 LEAVE_WITHIN = 1.5
 
@@ -65,7 +68,7 @@ class Engine:
         self.workers = Workers(running + 4)
         self.callers = Workers(1, "nbxfer-callbacks")  # what programs want to have called may take its time
         self.pace, hosts = Pace(bandwidth), Hosts(per_host)
-        self.work = Work(manifest, doors, self.workers, self.timers, self.post, hosts, self.pace)
+        self.work = Work(manifest, doors, self.workers, self.timers, self.post, self.post_all, hosts, self.pace)
         self.dispatcher = Dispatcher(
             manifest,
             board,
@@ -74,6 +77,7 @@ class Engine:
             doors.missing,
             self.work.rested,
             lanes=min(lanes, per_host),
+            ahead=self.work.ahead,
         )
         self.custody = Custody(self.dispatcher, self.work, self.later)
         self.upkeep = Upkeep(manifest, self.dispatcher, self.workers, self.timers, self.later, self._live)
@@ -145,6 +149,11 @@ class Engine:
         self._inbox.append((op_id, event, reply))
         self._portal.wake()
 
+    def post_all(self, answers: Answers) -> None:
+        """Hand several events over, to be taken in by one turn."""
+        self._inbox.extend([(op_id, event, None) for op_id, event in answers])
+        self._portal.wake()
+
     def later(self, call: Callable[[], None]) -> None:
         """Have ``call`` made on the loop, and return at once."""
         self._calls.append((call, Future()))
@@ -200,10 +209,16 @@ class Engine:
                 self.custody.fenced(leaving=self._ended)
             except Exception:
                 log.exception("a turn failed; please report this")
+            self._gather()
             now = time.monotonic()
             await self._portal.sleep(0 if self._inbox or self._calls else self.timers.next(now, self._tick()))
         self.workers.close()
         self.callers.close()
+
+    def _gather(self) -> None:
+        """Where others wait for their turn, let a moment's answers come together: a turn for each would cost more."""
+        if self.dispatcher.crowded and not self._calls and not self._ended:
+            time.sleep(GATHER)
 
     def _tick(self) -> float:
         if len(self.dispatcher.slots):

@@ -15,6 +15,7 @@ from nbxfer.engine import digests, recheck
 from nbxfer.engine.job import Job
 from nbxfer.errors import ChecksumMismatch, DestinationExists, InvalidRequest, SourceChanged
 from nbxfer.manifest.base import good_ranges
+from nbxfer.sinks.together import Gathers, Shelf
 
 #: Endings that belong together.
 _DOUBLE = (".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst")
@@ -22,15 +23,27 @@ _DOUBLE = (".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst")
 
 def verify(job: Job, action: do.Verify) -> ev.Event:
     """Sync the part, and hold it against its checksum. Raises TransferError, Stopped."""
+    if (gone := whole(job, action)) is not None:
+        return gone
+    recheck.sync(job)
+    return checked(job, action)
+
+
+def whole(job: Job, action: do.Verify) -> ev.Event | None:
+    """See to it that the part is open and has every byte; give the answer where it has not."""
     job.park(None)  # a body that nobody needs any more
-    part = job.part
-    if part is None:  # a check after a pause: the part is read again anyhow
+    if job.part is None:  # a check after a pause: the part is read again anyhow
         recheck.reopen(job, action.epoch, action.epoch)
-        part = job.part
-    if part is None or not planning.complete(job.held, action.size):
+    if job.part is None or not planning.complete(job.held, action.size):
         gone = SourceChanged("The part that was complete is not there any more.")
         return ev.VerifyLost(action.serial, faults.of(gone))
-    recheck.sync(job)
+    return None
+
+
+def checked(job: Job, action: do.Verify) -> ev.Event:
+    """Hold the part, which is synced, against its checksum. Raises TransferError, Stopped."""
+    part = job.part
+    assert part is not None
     checksum, by = action.checksum, action.by
     algorithm = checksum.partition(":")[0] if checksum else ""
     if checksum and not digests.known(algorithm):
@@ -67,17 +80,24 @@ def _mismatch(found: str, wanted: str, by: str) -> Fault:
     )
 
 
-def commit(job: Job, action: do.Commit) -> ev.Event:
-    """Give the part its final name. Where the server chose a name that something has, tell one that is free."""
+def commit(job: Job, action: do.Commit, shelf: Shelf | None = None) -> ev.Event:
+    """Give the part its final name. Where the server chose a name that something has, tell one that is free.
+
+    With a ``shelf`` the sync of the folder is left to it.
+    """
     job.close_part()  # first: what is renamed while open leaves a ghost on NFS
     try:
-        done = job.sink.publish(action.epoch, action.seal, job.before, action.path)
+        if shelf is not None and isinstance(job.sink, Gathers):
+            done = job.sink.publish_into(shelf, action.epoch, action.seal, job.before, action.path)
+        else:
+            done = job.sink.publish(action.epoch, action.seal, job.before, action.path)
     except DestinationExists:
         if not action.path or job.spec.if_exists == "error":
             raise
         return ev.NameTaken(action.serial, free_name(action.path))
     job.close()
-    job.manifest.forget_blocks(job.op_id)
+    if job.logged:
+        job.manifest.forget_blocks(job.op_id)
     published = Published(done.path, done.size, done.mtime_ns, action.by, done.atomic)
     return ev.Committed(action.serial, published)
 

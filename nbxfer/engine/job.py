@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 from nbxfer.core.ranges import RangeSet
 from nbxfer.core.record import Before
@@ -29,6 +29,15 @@ UNCOUNTED: Final = 64
 
 def _nothing(url: str, most: int) -> bytes:
     raise BadAnswer(f"{safe_url(url)} cannot be read, not even {most} bytes of it.", hint="Give the checksum itself.")
+
+
+class Ahead(NamedTuple):
+    """A whole file that is in the part before it was asked for: its size (bytes) and CRC-32C."""
+
+    epoch: int
+    size: int
+    crc: int
+    proven: bool  # its end was announced
 
 
 class Job:
@@ -62,6 +71,8 @@ class Job:
         self.landing = Landing()  # of the part that is open; ended where none is
         self.landing.end()
         self.follower: Follower | None = None
+        self.ahead: Ahead | None = None  # what is in the part that is open, where no block log says it
+        self.logged = True  # there may be block logs
         self.pace = Pace(spec.bandwidth)
         self.shared = shared if shared is not None else Pace()
         self.host, self.hosts, self.small = host, hosts if hosts is not None else Hosts(UNCOUNTED), small
@@ -96,15 +107,16 @@ class Job:
         """What is on the disk and vouched for, in the part that is open."""
         return self.landing.held
 
-    def open_part(self, epoch: int, part: Part, blocks: BlockLog, held: RangeSet) -> None:
+    def open_part(self, epoch: int, part: Part, blocks: BlockLog | None, held: RangeSet) -> None:
         """Take the part of ``epoch``, of which ``held`` is there, in place of the one before."""
         self.close_part()
+        self.logged = self.logged or blocks is not None
         self.part, self.blocks, self.epoch, self.landing = part, blocks, epoch, Landing(held)
 
     def close_part(self) -> None:
         """Close part and block log; what is there stays."""
         part, blocks, self.part, self.blocks = self.part, self.blocks, None, None
-        self.follower = None
+        self.follower = self.ahead = None
         self.landing.end()
         if self.landing.held:
             self.landing = Landing()
@@ -126,6 +138,13 @@ class Job:
                 self._inside, closing = False, self._closing
             if closing:
                 self.close()
+
+    @property
+    def rests(self) -> bool:
+        """Whether nothing is open, and nobody is in it who could open something."""
+        with self._lock:
+            open_ = (self.part, self.blocks, self.stream, self._source)
+            return not self._inside and all(thing is None for thing in open_)
 
     def let_go(self) -> None:
         """Close it now, or when the worker that is in it comes out: nothing is closed under anybody's hands."""

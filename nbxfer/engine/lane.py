@@ -27,6 +27,7 @@ class Lane:
         self.number = number
         self.placed = False  # it has a place at the host that is its own, not the operation's
         self.busy = self.idle = False  # it has a piece; it waits for one
+        self.since = 0.0  # when it got its piece (monotonic)
         self.pump: Pump | None = None
         self.stalled_at = -1  # the bytes it had got when its connection was too slow
         self._crew, self._stop, self._stream, self._front = crew, stop, stream, front

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from nbxfer.engine.hosts import Hosts
+
+#: So many may be checked and named beside those that run, where that is little work.
+ASIDE: Final = 128
 
 
 class Slots:
@@ -12,6 +17,7 @@ class Slots:
         self.most = most
         self.hosts = hosts if hosts is not None else Hosts(most)
         self._taken: dict[str, str | None] = {}
+        self._aside: set[str] = set()  # of those
 
     def __len__(self) -> int:
         return len(self._taken)
@@ -22,14 +28,16 @@ class Slots:
     @property
     def free(self) -> int:
         """How many more may run."""
-        return self.most - len(self._taken)
+        return self.most - (len(self._taken) - len(self._aside))
 
     def take(self, op_id: str, host: str = "") -> None:
         """Give a place."""
         self._taken[op_id] = host if self.hosts.take(host) else None
 
-    def disconnect(self, op_id: str) -> None:
-        """Take the connection back: what is still to be done needs none."""
+    def disconnect(self, op_id: str, *, little: bool = False) -> None:
+        """Take the connection back: what is still to be done needs none. ``little`` work does not keep others out."""
+        if little and op_id in self._taken and len(self._aside) < ASIDE:
+            self._aside.add(op_id)
         host = self._taken.get(op_id)
         if host is not None:
             self._taken[op_id] = None
@@ -39,3 +47,4 @@ class Slots:
         """Take the place back; nothing happens where none was had."""
         self.disconnect(op_id)
         self._taken.pop(op_id, None)
+        self._aside.discard(op_id)

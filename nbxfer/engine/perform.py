@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from os.path import lexists
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -22,6 +22,7 @@ from nbxfer.core.record import Before, Published
 from nbxfer.core.spec import Spec
 from nbxfer.core.url import basename
 from nbxfer.engine import finishing, recheck
+from nbxfer.engine.ahead import fetch_ahead
 from nbxfer.engine.fetching import fetch
 from nbxfer.engine.job import Job
 from nbxfer.errors import DestinationExists, TransferError
@@ -29,6 +30,7 @@ from nbxfer.sources import checksum_list
 from nbxfer.sources.base import Stopped
 
 log = logging.getLogger("nbxfer")
+T = TypeVar("T")
 
 #: The longest file of checksums that is read (bytes).
 MOST_LINES: Final = 4 * 1024 * 1024
@@ -36,31 +38,41 @@ MOST_LINES: Final = 4 * 1024 * 1024
 
 def perform(job: Job, action: do.Action, report: Callable[[ev.Event], None]) -> ev.Event:
     """Do one action of ``job`` and give its answer; ``report`` takes news on the way."""
+    return guarded(job, action, lambda: _perform(job, action, report))
+
+
+def _perform(job: Job, action: do.Action, report: Callable[[ev.Event], None]) -> ev.Event:
+    match action:
+        case do.Probe():
+            return _probe(job, action)
+        case do.Fetch():
+            return fetch(job, action, report)
+        case do.Verify():
+            return finishing.verify(job, action)
+        case do.Commit():
+            return finishing.commit(job, action)
+        case do.Discard():
+            return finishing.discard(job, action)
+        case _:
+            raise TypeError(f"no performer for {action!r}")
+
+
+def guarded(job: Job, action: do.Action, step: Callable[[], T]) -> T | ev.Event:
+    """Give what ``step`` gives; the answer to ``action`` where it raises."""
     try:
-        match action:
-            case do.Probe():
-                return _probe(job, action)
-            case do.Fetch():
-                return fetch(job, action, report)
-            case do.Verify():
-                return finishing.verify(job, action)
-            case do.Commit():
-                return finishing.commit(job, action)
-            case do.Discard():
-                return finishing.discard(job, action)
-            case _:
-                raise TypeError(f"no performer for {action!r}")
+        return step()
     except Stopped:
         return ev.CutShort(action.serial, job.held if job.part is not None else None)
     except TransferError as error:
-        return _lost(job, action, faults.of(error))
+        return lost(job, action, faults.of(error))
     except Exception as error:
         log.exception("performing %s failed; please report this", type(action).__name__)
         fault = Fault("TransferError", f"nbxfer itself failed ({type(error).__name__}).", hint="Please report this.")
-        return _lost(job, action, fault)
+        return lost(job, action, fault)
 
 
-def _lost(job: Job, action: do.Action, fault: Fault) -> ev.Event:
+def lost(job: Job, action: do.Action, fault: Fault) -> ev.Event:
+    """Give the answer to an action that has failed."""
     match action:
         case do.Fetch():
             job.park(None)
@@ -80,11 +92,14 @@ def _lost(job: Job, action: do.Action, fault: Fault) -> ev.Event:
 def _probe(job: Job, action: do.Probe) -> ev.Event:
     before, spec = action.before, job.spec
     path = action.path or spec.destination
+    job.ahead = None  # nobody has asked for it
     if before is not None and (there := _already_there(job, before, path)) is not None:
         return ev.Unchanged(action.serial, there)
     if job.part is not None and job.epoch < action.fresh_since:  # a version that is gone
         job.close_part()
-    if job.part is None:
+    if action.serial == 1 and not spec.adopted:  # the first that is ever done for it
+        job.logged = False
+    elif job.part is None:
         recheck.reopen(job, action.epoch, action.fresh_since)
     if planning.complete(job.held, action.size):
         return ev.AllHere(action.serial, job.held)
@@ -108,7 +123,9 @@ def _probe(job: Job, action: do.Probe) -> ev.Event:
         job.listed = checksum_list.find(lines, [name for name in names if name])
     if stream.restarted:
         job.close_part()
-    return ev.Probed(action.serial, probe, job.held, restarted=stream.restarted, checksum=job.listed)
+    held = job.held
+    fetch_ahead(job, action)
+    return ev.Probed(action.serial, probe, held, restarted=stream.restarted, checksum=job.listed)
 
 
 def _lines(job: Job) -> str | None:

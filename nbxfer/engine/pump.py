@@ -29,7 +29,7 @@ ONE_WAIT = 0.5
 _buffers = threading.local()
 
 
-def _buffer() -> memoryview:
+def own_buffer() -> memoryview:
     """Give this thread's own block buffer: one allocation a thread, not one a file."""
     view: memoryview | None = getattr(_buffers, "view", None)
     if view is None:
@@ -79,7 +79,7 @@ class Pump:
         self.got = 0  # bytes, from all bodies
         self.heard = clock()  # when bytes came last
         self._patience, self._paces, self._look, self._clock = patience, paces, look, clock
-        self._view = _buffer()
+        self._view = own_buffer()
         self._flushed = clock()
 
     def attach(self, stream: Stream) -> None:

@@ -17,7 +17,9 @@ from nbxfer.sources.base import Stopped
 def reopen(job: Job, epoch: int, fresh_since: int) -> None:
     """Open what an earlier life left, and believe only those blocks whose bytes are on the disk as vouched for."""
     manifest = job.manifest
-    epochs = [e for e in manifest.block_epochs(job.op_id) if fresh_since <= e <= epoch]
+    logged = manifest.block_epochs(job.op_id)
+    job.logged = bool(logged)
+    epochs = [e for e in logged if fresh_since <= e <= epoch]
     part = _part(job, epoch, fresh_since) if epochs else None
     if part is None:
         return
@@ -46,6 +48,8 @@ def true_rows(job: Job, part: Part, epochs: list[int]) -> list[Row]:
     for e in reversed(epochs):
         for row in job.manifest.read_blocks(job.op_id, e):
             candidates.setdefault(row.block, []).append(row)
+    if job.ahead is not None:
+        candidates.setdefault(0, []).append(Row(0, job.ahead.size, job.ahead.crc))
     true: list[Row] = []
     for block in sorted(candidates):
         if job.stop.is_set():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from nbxfer.errors import NetworkError, TransferError, WebErrorStatus
+
 #: So many lanes begin; more are called in while each of those that are there brings less than this (bytes a second):
 #: on a line that is fast already, more threads only stand in each other's way.
 FIRST: Final = 4
@@ -31,6 +33,16 @@ class Width:
         """Take note of a fault: go on with ``to`` lanes, at least one."""
         self.limit = max(1, min(to, self.limit))
         self._steady_since = now
+
+    def failed(self, error: TransferError, others: int, now: float) -> bool:
+        """Narrow as ``error`` of one lane asks for, when there are so many others; say whether it is too crowded there.
+
+        Where a connection is refused, one has to do: the server may well allow no more.
+        """
+        crowded = error.http_status in (429, 503)
+        refused = isinstance(error, NetworkError) and error.status == WebErrorStatus.CANNOT_CONNECT
+        self.narrow(1 if crowded or refused else others, now)
+        return crowded
 
     def grow(self, now: float) -> bool:
         """Allow one lane more where there was no fault for a while; say whether that was so."""

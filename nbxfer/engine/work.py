@@ -16,6 +16,7 @@ from nbxfer.core import url as urls
 from nbxfer.core.lifecycle import Operation
 from nbxfer.core.phases import Phase
 from nbxfer.core.spec import Spec
+from nbxfer.engine import ahead
 from nbxfer.engine.dispatcher import Planned
 from nbxfer.engine.hosts import Hosts
 from nbxfer.engine.job import Job
@@ -23,6 +24,7 @@ from nbxfer.engine.pace import Pace
 from nbxfer.engine.perform import perform
 from nbxfer.engine.refresh import Renewing, refreshed
 from nbxfer.engine.timers import Timers
+from nbxfer.engine.together import Answers, Task, Together
 from nbxfer.engine.workers import Workers
 from nbxfer.errors import TransferError
 from nbxfer.manifest.base import Manifest
@@ -69,10 +71,12 @@ class Work:
         workers: Workers,
         timers: Timers,
         post: Callable[[str, ev.Event], None],
+        post_all: Callable[[Answers], None],
         hosts: Hosts | None = None,
         pace: Pace | None = None,
     ) -> None:
         self.manifest, self.doors, self.workers, self.timers, self.post = manifest, doors, workers, timers, post
+        self.together = Together(workers, manifest, post_all)
         self.hosts = hosts if hosts is not None else Hosts(8)
         self.pace = pace if pace is not None else Pace(None)  # of all together
         self.jobs: dict[str, Job] = {}
@@ -100,7 +104,8 @@ class Work:
 
     def perform(self, planned: Sequence[Planned]) -> None:
         """Start the actions of a turn. Many at once, so that what can be done as one is done as one."""
-        commits: list[tuple[Job, do.Action]] = []
+        commits: list[Task] = []
+        small: list[Task] = []
         for op, action in planned:
             match action:
                 case do.Stop():
@@ -111,17 +116,26 @@ class Work:
                     self._await_room(op, action)
                 case do.Refresh():
                     self._refresh(op, action)
-                case do.Commit():
-                    commits.append((self.job(op), action))
                 case _:
                     job = self.job(op)
-                    if not self.leaving:
-                        job.stop.clear()
-                    self._submit(job, action)
+                    if self.together.takes(job, action):
+                        small.append((job, action))
+                    elif isinstance(action, do.Commit):
+                        commits.append((job, action))
+                    else:
+                        if not self.leaving:
+                            job.stop.clear()
+                        self._submit(job, action)
+        if small:
+            self.together.add(small)
         if commits:
             self.workers.submit(lambda: self._publish(commits))
 
-    def _publish(self, commits: Sequence[tuple[Job, do.Action]]) -> None:
+    def ahead(self, op: Operation, action: do.Action) -> ev.Event | None:
+        """Give the answer to an action that has been done already; None where it is to be performed."""
+        return ahead.answer(self.jobs.get(op.id), action)
+
+    def _publish(self, commits: Sequence[Task]) -> None:
         """Let the committing records reach the disk, once for all of them, then give the names."""
         try:
             self.manifest.sync()
@@ -181,7 +195,7 @@ class Work:
         if op.phase in (Phase.STALLED, Phase.QUEUED) and len(self.jobs) <= OPEN_JOBS and not op.handed_to:
             return
         job = self.jobs.pop(op.id, None)
-        if job is not None:
+        if job is not None and not job.rests:
             self.workers.submit(job.let_go)
 
     def stop_all(self) -> None:

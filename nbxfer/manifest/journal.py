@@ -32,7 +32,7 @@ from nbxfer.manifest.tail import Tail
 log = logging.getLogger("nbxfer")
 
 #: Less than this is never worth a compaction (bytes).
-LITTLE: Final = 1024 * 1024
+LITTLE: Final = 4 * 1024 * 1024
 #: How often what was appended meanwhile is copied before it is done with the writer waiting.
 _ROUNDS: Final = 3
 _CHUNK: Final = 1024 * 1024

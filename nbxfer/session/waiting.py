@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Self
 
+from nbxfer.board import News
 from nbxfer.core.phases import FINAL, Phase, TransferStatus
 from nbxfer.core.snapshot import Snapshot
 from nbxfer.errors import InvalidRequest, NeedsAttention
@@ -22,6 +24,10 @@ OVER = FINAL | {Phase.FAILED}
 RESTING = OVER | {Phase.PAUSED, Phase.CREATED}
 #: Seconds between two looks while waiting.
 LOOK_EVERY = 0.1
+#: Seconds between two looks at all of them, not only at those that there is news of.
+LOOK_AT_ALL = 1.0
+#: Who waits for more than ``MANY`` is not woken by each: it takes a breath (seconds) between two looks.
+MANY, BREATH = 16, 0.005
 #: Seconds after which a silent wait for a person says so, once.
 SAY_AFTER = 2.0
 
@@ -30,9 +36,9 @@ class Impatience:
     """Where nobody looks, waiting for a person must end; this notices when it has lasted too long."""
 
     def __init__(self, operations: Iterable[Operation]) -> None:
-        self.operations = list(operations)
+        self.operations: Collection[Operation] = list(operations)
         self.since: float | None = None
-        self.patience = self.operations[0]._session.patience if self.operations else None
+        self.patience = next(iter(self.operations))._session.patience if self.operations else None
         self.said = False
 
     def check(self, *, quiet: bool = True) -> None:
@@ -77,40 +83,60 @@ def _waits_for_person(shown: Snapshot) -> bool:
 
 
 class _Looks:
-    """Looks at operations, each time there is news of one, until all are over. A context manager; one thread's own."""
+    """Looks at operations, each time there is news of one, until all are over. A context manager; one thread's own.
+
+    Only those that there is news of are looked at, and all of them now and then.
+    """
 
     def __init__(self, operations: Sequence[Operation], timeout: float | None, until: frozenset[Phase]) -> None:
         if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, int | float)):
             raise InvalidRequest(f"timeout={timeout!r} is no number of seconds.", hint="Give seconds, or None.")
-        self.all = self.left = list(operations)
+        self.all = list(operations)
         self.until = until
         self.impatience = Impatience(operations)
         self._end = None if timeout is None else time.monotonic() + timeout
         self._news = threading.Event()
+        self._heard: deque[str] = deque()  # ids
+        self._places: dict[str, list[int]] = {}
+        for place, operation in enumerate(operations):
+            self._places.setdefault(operation.id, []).append(place)
         self._cost = 0.0
+        self.begin_again()
 
     def __enter__(self) -> Self:
-        ids = [o.id for o in self.all]
+        ids = list(self._places)
         self._unsubscribe: Callable[[], None] = lambda: None
         if self.all:
             session = self.all[0]._session
             session.attend(*ids)
-            self._unsubscribe = session.board.subscribe(lambda _: self._news.set(), ids=ids)
+            self._unsubscribe = session.board.subscribe(self._hear, ids=ids)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._unsubscribe()
 
+    def _hear(self, news: News) -> None:
+        self._heard.extend(news)
+        self._news.set()
+
+    def begin_again(self) -> None:
+        """Look at all of them: somebody may have retried one that was over."""
+        self.left = dict(enumerate(self.all))
+        self.impatience.operations = self.left.values()
+        self._all_at = 0.0
+
     def over(self) -> list[Operation]:
         """Give those of which the end was not known at the last look."""
         begin = time.monotonic()
-        over = [o for o in self.left if o.snapshot.phase in self.until]
-        if over:
-            known = {o.id for o in over}
-            self.left = [o for o in self.left if o.id not in known]
-            self.impatience.operations = self.left
+        heard = {self._heard.popleft() for _ in range(len(self._heard))}
+        if begin >= self._all_at:
+            self._all_at = begin + LOOK_AT_ALL
+            places = list(self.left)
+        else:
+            places = [place for op_id in heard for place in self._places[op_id] if place in self.left]
+        over = [place for place in places if self.left[place].snapshot.phase in self.until]
         self._cost = time.monotonic() - begin
-        return over
+        return [self.left.pop(place) for place in over]
 
     def sleep(self, *, quiet: bool) -> bool:
         """Wait for news, a moment at most; say whether there is time left. Raises NeedsAttention.
@@ -123,7 +149,7 @@ class _Looks:
         self.impatience.check(quiet=quiet)
         self._news.wait(LOOK_EVERY if left is None else min(LOOK_EVERY, left))
         self._news.clear()
-        time.sleep(min(LOOK_EVERY, 10 * self._cost))
+        time.sleep(min(LOOK_EVERY, max(10 * self._cost, BREATH if len(self.left) > MANY else 0.0)))
         return True
 
 
@@ -140,7 +166,8 @@ def watch(
             while True:
                 looks.over()
                 if not looks.left:
-                    looks.left = [o for o in operations if o.snapshot.phase not in until]  # somebody may have retried
+                    looks.begin_again()
+                    looks.over()
                     if not looks.left:
                         return True
                 if not looks.sleep(quiet=bar is not None):

@@ -10,7 +10,7 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from types import TracebackType
 from typing import Final, Self
@@ -23,6 +23,8 @@ STEM_BYTES: Final = 100
 _FEW: Final = 16
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
+#: How a part is made.
+NEW: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 #: What fsync on a folder answers where the file system has no such thing (SMB, FUSE) or the folder is unreadable.
 _NO_FOLDER_SYNC = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EBADF})
@@ -93,8 +95,7 @@ class Folder:
 
     def make(self, name: str) -> int:
         """Make a new private file; give its descriptor. Whatever has that name must be gone before."""
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        return os.open(name, flags, 0o600, dir_fd=self.fd)
+        return os.open(name, NEW, 0o600, dir_fd=self.fd)
 
     def open_own(self, name: str, flags: int) -> int | None:
         """Open a part that is there; None when there is none, or when it cannot be one that we made.
@@ -106,7 +107,7 @@ class Folder:
         there = self.look(name)
         if there is None or not stat.S_ISREG(there.st_mode):
             return None
-        if there.st_uid not in (os.geteuid(), os.fstat(self.fd).st_uid):
+        if there.st_uid != os.geteuid() and there.st_uid != os.fstat(self.fd).st_uid:
             return None
         try:
             try:
@@ -124,6 +125,10 @@ class Folder:
             return [e for e in range(last, first - 1, -1) if self.look(names.part(e)) is not None]
         found = {e for name, e in self._ours(names) if name.endswith(".part") and first <= e <= last}
         return sorted(found, reverse=True)
+
+    def candidates(self, names: PartNames, last: int) -> Iterable[int]:
+        """Give the epochs up to ``last``, inclusive, that may have a part, the newest first."""
+        return range(last, -1, -1) if last < _FEW else self.epochs(names, 0, last)
 
     def has_part(self, names: PartNames) -> bool:
         """Say whether any part of the operation is here."""

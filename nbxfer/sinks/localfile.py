@@ -17,15 +17,20 @@ import errno
 import os
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 from nbxfer.core.record import Before, Published, Seal
 from nbxfer.errors import InvalidRequest, NoSpace
 from nbxfer.sinks import partfile, publishing
 from nbxfer.sinks.adopting import Theirs, solid
-from nbxfer.sinks.folder import Folder, PartNames, make_folders, nearest
+from nbxfer.sinks.folder import NEW, Folder, PartNames, make_folders, nearest
 from nbxfer.sinks.oserrors import shown, translated
 from nbxfer.sinks.partfile import PartFile
+from nbxfer.sinks.together import Shelf
 from nbxfer.sinks.view import FileView
+
+#: A name of up to so many characters is no longer than its part's, even where each of them takes four bytes.
+SHORT: Final = 25
 
 
 class LocalFile:
@@ -35,7 +40,7 @@ class LocalFile:
     a link under its own name never is. ``op_id``: letters, digits, - and _, up to 64. Raises InvalidRequest.
     """
 
-    def __init__(self, destination: Path, op_id: str) -> None:
+    def __init__(self, destination: Path | str, op_id: str) -> None:
         self.path = os.path.abspath(destination)
         self._parent, name = os.path.split(self.path)
         self._names = PartNames(name, op_id)
@@ -54,22 +59,39 @@ class LocalFile:
         InvalidRequest for a name that the file system cannot hold.
         """
         with translated(f"A part of {self._shown} could not be made"):
-            if os.path.isdir(self._parent):
+            fd = self._first(size) if epoch == 1 else None
+            if fd is None:
+                if os.path.isdir(self._parent):
+                    with self._folder() as folder:
+                        folder.remove(self._names, epoch)
+                self._check_room(size)
+                make_folders(self._parent)
                 with self._folder() as folder:
-                    folder.remove(self._names, epoch)
-            self._check_room(size)
-            make_folders(self._parent)
-            with self._folder() as folder:
-                folder.look(self._names.final)  # too long a name is refused here, not after hours
-                try:
-                    fd = folder.make(self._names.part(epoch))
-                except OSError as error:
-                    if error.errno != errno.EINVAL:
-                        raise
-                    raise InvalidRequest(
-                        f"The file system does not accept the name {self._shown}.", hint="Give another name."
-                    ) from None
+                    fd = self._make(folder, epoch)
         return PartFile(fd, self._parent, self._shown)
+
+    def _first(self, size: int | None) -> int | None:
+        """Make the first part there ever was of it, in a folder with much room; None where more is to be looked at."""
+        if len(self._names.final) > SHORT:
+            return None
+        try:
+            room = os.statvfs(self._parent)
+            if size is None or size > room.f_bavail * room.f_frsize or (room.f_files and not room.f_favail):
+                return None
+            return os.open(os.path.join(self._parent, self._names.part(1)), NEW, 0o600)
+        except OSError:  # looked into by who takes more time for it
+            return None
+
+    def _make(self, folder: Folder, epoch: int) -> int:
+        folder.look(self._names.final)  # too long a name is refused here, not after hours
+        try:
+            return folder.make(self._names.part(epoch))
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            raise InvalidRequest(
+                f"The file system does not accept the name {self._shown}.", hint="Give another name."
+            ) from None
 
     def _check_room(self, size: int | None) -> None:
         room = self.room()
@@ -182,17 +204,36 @@ class LocalFile:
         that of the replaced file, else what the umask leaves of 0666. Close the part first. Raises DestinationExists,
         SourceChanged, AccessDenied, NoSpace, StorageFailed; InvalidRequest for a ``path`` in another folder.
         """
-        path = os.path.abspath(path or self.path)
-        parent, final = os.path.split(path)
-        if parent != self._parent or not final:
-            raise InvalidRequest(f"{shown(path)} is not in the folder of {self._shown}.", hint="Give only a name.")
-        what = shown(path)
+        final, what = self._named(path)
         with translated(f"{what} could not be given its name"), self._folder() as folder:
-            there, atomic = publishing.place(folder, self._names, epoch, seal, before, what, final)
+            done = self._placed(folder, epoch, seal, before, final)
+            folder.sync()
+        return done
+
+    def publish_into(self, shelf: Shelf, epoch: int, seal: Seal, before: Before | None, path: str = "") -> Published:
+        """Do what ``publish`` does, but for the folder's sync: that is for ``shelf`` to do, before it is called done."""
+        final, what = self._named(path)
+        with translated(f"{what} could not be given its name"):
+            return self._placed(shelf.folder(self._parent), epoch, seal, before, final, shelf.umask)
+
+    def _named(self, path: str) -> tuple[str, str]:
+        """Give the final name, and how the path is shown."""
+        path = os.path.abspath(path) if path else self.path
+        parent, final = os.path.split(path)
+        what = self._shown if path == self.path else shown(path)
+        if parent != self._parent or not final:
+            raise InvalidRequest(f"{what} is not in the folder of {self._shown}.", hint="Give only a name.")
+        return final, what
+
+    def _placed(
+        self, folder: Folder, epoch: int, seal: Seal, before: Before | None, final: str, mask: int | None = None
+    ) -> Published:
+        path = os.path.join(self._parent, final)
+        placed = publishing.place(folder, self._names, epoch, seal, before, shown(path), final, mask)
+        if epoch > 1 or not placed.moved:  # else there never was another part
             with suppress(OSError):  # it is published; a part that cannot be removed is only untidy
                 folder.remove(self._names, epoch)
-            folder.sync()
-        return Published(path, there.st_size, there.st_mtime_ns, atomic=atomic)
+        return Published(path, placed.there.st_size, placed.there.st_mtime_ns, atomic=placed.atomic)
 
     def discard(self, *, keep: bool = False) -> None:
         """Remove every part of this operation, unless ``keep``. Raises AccessDenied, StorageFailed."""

@@ -47,6 +47,11 @@ class PartFile:
     def __repr__(self) -> str:
         return f"<{self._what[:1].lower()}{self._what[1:]}, {'closed' if self._closed else 'open'}>"
 
+    @property
+    def folder(self) -> str:
+        """The path of the folder that it is in."""
+        return self._folder
+
     @contextmanager
     def _use(self, doing: str) -> Iterator[int]:
         with self._lock:

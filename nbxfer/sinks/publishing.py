@@ -40,16 +40,27 @@ _NO_NOREPLACE: Final = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
 
 
 class Placed(NamedTuple):
-    """What lies at the destination now, and whether it came there without a gap."""
+    """What lies at the destination now, whether it came there without a gap, and whether it is our part, just moved."""
 
     there: os.stat_result
     atomic: bool
+    moved: bool = False
 
 
 def place(
-    folder: Folder, names: PartNames, epoch: int, seal: Seal, before: Before | None, shown: str, final: str
+    folder: Folder,
+    names: PartNames,
+    epoch: int,
+    seal: Seal,
+    before: Before | None,
+    shown: str,
+    final: str,
+    mask: int | None = None,
 ) -> Placed:
-    """Give the sealed part the name ``final`` in ``folder``. Raises DestinationExists, SourceChanged, OSError."""
+    """Give the sealed part the name ``final`` in ``folder``. Raises DestinationExists, SourceChanged, OSError.
+
+    ``mask`` is the umask where it is known.
+    """
     for _ in range(_LOOKS):
         # The part first: if another owner publishes it at this moment, it is gone, and then the name is there.
         found = _open_sealed(folder, names, epoch, seal)
@@ -66,16 +77,16 @@ def place(
                     f"The finished part of {shown} is gone or was altered.", hint="It is fetched again."
                 )
             part, fd = found
-            _set_mode(fd, 0o666 & ~umask() if there is None else there.st_mode & 0o777)
-            sealed = os.fstat(fd)
+            _set_mode(fd, 0o666 & ~(umask() if mask is None else mask) if there is None else there.st_mode & 0o777)
+            sealed = os.fstat(fd)  # as it is now, whatever somebody did to it meanwhile
         finally:
             if found is not None:
                 os.close(found[1])  # before the unlink: an open file leaves a .nfs… name behind on NFS
         try:
             if there is not None:
                 folder.rename(part, final)
-                return Placed(sealed, atomic=True)
-            return Placed(sealed, _name_new(folder, part, final))
+                return Placed(sealed, atomic=True, moved=True)
+            return Placed(sealed, _name_new(folder, part, final), moved=True)
         except (FileExistsError, FileNotFoundError, IsADirectoryError):
             continue  # somebody came between; or an NFS server did it and its answer was lost
     raise DestinationExists(f"{shown} keeps changing.", hint="Find out what writes there, or give another destination.")
@@ -96,7 +107,7 @@ def _described(there: os.stat_result, before: Before | None) -> bool:
 
 def _open_sealed(folder: Folder, names: PartNames, epoch: int, seal: Seal) -> tuple[str, int] | None:
     """Open the newest part that is the sealed one: by its inode, or by its digest where inode numbers do not last."""
-    for e in folder.epochs(names, 0, epoch):
+    for e in folder.candidates(names, epoch):
         name = names.part(e)
         fd = folder.open_own(name, os.O_RDONLY)
         if fd is None:

@@ -21,6 +21,10 @@ STORE: Final = "store checksum"
 #: Those of RFC 9530 that withstand an attacker, the fastest first; the others are ignored.
 _REPR: Final = ("sha-256", "sha-512")
 _AMAZON: Final = ("sha256", "sha1", "crc32c", "crc32")
+#: The fields that may have one.
+_TELLING: Final = frozenset(
+    "repr-digest x-goog-hash x-amz-checksum-type x-ms-blob-content-md5 digest content-md5".split()
+)
 
 
 def claims(headers: Headers) -> tuple[Claim, ...]:
@@ -28,6 +32,8 @@ def claims(headers: Headers) -> tuple[Claim, ...]:
 
     Only for an answer whose body is all of the object: of a part, some of these fields are the part's own.
     """
+    if not _TELLING.intersection(name for name, _ in headers):
+        return ()
     coding = (field(headers, "content-encoding") or "identity").strip().lower()
     if coding != "identity":
         return ()

@@ -25,6 +25,8 @@ def filename(headers: Headers) -> str:
     grammar, or says one thing twice, says nothing.
     """
     _, parameters = _parsed(headers)
+    if not parameters:
+        return ""
     extended = _extended(parameters.get("filename*", ""))
     return safe_name(extended if extended is not None else _plain(parameters.get("filename", "")))
 
@@ -36,7 +38,9 @@ def is_attachment(headers: Headers) -> bool:
 
 def _parsed(headers: Headers) -> tuple[str, dict[str, str]]:
     """Give the type and the parameters as they are written, names in lower case; nothing of a malformed field."""
-    value = field(headers, "content-disposition") or ""
+    value = field(headers, "content-disposition")
+    if value is None:
+        return "", {}
     if (kind := _TYPE.match(value)) is None:
         return "", {}
     found: dict[str, str] = {}

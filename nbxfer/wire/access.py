@@ -65,6 +65,8 @@ class Access:
         """What signs requests to our origin: ``auth``, or what stands in the URL."""
         if self.auth is not None:
             return self.auth
+        if "@" not in self.url:
+            return None
         parts = urlsplit(self.url)
         if parts.username is None:
             return None

@@ -17,7 +17,7 @@ from nbxfer.wire import redirects
 from nbxfer.wire.access import Access
 from nbxfer.wire.body import open_body
 from nbxfer.wire.cookies import Cookies
-from nbxfer.wire.exchange import Head, HTTP11Wanted, exchange
+from nbxfer.wire.exchange import Head, HTTP11Wanted, Request, exchange
 from nbxfer.wire.pool import Pool
 from nbxfer.wire.route import Route
 from nbxfer.wire.signing import MAX_STEPS, Turns, turns
@@ -39,12 +39,12 @@ class Answer:
     it set any.
     """
 
-    def __init__(self, url: httpx.URL, head: Head, line: Line, pool: Pool, key: Hashable) -> None:
+    def __init__(self, request: Request, head: Head, line: Line, pool: Pool, key: Hashable) -> None:
         self.status, self.headers = head.status, head.headers
-        self.safe_url = safe_url(str(url))
+        self.safe_url = safe_url(request.text)
         self.public = line.public
         self.sets_cookies = False
-        self.path = url.path
+        self.path = request.url.path
         self._body = open_body(line, head, lambda fit: pool.put(key, line) if fit else line.close())
 
     @property
@@ -92,9 +92,12 @@ class Client:
         ``headers`` are the caller's own (Range and the like); across origins only core.url.CROSS_ORIGIN_HEADERS go.
         Raises TransferError, and whatever ``tick`` raises.
         """
-        parts = urlsplit(self._access.url)
+        asked = self._access.url
+        if "@" in asked or "#" in asked:
+            parts = urlsplit(asked)
+            asked = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment=""))
         try:
-            url = httpx.URL(urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment="")))
+            url = httpx.URL(asked)
         except FOREIGN as error:
             raise translate(error, self._access.safe_url) from None
         return self._follow(url, tuple(headers), tick)
@@ -103,11 +106,12 @@ class Client:
         seen = {url}
         shy = False
         for _ in range(redirects.MOST + 1):
-            ours = origin(str(url)) == self._home
+            text = str(url)
+            ours = origin(text) == self._home
             try:
-                answer = self._ask(_Hop(url, ours=ours, shy=shy and not ours), headers, tick)
+                answer = self._ask(_Hop(url, text, ours=ours, shy=shy and not ours), headers, tick)
             except FOREIGN as error:
-                raise translate(error, safe_url(str(url))) from None
+                raise translate(error, safe_url(text)) from None
             location = next((value for name, value in answer.headers if name == "location"), None)
             if answer.status not in redirects.FOLLOWED or location is None:
                 return answer
@@ -124,7 +128,7 @@ class Client:
     def _ask(self, hop: _Hop, headers: Pairs, tick: Tick) -> Answer:
         """Ask one server, as often as its challenge wants."""
         request = self._request(hop, headers)
-        auth = self._access.auth_for(ours=hop.ours, target=origin(str(hop.url)))
+        auth = self._access.auth_for(ours=hop.ours, target=origin(hop.text))
         if auth is None:
             return self._send(hop, request, tick)
         if auth is not self._access.auth:  # made for this request alone
@@ -146,22 +150,23 @@ class Client:
             answer.close()  # another thread may have used up what this one had been told: now one by one
             request = self._request(hop, headers)
 
-    def _request(self, hop: _Hop, headers: Pairs) -> httpx.Request:
+    def _request(self, hop: _Hop, headers: Pairs) -> Request:
         fields = [pair for pair in headers if hop.ours or pair[0].lower() in CROSS_ORIGIN_HEADERS]
         fields += self._access.headers_for(ours=hop.ours)
         named = {name.lower() for name, _ in fields}
         fields += [(name, value) for name, value in DEFAULTS if name.lower() not in named]
         given = "; ".join(value for name, value in fields if name.lower() == "cookie")
-        if cookie := self._jar.header(str(hop.url), given, ours=hop.ours):
+        if cookie := self._jar.header(hop.text, given, ours=hop.ours):
             fields = [pair for pair in fields if pair[0].lower() != "cookie"] + [("Cookie", cookie)]
-        return httpx.Request("GET", hop.url, headers=fields)
+        sent = [(b"Host", hop.url.netloc), *((name.encode("ascii"), value.encode("ascii")) for name, value in fields)]
+        return Request("GET", hop.url, sent, hop.text)
 
-    def _converse(self, hop: _Hop, request: httpx.Request, tick: Tick, auth: httpx.Auth, order: Turns) -> Answer:
-        flow = auth.sync_auth_flow(request)
+    def _converse(self, hop: _Hop, request: Request, tick: Tick, auth: httpx.Auth, order: Turns) -> Answer:
+        flow = auth.sync_auth_flow(httpx.Request(request.method, request.url, headers=list(request.fields)))
         try:
             signed = order.step(flow, None)
             for _ in range(MAX_STEPS):
-                answer = self._send(hop, signed or request, tick)
+                answer = self._send(hop, Request.of(signed) if signed is not None else request, tick)
                 try:
                     said = httpx.Response(answer.status, headers=list(answer.headers), request=signed)
                     signed = order.step(flow, said)
@@ -173,21 +178,21 @@ class Client:
                 answer.close()
         finally:
             flow.close()
-        raise BadAnswer(f"{safe_url(str(hop.url))} asked for credentials again and again.")
+        raise BadAnswer(f"{safe_url(hop.text)} asked for credentials again and again.")
 
-    def _send(self, hop: _Hop, request: httpx.Request, tick: Tick) -> Answer:
+    def _send(self, hop: _Hop, request: Request, tick: Tick) -> Answer:
         """Send one request, and keep the cookies that its answer sets. A flow of a person's own may ask elsewhere."""
-        target = origin(str(request.url))
+        target = origin(request.text)
         ours = hop.ours and target == self._home
-        route = Route(self._access, request.url, ours, hop.shy, self._access.proxy_for(target))
+        route = Route(self._access, request.url, target, ours, hop.shy, self._access.proxy_for(target))
         answer = self._over(route, request, tick)
         if (proxy := route.read_by_proxy) is not None and answer.status == PROXY_DENIED:
             answer.close()
             raise proxy.denied()
-        answer.sets_cookies = self._jar.keep(str(request.url), answer.headers, ours=ours)
+        answer.sets_cookies = self._jar.keep(request.text, answer.headers, ours=ours)
         return answer
 
-    def _over(self, route: Route, request: httpx.Request, tick: Tick) -> Answer:
+    def _over(self, route: Route, request: Request, tick: Tick) -> Answer:
         """Send it over a kept line or a fresh one."""
         line = self._pool.take(route.key)
         if line is not None:
@@ -208,9 +213,9 @@ class Client:
                 return self._answer(line, route, request, tick)
             except HTTP11Wanted:
                 continue
-        raise BadAnswer(f"{safe_url(str(request.url))} wants HTTP/1.1, and does not speak it.")
+        raise BadAnswer(f"{safe_url(request.text)} wants HTTP/1.1, and does not speak it.")
 
-    def _answer(self, line: Line, route: Route, request: httpx.Request, tick: Tick) -> Answer:
+    def _answer(self, line: Line, route: Route, request: Request, tick: Tick) -> Answer:
         within = self._patience.response
         try:
             if line.speaks_h2:
@@ -219,7 +224,7 @@ class Client:
                 head = http2.exchange(line, request, within, tick)
             else:
                 head = exchange(line, request, within, tick, route.read_by_proxy)
-            return Answer(request.url, head, line, self._pool, route.key)
+            return Answer(request, head, line, self._pool, route.key)
         except BaseException:
             line.close()
             raise
@@ -230,5 +235,6 @@ class _Hop:
     """One server on the way. ``ours``: the origin that may see secrets; ``shy``: see dial."""
 
     url: httpx.URL
+    text: str
     ours: bool
     shy: bool

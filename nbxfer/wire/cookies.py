@@ -217,12 +217,15 @@ class Cookies:
         self._lock = threading.Lock()
         for cookie in _brought(given):
             self._jar.set_cookie(cookie)
+        self._any = len(self._jar) > 0  # whether there ever was one in the jar
 
     def header(self, url: str, own: str = "", *, ours: bool) -> str:
         """Give the Cookie field for a request to ``url``, "" for none; ``own`` is what stands in it already.
 
         ``ours``: it goes to the origin that the person's mapping belongs to.
         """
+        if not self._own and not self._any:
+            return own
         mine = dict(self._own) if ours else {}
         named = set(mine) | {part.partition("=")[0].strip() for part in own.split(";")}
         request = Request(url)  # noqa: S310 (nothing is opened)
@@ -236,11 +239,14 @@ class Cookies:
         """Keep what an answer from ``url`` sets; say whether that was anything."""
         cleaned = (_clean(value) for name, value in headers if name == "set-cookie")
         values = [value for value in cleaned if value is not None]
+        if not values:
+            return False
         others = [value for value in values if not (ours and self._renew(value))]
         with self._lock:
             before = self._rules.kept
             if others and len(self._jar) < MOST:
                 self._jar.extract_cookies(_any(_Said(others)), Request(url))  # noqa: S310
+            self._any = self._any or len(self._jar) > 0
             return self._rules.kept > before or len(others) < len(values)
 
     def _renew(self, value: str) -> bool:

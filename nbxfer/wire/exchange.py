@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -16,6 +17,9 @@ from nbxfer.wire.sockets import Line, Tick, in_time
 #: The longest head that is read (bytes), and the most interim answers (1xx) in front of the final one.
 MAX_HEAD: Final = 64 * 1024
 MAX_INTERIM: Final = 20
+
+#: Bytes read at once: most heads, and with them a small body.
+PIECE: Final = 16 * 1024
 
 Framing = Literal["length", "chunked", "close", "frames"]
 
@@ -42,7 +46,22 @@ class Head:
     protocol: Any = field(repr=False)  # h11.Connection, or http2.Exchange
 
 
-def exchange(line: Line, request: httpx.Request, within: float, tick: Tick, proxy: Proxy | None = None) -> Head:
+@dataclass(frozen=True, slots=True, repr=False)
+class Request:
+    """One request without a body, as it is sent: ``fields`` begin with Host. ``text`` is the URL once more."""
+
+    method: str
+    url: httpx.URL
+    fields: Sequence[tuple[bytes, bytes]]
+    text: str
+
+    @classmethod
+    def of(cls, signed: httpx.Request) -> Request:
+        """Give what httpx has made."""
+        return cls(signed.method, signed.url, signed.headers.raw, str(signed.url))
+
+
+def exchange(line: Line, request: Request, within: float, tick: Tick, proxy: Proxy | None = None) -> Head:
     """Send ``request``, which has no body, and read the head of the final answer.
 
     ``within`` seconds are for all of it: a server that drips, or sends interim answers for ever, gains nothing by it.
@@ -51,7 +70,7 @@ def exchange(line: Line, request: httpx.Request, within: float, tick: Tick, prox
     """
     deadline = time.monotonic() + within
     protocol = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD)
-    target, fields = request.url.raw_path, list(request.headers.raw)
+    target, fields = request.url.raw_path, list(request.fields)
     if proxy is not None:
         target = b"http://" + request.url.netloc + target
         fields += proxy.authorization()
@@ -64,7 +83,7 @@ def response(
     line: Line, protocol: h11.Connection, deadline: float, tick: Tick, who: str = "The server"
 ) -> h11.Response:
     """Read the head of the final answer; ``who`` is what the sentences call the other side."""
-    room = memoryview(bytearray(MAX_HEAD))
+    room = memoryview(bytearray(PIECE))
     interim = 0
     while True:
         event = protocol.next_event()

@@ -10,7 +10,6 @@ import time
 from collections import deque
 from typing import Final
 
-import httpx
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.errors import ErrorCodes
@@ -29,7 +28,7 @@ from hpack import HeaderTuple, NeverIndexedHeaderTuple
 
 from nbxfer.errors import BadAnswer, NetworkError, TransferError, WebErrorStatus
 from nbxfer.wire.body import PIECE, Settle, Settled, cut_off
-from nbxfer.wire.exchange import MAX_HEAD, MAX_INTERIM, Head, HTTP11Wanted
+from nbxfer.wire.exchange import MAX_HEAD, MAX_INTERIM, Head, HTTP11Wanted, Request
 from nbxfer.wire.sockets import Line, Tick, in_time
 
 #: How much a server may send ahead of the reader, and we may owe the server (bytes).
@@ -162,7 +161,7 @@ class Exchange:
         self.session.flush()
 
 
-def exchange(line: Line, request: httpx.Request, within: float, tick: Tick) -> Head:
+def exchange(line: Line, request: Request, within: float, tick: Tick) -> Head:
     """Send ``request``, which has no body, and read the head of the final answer; as wire.exchange does."""
     deadline = time.monotonic() + within
     session = line.session = line.session or Session(line)
@@ -179,11 +178,11 @@ def exchange(line: Line, request: httpx.Request, within: float, tick: Tick) -> H
     return _head(current)
 
 
-def _fields(request: httpx.Request) -> list[tuple[bytes, bytes]]:
+def _fields(request: Request) -> list[tuple[bytes, bytes]]:
     url = request.url
     own = [
         (NeverIndexedHeaderTuple if name.lower() in _SECRET else HeaderTuple)(name.lower(), value)
-        for name, value in request.headers.raw
+        for name, value in request.fields
         if name.lower() not in _LEFT_OUT
     ]
     return [

@@ -6,12 +6,12 @@ import socket
 import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeVar
 
 import httpx
 
 from nbxfer.core.policy import Patience
-from nbxfer.core.url import origin
 from nbxfer.errors import TransferError
 from nbxfer.wire import tls
 from nbxfer.wire.access import Access
@@ -31,14 +31,15 @@ class Route:
 
     access: Access
     url: httpx.URL
+    target: tuple[str, str, int]  # its origin
     ours: bool
     shy: bool
     proxy: Proxy | None
 
-    @property
+    @cached_property
     def key(self) -> Hashable:
         """What a kept line has to be of."""
-        return pool_key(self.access, origin(str(self.url)), ours=self.ours, shy=self.shy, proxy=self.proxy)
+        return pool_key(self.access, self.target, ours=self.ours, shy=self.shy, proxy=self.proxy)
 
     @property
     def read_by_proxy(self) -> Proxy | None:
@@ -49,7 +50,7 @@ class Route:
     def open(self, patience: Patience, tick: Tick, *, http2: bool) -> Line:
         """Give a fresh line to the server. Raises TransferError where a proxy is the reason; else foreign errors."""
         access, url, proxy = self.access, self.url, self.proxy
-        port = origin(str(url))[2]
+        port = self.target[2]
         trust = None
         if url.scheme == "https":
             mine = access.certificate if self.ours else None

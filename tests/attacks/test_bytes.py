@@ -56,7 +56,7 @@ def test_a_part_that_is_harmed_while_paused(
     sessions: Sessions, serve: Serve, tmp_path: Path, harm: Callable[[Path], None]
 ) -> None:
     """Whatever becomes of a part at rest, what is published is what the server has."""
-    server, session = serve(10 * MIB, rate=20 * MIB), sessions()
+    server, session = serve(10 * MIB, rate=10 * MIB), sessions()
     op = session.download(server.url, tmp_path / "a.bin")
     until(lambda: op.snapshot.received >= 5 * MIB)
     op.pause()

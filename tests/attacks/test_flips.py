@@ -8,7 +8,7 @@ from typing import Final
 import pytest
 
 from tests.servers import faults
-from tests.servers.site import Site, Version
+from tests.servers.site import Fault, Site, Version
 from tests.servers.trial import Trial
 
 SIZE: Final = 257
@@ -58,7 +58,7 @@ def test_a_version_that_ends_at_any_request(n: int, small_blocks: None, trial: T
 
 
 @pytest.mark.parametrize("deaf", [faults.ignores_conditions, faults.ignores_range, faults.ignores_all])
-def test_a_version_that_ends_under_a_deaf_server(deaf: faults.Fault, small_blocks: None, trial: Trial) -> None:
+def test_a_version_that_ends_under_a_deaf_server(deaf: Fault, small_blocks: None, trial: Trial) -> None:
     """The same against a server that does not hear the conditions by which a change is noticed."""
     old, new = random.Random(1).randbytes(SHARED), random.Random(2).randbytes(SHARED)
     for n in range(1, 6):

@@ -1,8 +1,9 @@
 """One run of one peer in a process of its own (or in a kernel): what ``stage.Stage.run`` starts.
 
-Run: python -m tests.benchmarks.one_run FILE. The file has a job as JSON: ``peer``, ``urls``, ``folder`` (where they land), ``many``,
-``busy`` (a pure-Python loop beside it), ``limit`` (seconds; then it is cut), ``warm`` (a small file that is fetched
-first, so that imports and certificates are paid for; programs have no such thing). Prints the result as JSON.
+Run: python -m tests.benchmarks.one_run FILE. The file has a job as JSON: ``peer``, ``urls``, ``folder`` (where they
+land), ``many``, ``busy`` (a pure-Python loop beside it), ``limit`` (seconds; then it is cut), ``warm`` (a small file
+that is fetched first, so that imports and certificates are paid for; programs have no such thing). Prints the result
+as JSON.
 """
 
 from __future__ import annotations

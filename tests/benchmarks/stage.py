@@ -43,7 +43,7 @@ class Scale:
     small: int = 5_000
     growing: tuple[int, ...] = (100, 1_000, 10_000)
     limit: float = 20.0
-    busy_limit: float = 4.0
+    busy_limit: float = 3.0
     asking: float = 8.0
     sparse: int = 10 * 1024 * MIB
     stop_at: int = 2 * 1024 * MIB
@@ -75,7 +75,7 @@ class Run:
 
 
 class Stage:
-    """A running nginx with ``/big.bin``, ``/paced/big.bin``, ``/small/000000`` and so on, ``/sparse.bin``."""
+    """A running nginx with ``/big.bin``, ``/paced/paced.bin``, ``/small/000000`` and so on, ``/sparse.bin``."""
 
     def __init__(self, scale: Scale, home: Path | None = None) -> None:
         self.scale = scale
@@ -120,11 +120,17 @@ class Stage:
         self._runs += 1
         return self.root / "got" / str(self._runs)
 
-    def environ(self, home: str = "") -> dict[str, str]:
+    def clear(self, folder: Path) -> None:
+        """Remove what was fetched there, and the home of that run."""
+        for path in (folder, folder.with_suffix(".warm"), folder.with_suffix(".list")):
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        shutil.rmtree(self.disk / f"home{folder.name}", ignore_errors=True)
+
+    def environ(self) -> dict[str, str]:
         """Give the environment of a process that fetches: a new home, nobody's configuration, our certificate."""
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("NBXFER_", "COV", "JPY_"))}
         mine = {"SSL_CERT_FILE": str(self.ca), "PYTHONPATH": str(ROOT), "XDG_CONFIG_HOME": str(self.disk / "config")}
-        return {**kept, **mine, "NBXFER_HOME": str(self.disk / (home or f"home{self._runs}"))}
+        return {**kept, **mine, "NBXFER_HOME": str(self.disk / f"home{self._runs}")}
 
     # -- runs ----------------------------------------------------------------------------------------------------
     def job(self, peer: str, urls: Sequence[str], folder: Path, limit: float, **more: bool) -> dict[str, Any]:
@@ -185,9 +191,7 @@ class Stage:
                 return Run(failed=f"{len(paths) - len(whole)} of {len(paths)} files are missing or wrong")
             return Run(**{**vars(found), "files": len(whole)})
         finally:
-            for path in (folder, folder.with_suffix(".warm"), folder.with_suffix(".list")):
-                shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-            shutil.rmtree(self.disk / f"home{self._runs}", ignore_errors=True)
+            self.clear(folder)
 
     def _right(self, path: str, got: Path) -> bool:
         """Look at both ends and at 16 places between them."""
@@ -209,5 +213,5 @@ def installed(wanted: Sequence[str] = ()) -> list[str]:
     names = [name for name in PEERS if name in wanted or (not wanted and name != "threads+crc")]
     for name in names:
         if PEERS[name].missing:
-            print(f"{name} is not installed here: skipped")
+            print(f"{name}: {PEERS[name].needs} is not installed here, skipped")
     return [name for name in names if not PEERS[name].missing]

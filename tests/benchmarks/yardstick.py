@@ -83,7 +83,7 @@ def _head(line: socket.socket, url: str, method: str, span: str, buffer: memoryv
 def one(url: str, target: Path, note: Callable[[memoryview], object] = lambda piece: None) -> None:
     """Fetch one file; ``note`` sees each piece before it is written."""
     with _line(url) as line:
-        head, _ = _head(line, url, "HEAD", "0-", memoryview(b""))
+        head, _ = _head(line, url, "HEAD", "0-", memoryview(bytearray()))
     size = int(head.lower().split(b"content-range: bytes 0-")[1].split(b"\r\n")[0].split(b"/")[1])
     fd = os.open(target, os.O_CREAT | os.O_WRONLY)
     os.ftruncate(fd, size)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from nbxfer.engine.width import FAST, FIRST, GROW_AFTER, RAMP, Width
+from nbxfer.errors import NetworkError, ServerBusy, TransferError, WebErrorStatus
 
 
 def test_a_slow_line_gets_all_of_them_soon() -> None:
@@ -44,3 +47,20 @@ def test_what_was_learned_before_counts() -> None:
     """A server that has refused more begins with what it takes, and never gets more than was asked for."""
     assert Width(8, 2, 0.0).limit == 2
     assert Width(2, 5, 0.0).limit == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "limit", "crowded"),
+    [
+        (NetworkError("reset", status=WebErrorStatus.CONNECTION_RESET), 5, False),
+        (NetworkError("refused", status=WebErrorStatus.CANNOT_CONNECT), 1, False),
+        (ServerBusy("later", http_status=503), 1, True),
+        (ServerBusy("too many", http_status=429), 1, True),
+        (ServerBusy("broken", http_status=500), 5, False),
+    ],
+)
+def test_what_a_fault_says_of_the_server(error: TransferError, limit: int, crowded: bool) -> None:
+    """One that breaks costs one; one that is not let in shows that there may be no more than one."""
+    width = Width(8, None, 0.0)
+    assert width.failed(error, 5, 1.0) is crowded
+    assert width.limit == limit

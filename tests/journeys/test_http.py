@@ -20,7 +20,7 @@ from nbxfer.session import Session
 from tests.journeys.terminal import MIB, Terminal, sha256, until
 from tests.servers import faults
 from tests.servers.rogue import Asked, Rogue, Wire
-from tests.servers.site import Reply, Site, Version
+from tests.servers.site import Fault, Reply, Site, Version
 from tests.servers.trial import QUICK, Trial, explained
 
 DATA: Final = random.Random(21).randbytes(2 * MIB)
@@ -29,7 +29,7 @@ N: Final = len(DATA)
 Sessions = Callable[[], Session]
 
 
-def _expiring(site: Site, ticket: list[str]) -> faults.Fault:
+def _expiring(site: Site, ticket: list[str]) -> Fault:
     """Let nobody in without the ticket of the moment; the answer to the first one breaks off half-way."""
 
     def check(reply: Reply) -> None:

@@ -20,7 +20,7 @@ from nbxfer.session import Session
 from tests.journeys.terminal import until
 from tests.servers import faults
 from tests.servers.rogue import Rogue
-from tests.servers.site import Site, Version
+from tests.servers.site import Reply, Site, Version
 
 DATA: Final = random.Random(11).randbytes(300_000)
 
@@ -88,7 +88,7 @@ def test_a_certificate_that_turns_bad_half_way(
     site = Site(Version(DATA))
     with Rogue(site, good) as server:
 
-        def turn(reply: faults.Reply) -> None:
+        def turn(reply: Reply) -> None:
             server._tls = bad
             faults.breaks_at(100_000)(reply)
 
@@ -112,7 +112,7 @@ def test_parts_over_tls(
 ) -> None:
     """Several connections share a file over TLS, each verified, each tied to one version."""
     site = Site(Version(DATA))
-    site.faults = [faults.slow(600_000, 8192)]
+    site.faults = [faults.waits_for_parts()]
     with Rogue(site, _context(authority.issue_cert("127.0.0.1"))) as server:
         op = sessions().download(server.url("/x.bin"), tmp_path / "X", verify=ca)
         assert hashlib.sha256(op.result(30).read_bytes()).digest() == hashlib.sha256(DATA).digest()

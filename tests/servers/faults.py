@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import threading
+import zlib
 from collections.abc import Callable
 
 from tests.servers.site import NOW, Fault, Reply, Site
@@ -103,9 +105,9 @@ def _tagged(reply: Reply, tag: str | None) -> None:
 
 
 def another_tag(reply: Reply) -> None:
-    """Calls a part by the name of no version it ever had."""
+    """Calls a part by another name than the whole; two versions have two names all the same."""
     if reply.status == 206:
-        _tagged(reply, '"other"')
+        _tagged(reply, f'"other-{zlib.crc32(reply.version.data):08x}"')
 
 
 def weak_tag(reply: Reply) -> None:
@@ -236,6 +238,20 @@ def slow(rate: float, piece: int = 16384) -> Fault:
         reply.every, reply.piece = piece / rate, piece
 
     return braked
+
+
+def waits_for_parts() -> Fault:
+    """The body of the whole stands still in its middle until somebody has asked for a part."""
+    asked = threading.Event()
+
+    def wait(reply: Reply) -> None:
+        if reply.part:
+            asked.set()
+        elif not reply.ranged:
+            asked.clear()  # a transfer that begins again is to ask for parts again
+            reply.gate = asked
+
+    return wait
 
 
 def changes_after(site: Site, n: int = 1) -> Fault:

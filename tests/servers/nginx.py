@@ -20,7 +20,7 @@ pid {run}/nginx.pid;
 error_log {run}/error.log warn;
 events {{ worker_connections 512; }}
 http {{
-  access_log {run}/access.log;
+  access_log {log};
   client_body_temp_path {run}/t1; proxy_temp_path {run}/t2; fastcgi_temp_path {run}/t3;
   uwsgi_temp_path {run}/t4; scgi_temp_path {run}/t5;
   types {{ application/octet-stream bin; text/plain txt; }}
@@ -35,6 +35,7 @@ http {{
     location /moved/ {{ return 302 /$arg_to; }}
     location /slow/ {{ alias {root}/; limit_rate 200k; }}
     location /brisk/ {{ alias {root}/; limit_rate 4m; }}
+    location /paced/ {{ alias {root}/; limit_rate {paced}; }}
     location /denied/ {{ return 403; }}
     location /busy/ {{ add_header Retry-After 7 always; return 503; }}
   }}
@@ -53,18 +54,33 @@ def free_port() -> int:
 class Nginx:
     """Serves the files of ``root`` as /name, and as /chunked/name, /slow/name (200 kB/s), /brisk/name (4 MB/s).
 
-    By https, too, where there is a certificate. ``run`` is an empty folder for its own files; ``certificate`` a PEM file with key and chain.
+    By https, too, where there is a certificate. ``run`` is an empty folder for its own files; ``certificate`` a PEM
+    file with key and chain. /paced/name gets ``paced`` bytes a second, each connection for itself.
     """
 
-    def __init__(self, root: Path, run: Path, certificate: Path | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        run: Path,
+        certificate: Path | None = None,
+        *,
+        http2: bool = True,
+        log: bool = True,
+        paced: int = 20_000_000,
+    ) -> None:
         self.root, self.run = root, run
         self.http, self.https = free_port(), free_port()
         secure = ""
         if certificate is not None:
-            secure = f"listen 127.0.0.1:{self.https} ssl http2; ssl_certificate {certificate}; ssl_certificate_key {certificate};"
+            how = "ssl http2" if http2 else "ssl"
+            pair = f"ssl_certificate {certificate}; ssl_certificate_key {certificate};"
+            secure = f"listen 127.0.0.1:{self.https} {how}; {pair}"
         # As root, nginx would serve as "nobody", who may not look into our folders.
         user = "user root;" if os.geteuid() == 0 else ""
-        self._conf = _CONF.format(user=user, run=run, root=root, http=self.http, secure=secure)
+        self._conf = _CONF.format(
+            user=user, run=run, root=root, http=self.http, secure=secure, paced=paced,
+            log=run / "access.log" if log else "off",
+        )  # fmt: skip
 
     def __enter__(self) -> Self:
         assert PROGRAM is not None, "nginx is not installed"

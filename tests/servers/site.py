@@ -43,6 +43,7 @@ class Reply:
         self.cut: int | None = None  # so many bytes of the body are sent, and then it ends
         self.end = "close"  # how: close, reset, hang
         self.every, self.piece = 0.0, 65536  # seconds between two pieces
+        self.gate: threading.Event | None = None  # the second half of the body waits for it, for some seconds
         self.hear()
 
     # -- the right answer (RFC 9110 §13.2.2, §14.2) ----------------------------------------------------------------
@@ -110,7 +111,11 @@ class Reply:
         """Put it on the wire; give the bytes of the body that went out."""
         wire.send(self.early + self.head())
         body, sent = self.framed(), 0
-        if not self.every:
+        if self.gate is not None:
+            sent = wire.send(body[: len(body) // 2])
+            self.gate.wait(3)
+            sent += wire.send(body[len(body) // 2 :])
+        elif not self.every:
             sent = wire.send(body)
         else:
             for at in range(0, len(body), self.piece):
