@@ -1,4 +1,4 @@
-"""From the last byte to the final name: the check, the commit, and what may still go wrong there."""
+"""The final name, from whoever gives it to the commit: the check, and what may still go wrong there."""
 
 from __future__ import annotations
 
@@ -13,6 +13,14 @@ class Ending(Wishes):
     """The handlers of the answers to Verify, Commit and Discard."""
 
     __slots__ = ()
+
+    def _take_name(self, name: str) -> None:
+        """Let the server name the file, where a person wants that; the folder is the person's, always."""
+        folder, _, own = self.spec.destination.rpartition("/")
+        bare = "." not in own.lstrip(".")
+        if name and not self.named and (self.spec.naming == "server" or (self.spec.naming == "auto" and bare)):
+            self.named = f"{folder}/{name}"
+            self.tell("named by the server", name)
 
     def _check(self, cause: Cause) -> None:
         """Every byte is here: see whether they are right."""

@@ -85,7 +85,7 @@ class Fields:
         self.changes = 0  # versions and broken checks since a person last had a say: a budget, not a statistic
         self.peak = 0  # the most that was received: more than that is progress
         self.connections = 1  # it may have
-        self.alone = False  # the server gave no parts when it was asked for some: one connection has to do
+        self.alone = False  # parts that were asked for were refused, or did not fit: one connection has to do
         self.meter: SpeedMeter | None = None
         self.dirty = True
         self.out = []

@@ -8,7 +8,7 @@ answer has opened is for the Fetch of the same turn, and is to be closed where n
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -145,14 +145,6 @@ class Operation(Ending):
         self.fault, self.offline = None, self.offline.fresh()
         return self._fetch(probe)
 
-    def _take_name(self, name: str) -> None:
-        """Let the server name the file, where a person wants that; the folder is the person's, always."""
-        folder, _, own = self.spec.destination.rpartition("/")
-        bare = "." not in own.lstrip(".")
-        if name and not self.named and (self.spec.naming == "server" or (self.spec.naming == "auto" and bare)):
-            self.named = f"{folder}/{name}"
-            self.tell("named by the server", name)
-
     def _contradicts(self, probe: Probe, held: RangeSet) -> bool:
         """Say whether ``probe`` is of another version than what is held; sources look first, this is the last door."""
         if not held:
@@ -250,7 +242,8 @@ class Operation(Ending):
 
     def _range_lost(self, event: ev.RangeLost) -> None:
         self._gain(event.held)
-        self.alone = self.alone or event.fault.error == RangesRefused.__name__
+        # Behind some load balancers the parts have another tag than the whole: over one connection it does not matter.
+        self.alone = self.alone or event.fault.error in _APART
         self._lost(event.fault)
 
     # -- after a crash -------------------------------------------------------------------------------------------
@@ -263,6 +256,9 @@ class Operation(Ending):
             self._commit()
         return self.out
 
+
+#: Faults after which parts of the file are not asked for beside each other any more.
+_APART: Final = frozenset((RangesRefused.__name__, SourceChanged.__name__))
 
 _HANDLERS: dict[type[ev.Event], Callable[[Any, Any], None]] = {
     ev.StartAsked: Operation._start,

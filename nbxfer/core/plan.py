@@ -58,7 +58,7 @@ def complete(held: RangeSet, size: int | None) -> bool:
 def plan(probe: Probe, held: RangeSet, connections: int = 1, *, alone: bool = False) -> Plan:
     """Give what to fetch after ``probe``, when ``held`` is on the disk already, over at most ``connections``.
 
-    ``alone``: the server has refused parts before.
+    ``alone``: parts were asked for before, and refused, or of another version.
     """
     if probe.size is None:
         return Plan((), 1, "one connection: the server does not say how long it is")
@@ -68,7 +68,7 @@ def plan(probe: Probe, held: RangeSet, connections: int = 1, *, alone: bool = Fa
     if probe.validator is None or not probe.validator.strong:
         return Plan(missing.ranges[:1], 1, "one connection: no strong validator ties ranges together")
     if alone:
-        return Plan(missing.ranges[:1], 1, "one connection: the server refuses parts")
+        return Plan(missing.ranges[:1], 1, "one connection: its parts could not be had, or did not fit together")
     if connections <= 1:
         return Plan(missing.ranges, 1, "one connection, as asked")
     if missing.total <= WORTH_SHARING:

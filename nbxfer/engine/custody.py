@@ -7,9 +7,7 @@ Runs on the loop thread (``tick`` and what the engine calls); what reads folders
 
 from __future__ import annotations
 
-import itertools
 import logging
-import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Protocol
@@ -31,8 +29,6 @@ log = logging.getLogger("nbxfer")
 
 #: Seconds between two looks at wishes (while something lives, and at rest) and at the journals of others.
 WISHES_LIVE, WISHES_IDLE, FOLLOW_EVERY = 0.25, 1.0, 1.0
-#: Destinations of one call that are claimed at once, and seconds between two of the others.
-CLAIMED_AT_ONCE, BREATH = 256, 0.0005
 #: ``handed_to`` of an operation that anybody may go on with.
 ANYBODY = "*"
 
@@ -155,8 +151,9 @@ class Custody:
     # -- claiming ------------------------------------------------------------------------------------------------
     def stake(self, ops: Iterable[Operation]) -> None:
         """Claim the destinations of operations, in the background: a claim saves traffic, and nobody waits for it."""
+        first = not self._claims
         self._claims += [(op.spec.destination, Claim(op.id, self.manifest.me.id, op.spec.identity)) for op in ops]
-        if self._claims:
+        if first and self._claims:
             self.work.workers.submit(self._claim_all)
 
     def leave(self) -> None:
@@ -164,20 +161,14 @@ class Custody:
         self._claims.clear()
 
     def _claim_all(self) -> None:
-        """Claim the first at once; of many more the last first, and without haste: small files overtake their claim."""
-        for number in itertools.count():
-            try:
-                destination, mine = self._claims.popleft() if number < CLAIMED_AT_ONCE else self._claims.pop()
-            except IndexError:
-                return
-            if mine.op_id not in self.dispatcher.ops:
-                continue
+        while self._claims:
+            destination, mine = self._claims[0]
             holder = self.manifest.claim(destination, mine)
             # Whose operation came first was settled when this one was accepted: what is claimed otherwise is over.
             if holder.op_id != mine.op_id and self.manifest.hold_of(holder.owner) is not Hold.THEIRS:
                 self.manifest.reclaim(destination, mine)
-            if number >= CLAIMED_AT_ONCE:
-                time.sleep(BREATH)
+            if self._claims:  # else we are leaving
+                self._claims.popleft()
 
     # -- taking over ---------------------------------------------------------------------------------------------
     def follow(self, found: Found, *, adopt: bool) -> None:

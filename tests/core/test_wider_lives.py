@@ -162,16 +162,18 @@ def test_connections(monkeypatch: pytest.MonkeyPatch, own: int | None, slot: int
     assert (life.only(do.Fetch).lanes, life.only(do.Fetch).pinned) == (lanes, V1)
 
 
-def test_parts_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server that gives no parts is asked over one connection from then on, until a person tries again."""
+@pytest.mark.parametrize("error", [errors.RangesRefused("No parts."), errors.SourceChanged("Another version.")])
+def test_parts_that_do_not_fit(monkeypatch: pytest.MonkeyPatch, error: errors.TransferError) -> None:
+    """A server whose parts do not fit is asked over one connection from then on, until a person tries again."""
     monkeypatch.setattr(planning, "WORTH_SHARING", 0)
     life = Life()
     life.tell(ev.SlotFree(4))
     life.answer()
-    life.lose(faults.of(errors.RangesRefused("No parts.")), upto(40))
-    life.tell(ev.ConditionMet(life.serial))
+    life.lose(faults.of(error), upto(40))
+    if life.phase is Phase.STALLED:
+        life.tell(ev.ConditionMet(life.serial))
     life.tell(ev.SlotFree(4))
-    life.answer(held=upto(40))
+    life.answer(held=upto(40) if life.op.received else upto(0))
     assert life.only(do.Fetch).lanes == 1
     life.lose(REFUSED)
     life.tell(ev.RetryAsked())
