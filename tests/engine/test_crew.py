@@ -370,7 +370,7 @@ def test_it_stops_at_once(bench: Make, lanes: int, answer: Answer) -> None:
     begin = time.monotonic()
     one.job.stop.set()
     fetch.join()
-    assert time.monotonic() - begin < 0.3
+    assert time.monotonic() - begin < 0.7, "a tenth of a second, and some on a busy machine"
     assert isinstance(answers[0], ev.CutShort)
     assert answers[0].held == one.job.held
 

@@ -172,5 +172,5 @@ def test_it_stops_at_once(bench: Make, nginx: Nginx) -> None:
     begin = time.monotonic()
     one.job.stop.set()
     fetch.join()
-    assert time.monotonic() - begin < 0.3
+    assert time.monotonic() - begin < 0.7, "a tenth of a second, and some on a busy machine"
     assert isinstance(answers[0], ev.CutShort)
