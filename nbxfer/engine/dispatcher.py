@@ -82,6 +82,7 @@ class Dispatcher:
     def happened(self, items: Iterable[Item]) -> None:
         """Decide: give each event to its operation."""
         now, chance, talk = self.clock(), random.random, log.isEnabledFor(logging.DEBUG)
+        moved: dict[str, Operation] = {}
         for op_id, event, reply in items:
             op = self.ops.get(op_id)
             if op is None:
@@ -105,9 +106,18 @@ class Dispatcher:
                 self._planned.append((op, action))
             if reply is not None:
                 self._replies.append((reply, None))
-            if talk and op.story and op.story[-1].at == round(now, 3) and type(event) is not ev.BlocksLanded:
-                last, name = op.story[-1], op.spec.destination.rpartition("/")[2]
-                log.debug("%s: %s %s", name, last.what, last.detail, extra={"op_id": op_id})
+            if talk and type(event) is not ev.BlocksLanded:
+                moved[op_id] = op
+        for op in moved.values():
+            self._talk(op, round(now, 3))
+
+    @staticmethod
+    def _talk(op: Operation, at: float) -> None:
+        """Say in the log what happened to an operation at that time."""
+        name = op.destination.rpartition("/")[2]
+        for entry in op.story:
+            if entry.at == at:
+                log.debug("%s: %s %s", name, entry.what, entry.detail, extra={"op_id": op.id})
 
     def _handled(self, op: Operation, event: ev.Event, now: float, chance: float) -> list[do.Action]:
         """Let an event have its consequences, and those answers that are there already theirs."""
