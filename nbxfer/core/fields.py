@@ -16,7 +16,7 @@ from nbxfer.core.spec import Spec
 
 #: Lines of the story that are kept: the first two and the newest; and the longest detail of one, in characters.
 STORY: Final = 12
-DETAIL: Final = 120
+DETAIL: Final = 200
 
 _NOTHING: Final = RangeSet()
 _STEADY: Final = Retry()

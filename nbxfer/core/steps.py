@@ -128,7 +128,10 @@ class Steps(Fields):
         return self.spec.deadline is not None and self.now >= self.spec.deadline
 
     def _too_late(self) -> None:
-        text, hint = "The deadline is over.", "What has come is kept: retry() goes on from there, without a deadline."
+        text, on = "The deadline is over.", "goes on from there" if self.received else "tries again"
+        if self.fault is not None:
+            text += f" What it was waiting for: {self.fault.message}"
+        hint = f"retry() {on}, without a deadline."
         self._fail(faults.of(TransferTimeout(text, status=WebErrorStatus.DEADLINE, hint=hint)))
 
     @property

@@ -133,7 +133,11 @@ def _lines(job: Job) -> str | None:
     spec = job.spec
     if spec.checksum_at is None or spec.checksum is not None or job.listed is not None:
         return None
-    return job.small(spec.checksum_at, MOST_LINES).decode("utf-8", "replace")
+    try:
+        return job.small(spec.checksum_at, MOST_LINES).decode("utf-8", "replace")
+    except TransferError as error:
+        error.message = f"The list of checksums could not be had: {error.message}"
+        raise
 
 
 def _look_at_name(spec: Spec, path: str, name: str) -> None:

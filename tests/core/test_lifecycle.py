@@ -750,7 +750,7 @@ def test_the_story_is_bounded() -> None:
     assert life.words[:2] == ["probed", "starved"]
     assert life.op.story[0].at == 1_000_002.0
     assert life.op.story[1].at == 1_000_003.0
-    assert max(len(e.detail) for e in life.op.story) == 120
+    assert max(len(e.detail) for e in life.op.story) == 200
     times = [e.at for e in life.op.story]
     assert times == sorted(times)
     assert len(msgspec.json.encode(life.op.record())) < 2500

@@ -235,7 +235,7 @@ class Machine(World, RuleBasedStateMachine):
             )
             assert picture.needs_person == person
         assert picture.reason
-        assert len(msgspec.json.encode(op.record())) < 2600
+        assert len(msgspec.json.encode(op.record())) < 3600
 
     @invariant()
     def nothing_mixed_is_published(self) -> None:

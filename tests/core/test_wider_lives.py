@@ -253,6 +253,7 @@ def test_the_deadline(where: str) -> None:
     assert life.phase is Phase.FAILED
     assert life.op.fault is not None
     assert life.op.fault.status == errors.WebErrorStatus.DEADLINE
+    assert ("The connection broke" in life.op.fault.message) == (where == "stalled")
     life.tell(ev.RetryAsked())
     assert (life.phase, life.op.spec.deadline) == (Phase.QUEUED, None)
 
