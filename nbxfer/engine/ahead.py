@@ -1,4 +1,4 @@
-"""A small file whose body comes with the answer is fetched before it is asked for: it costs no second way through the loop.
+"""A small file whose body comes with the answer is fetched before it is asked for: one way through the loop, not two.
 
 The probe's worker writes it into a part that nobody else knows of; the Fetch that follows finds it done. Where it does
 not follow as expected, that part is given up. No block log is begun: it would protect less than it costs, for what a
@@ -105,7 +105,7 @@ def _may(job: Job, action: do.Probe, probe: Probe) -> bool:
 
 
 def answer(job: Job | None, action: do.Action) -> ev.Event | None:
-    """Give the answer to ``action`` where it was done ahead; None where it is to be done. Looks at nothing but memory."""
+    """Give the answer to ``action`` where it was done ahead; None where it is to be done. Does nothing itself."""
     if job is None or job.ahead is None or not isinstance(action, do.Fetch):
         return None
     done = job.ahead

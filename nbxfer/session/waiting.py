@@ -129,13 +129,15 @@ class _Looks:
         """Give those of which the end was not known at the last look."""
         begin = time.monotonic()
         heard = {self._heard.popleft() for _ in range(len(self._heard))}
-        if begin >= self._all_at:
-            self._all_at = begin + LOOK_AT_ALL
+        everything = begin >= self._all_at
+        if everything:
             places = list(self.left)
         else:
             places = [place for op_id in heard for place in self._places[op_id] if place in self.left]
         over = [place for place in places if self.left[place].snapshot.phase in self.until]
         self._cost = time.monotonic() - begin
+        if everything:
+            self._all_at = begin + max(LOOK_AT_ALL, 100 * self._cost)
         return [self.left.pop(place) for place in over]
 
     def sleep(self, *, quiet: bool) -> bool:

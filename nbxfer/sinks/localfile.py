@@ -211,7 +211,7 @@ class LocalFile:
         return done
 
     def publish_into(self, shelf: Shelf, epoch: int, seal: Seal, before: Before | None, path: str = "") -> Published:
-        """Do what ``publish`` does, but for the folder's sync: that is for ``shelf`` to do, before it is called done."""
+        """Do what ``publish`` does, but leave the sync of the folder to ``shelf``."""
         final, what = self._named(path)
         with translated(f"{what} could not be given its name"):
             return self._placed(shelf.folder(self._parent), epoch, seal, before, final, shelf.umask)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -24,7 +25,7 @@ from nbxfer.core.snapshot import Snapshot
 from nbxfer.faces.cli import main
 from nbxfer.faces.cli.desk import Call
 from nbxfer.faces.cli.dialect import in_shell
-from nbxfer.faces.cli.exits import Interrupted
+from nbxfer.faces.cli.exits import Interrupted, Signals
 from nbxfer.testing.session import FakeSession, snapshot
 
 URL = "https://data.example/data.tar.gz"
@@ -154,8 +155,8 @@ def test_a_list(listed: Callable[..., tuple[Result, Any]]) -> None:
 
 def test_a_list_that_says_where(listed: Callable[..., tuple[Result, Any]]) -> None:
     """Behind a tab stands where that URL is to land, below the folder of all; blanks may be in it."""
-    text = f"{URL}1\ta b.gz\n{URL}2\n{URL}3 \t /x/y/\n"
-    places = {f"{URL}1": "a b.gz", f"{URL}2": None, f"{URL}3": "/x/y/"}
+    text = f"{URL}1\ta b.gz\n{URL}2\n{URL}3 \t x/y/\n"
+    places = {f"{URL}1": "a b.gz", f"{URL}2": None, f"{URL}3": "x/y/"}
     assert listed(text, "-o", "data")[1] == (places, "data")
 
 
@@ -165,6 +166,16 @@ def test_a_list_that_says_where(listed: Callable[..., tuple[Result, Any]]) -> No
         ("", "names no URL. It has one a line."),
         ("# nothing\n\n", "names no URL."),
         (f"{URL}1\n{URL} 2\n", "Line 2 of the list has a blank in its URL. Write it as %20; or"),
+        (f"{URL}1\n\n{URL}\t../esc.txt\n", "Line 3 of the list would land outside of the folder of -o. Behind the tab"),
+        (f"{URL}\ta/../../esc.txt\n", "Line 1 of the list would land outside"),
+        (f"{URL}\t..\n", "Line 1 of the list would land outside"),
+        (f"{URL}\ta\\..\\..\\esc.txt\n", "Line 1 of the list would land outside"),
+        (f"{URL}\t/etc/esc.txt\n", "Line 1 of the list would land outside"),
+        (f"{URL}\t~/esc.txt\n", "Line 1 of the list would land outside"),
+        (f"{URL}\tC:/esc.txt\n", "Line 1 of the list would land outside"),
+        (f"a.gz\t{URL}\n", "Line 1 of the list has a URL behind the tab. The URL comes first"),
+        (f"{URL}\n# two\n{URL}?v=2\n", "Lines 1 and 3 of the list would both be 'data.tar.gz'. Put a tab and another"),
+        (f"{URL}1\tx/y\n{URL}2\tx/./y\n", "Lines 1 and 2 of the list would both be 'x/y'."),
         (f"{URL}\ta\n{URL}\tb\n", "Line 2 of the list has a URL again, and another place for it."),
         (b"\xff\xfe\x00", "cannot be read: it is no text in UTF-8."),
     ],
@@ -217,6 +228,7 @@ def test_nobody_to_ask_for_a_password(nbxfer: Terminal) -> None:
         ([URL, "--header", "PRIVATE-TOKEN: {}"], "the header PRIVATE-TOKEN"),
         (["https://me:{}@data.example/x"], "the password in the URL"),
         ([URL, "--proxy", "http://me:{}@proxy:3128"], "the proxy's password"),
+        ([URL, "--proxy", "me:{}@proxy:3128"], "the proxy's password"),
         ([URL, "--header", "Accept: */*"], ""),
         (["https://data.example/a:b@c"], ""),
         ([URL, "--proxy", "http://proxy:3128"], ""),
@@ -228,7 +240,34 @@ def test_what_others_can_see(nbxfer: Terminal, canary: Callable[[str], str], arg
     assert (result.exit_code, canary("secret") in result.output) == (0, False)
     said = [line for line in result.stderr.splitlines() if "others on this machine" in line]
     assert len(said) == bool(seen)
-    assert all(f"in this one {seen}. " in line for line in said)
+    assert all(f"in this one {seen} is there to be read. " in line for line in said)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Authorization Bearer {}",
+        "Authorization=Bearer {}",
+        "X-Auth-Token {}",
+        "{} x",
+        "Authorization Bearer {}:x",
+        ": {}",
+    ],
+)
+@pytest.mark.parametrize("in_file", [False, True], ids=["typed", "in a file"])
+def test_a_header_without_a_name(
+    nbxfer: Terminal, canary: Callable[[str], str], tmp_path: Path, header: str, in_file: bool
+) -> None:
+    """Of a header whose colon was forgotten nothing is shown: all of it may be the secret. Nothing moves."""
+    given = header.format(canary("token"))
+    file = tmp_path / "headers"
+    file.write_text(given)
+    result = nbxfer("get", URL, "--header", f"@{file}" if in_file else given, "-v")
+    file.unlink()  # the one place where the secret may be
+    assert (result.exit_code, nbxfer.desk.downloads) == (2, [])
+    assert "nbxfercanary" not in result.output
+    assert canary("token") not in result.output
+    assert "A header has no name: it is written NAME: VALUE." in result.stderr
 
 
 def test_a_secret_is_told_to_one_server(nbxfer: Terminal, tmp_path: Path) -> None:
@@ -396,14 +435,14 @@ def test_nobody_looks(nbxfer: Terminal) -> None:
     assert (result.exit_code, rows(result)[0]["status"]) == (3, "PAUSED_RECOVERABLE_WEB_ERROR")
     assert result.stderr.splitlines()[-1] == (
         "nbxfer: data.tar.gz: needs you: It needs credentials again: auth. "
-        "Go on with: nbxfer get URL --header @FILE -o /home/you/data.tar.gz. Nobody looks here, so it is left."
+        "Go on with: nbxfer resume 3f2a9c1b --header @FILE. Nobody looks here, so it is left."
     )
     nbxfer.desk.answer = ends(snapshot("3f2a9c1b77", "paused"))
     assert nbxfer("get", URL, "-q").stderr == (
         "nbxfer: data.tar.gz: paused by you. Nobody looks here, so it is left. To go on: nbxfer resume 3f2a9c1b\n"
     )
     nbxfer.desk.show(snapshot("3f2a9c1b77", "paused", fault=LOCKED))
-    assert "Go on with: nbxfer get URL --header @FILE -o DEST (the one it has)." in nbxfer("ls").stdout
+    assert "Go on with: nbxfer resume 3f2a9c1b --header @FILE." in nbxfer("ls").stdout
 
 
 def test_somebody_looks(nbxfer: Terminal) -> None:
@@ -490,6 +529,30 @@ def test_interrupted_early(nbxfer: Terminal) -> None:
     assert nbxfer.signals == [signal.SIGINT]
 
 
+def test_signals() -> None:
+    """The first signal raises; one that comes while that unwinds is passed over, a late one would kill."""
+    now = [0.0]
+    signals = Signals(lambda: now[0])
+    with pytest.raises(Interrupted):
+        signals.heed(signal.SIGTERM, None)
+    now[0] = 1.0
+    signals.heed(signal.SIGINT, None)
+    assert signals.first == signal.SIGTERM
+
+
+def test_what_a_signal_broke(nbxfer: Terminal) -> None:
+    """Whatever error a signal ends in, it is told as the interruption that it is."""
+
+    def answer(*_: Any) -> Any:
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGTERM)
+        raise RuntimeError("cannot release un-acquired lock")
+
+    nbxfer.desk.answer = answer
+    result = nbxfer("get", URL)
+    assert (result.exit_code, result.stderr, nbxfer.signals) == (143, "nbxfer: interrupted.\n", [signal.SIGTERM])
+
+
 # -- adopt, clean, explain -------------------------------------------------------------------------------------------
 def test_adopt(nbxfer: Terminal) -> None:
     """What another program began is handed over with its options, and stayed with until it is done."""
@@ -557,7 +620,7 @@ def test_explain(nbxfer: Terminal) -> None:
     nbxfer.desk.ended = [snapshot("bbbbbbbb22", "done", total=5)]
     result = nbxfer("explain", "aa", "bb")
     assert result.exit_code == 0
-    assert "Go on with: nbxfer get URL --header @FILE" in result.stdout.splitlines()[0]
+    assert "Go on with: nbxfer resume aaaaaaaa --header @FILE." in result.stdout.splitlines()[0]
     assert "data.tar.gz (bbbbbbbb22): done: no checksum known." in result.stdout
     assert "\x1b" not in result.output
     assert nbxfer("explain", "cc").exit_code == 2
@@ -614,7 +677,7 @@ def test_ls_keeps_the_advice(nbxfer: Terminal, monkeypatch: pytest.MonkeyPatch) 
     nbxfer.desk.show(snapshot("3f2a9c1b77", "paused", fault=LOCKED, received=5, total=10))
     text = nbxfer("ls").stdout
     assert max(map(len, text.splitlines())) <= 60
-    assert "Go on with: nbxfer get URL --header @FILE -o DEST (the one it has)." in " ".join(text.split())
+    assert "Go on with: nbxfer resume 3f2a9c1b --header @FILE." in " ".join(text.split())
 
 
 def test_a_home_that_is_not_there(nbxfer: Terminal, tmp_path: Path) -> None:
@@ -723,6 +786,36 @@ def test_resume(nbxfer: Terminal, phase: str, owner: str, verb: str | None) -> N
     result = nbxfer("resume", "aaaa", "-q")
     assert (result.exit_code, result.stdout) == (0, "/home/you/data.tar.gz\n")
     assert [asked[1] for asked in nbxfer.desk.asked] == ([verb] if verb else [])
+
+
+@pytest.mark.parametrize("verb", ["resume", "retry"])
+def test_what_is_given_anew(nbxfer: Terminal, canary: Callable[[str], str], tmp_path: Path, verb: str) -> None:
+    """What has expired is given anew as it is advised: a URL, headers, a user or netrc, for a single download."""
+    file = tmp_path / "token"
+    file.write_text(f"Authorization: Bearer {canary('token')}")
+    phase = "paused" if verb == "resume" else "failed"
+    for args, given in (
+        (["--header", f"@{file}"], {"headers": [f"Authorization: Bearer {canary('token')}"]}),
+        (["--url", f"{URL}?new", "--netrc"], {"url": f"{URL}?new", "auth": "netrc"}),
+        (["--user", "me"], {"auth": ("me", canary("password"))}),
+    ):
+        nbxfer.desk.show(snapshot("aaaaaaaa", phase, fault=LOCKED))
+        nbxfer.desk.on_ask["aaaaaaaa"] = snapshot("aaaaaaaa", "done", total=5)
+        call = Call(lambda _: nbxfer.desk, secret=lambda _: canary("password"))
+        result = CliRunner().invoke(main, [verb, "aaaa", *args], obj=call, prog_name="nbxfer")
+        assert (result.exit_code, "nbxfercanary" in result.output) == (0, False)
+        assert nbxfer.desk.asked.pop() == ("aaaaaaaa", verb, given)
+    file.unlink()
+    for args in (["--all", "--netrc"], ["aaaa", "bbbb", "--url", URL], ["aaaa", "--netrc", "--user", "me"]):
+        assert nbxfer(verb, *args).exit_code == 2
+
+
+def test_interrupted_with_a_secret(nbxfer: Terminal, tmp_path: Path) -> None:
+    """Whoever gave a secret, which is kept in memory only, is told to give it again."""
+    (tmp_path / "token").write_text("X-Api-Key: abc")
+    nbxfer.desk.answer = ends(snapshot("3f2a9c1b77"), KeyboardInterrupt())
+    result = nbxfer("get", URL, "-q", "--header", f"@{tmp_path / 'token'}")
+    assert result.stderr.endswith("To go on: nbxfer resume 3f2a9c1b --header @FILE\n")
 
 
 def test_resume_all(nbxfer: Terminal) -> None:

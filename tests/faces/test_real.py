@@ -95,6 +95,24 @@ def test_interrupted_and_resumed(shell: Shell, server: DemoServer, signum: signa
     assert [p.name for p in shell.folder.iterdir()] == ["x.bin"]
 
 
+@pytest.mark.parametrize("pause", [0.0, 0.002, 0.05])
+@pytest.mark.parametrize(
+    "pair", [(signal.SIGINT, signal.SIGTERM), (signal.SIGINT, signal.SIGINT)], ids=["INT+TERM", "INT+INT"]
+)
+def test_interrupted_twice(
+    shell: Shell, server: DemoServer, pair: tuple[signal.Signals, signal.Signals], pause: float
+) -> None:
+    """Two signals, however close, end the program by one of them, and it is said how to go on."""
+    first = shell.start("get", server.url, "-o", "x.bin", "-q")
+    op_id = shell.until(100_000)
+    first.send_signal(pair[0])
+    time.sleep(pause)
+    first.send_signal(pair[1])
+    out, err = first.communicate(timeout=10)
+    assert (-first.returncode in pair, out) == (True, "")
+    assert err == f"nbxfer: interrupted; what has come is saved. To go on: nbxfer resume {op_id[:8]}\n"
+
+
 def test_steered_from_beside(shell: Shell, server: DemoServer) -> None:
     """What one terminal downloads, another pauses, resumes and cancels."""
     first = shell.start("get", server.url, "-o", "x.bin")

@@ -379,9 +379,9 @@ def test_every_plan_is_told_with_its_reason() -> None:
                          "without a deadline.")),
         ("failed", BROKE, "op.retry(), or nbxfer retry 3f2a9c, goes on."),
         ("paused", Fault("NeedsAttention", "No.", Remedy.PERSON, hint="Go on with resume(url=…)."),
-         "op.resume(url=…) in a notebook, or nbxfer get NEW-URL -o '/a b' in a terminal, goes on."),
+         "op.resume(url=…) in a notebook, or nbxfer resume 3f2a9c --url NEW-URL in a terminal, goes on."),
         ("paused", Fault("NeedsAttention", "No.", Remedy.PERSON, hint="Go on with resume(headers=…, auth=…)."),
-         ("op.resume(headers=…, auth=…) in a notebook, or nbxfer get URL --header @FILE -o '/a b' in a terminal, "
+         ("op.resume(headers=…, auth=…) in a notebook, or nbxfer resume 3f2a9c --header @FILE in a terminal, "
          "goes on.")),
         ("paused", Fault("NeedsAttention", "No.", Remedy.PERSON, hint="Set TOKEN."),
          "Set TOKEN. Then op.resume(), or nbxfer resume 3f2a9c."),

@@ -64,6 +64,37 @@ def test_a_download_survives_kills_at_random_moments(
     assert _leftovers(terminal.folder) == []
 
 
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("seed", range(2))
+def test_a_list_of_small_files_survives_kills_at_random_moments(
+    seed: int, terminal: Terminal, serve: Callable[..., DemoServer]
+) -> None:
+    """However often it is killed, each file ends up right, and no name is ever there without its bytes."""
+    chance = random.Random(seed)
+    server = serve(10_000)
+    out = terminal.folder / "out"
+    get = ("get", *(server.url_of(f"{n}.bin") for n in range(300)), "-o", f"{out}/")
+    args: tuple[str, ...] = get
+    for _ in range(10):
+        process, asked = terminal.start(*args), server.requests
+        wanted, deadline = asked + chance.randint(1, 30), time.monotonic() + 30
+        while server.requests < wanted and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.002)
+        time.sleep(chance.random() * 0.02)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        for path in out.glob("*.bin"):
+            assert sha256(path) == server.sha256
+        args = ("resume", "--all") if server.requests else get
+    ended = terminal.run("resume", "--all", timeout=120)
+    assert ended.returncode == 0, ended.stderr
+    assert server.requests <= 300 + 10 * 40  # what had its name, or was to get it, is not asked for again
+    ended = terminal.run(*get, timeout=120)
+    assert ended.returncode == 0, ended.stderr
+    assert len(list(out.iterdir())) == 300
+    assert {sha256(path) for path in out.iterdir()} == {server.sha256}
+
+
 def _leftovers(folder: Path) -> list[str]:
     return [name for name in os.listdir(folder) if name.endswith(".part")]
 

@@ -93,6 +93,7 @@ class Disk:
         self.made: dict[str, int] = {}  # folder: when
         self.committing: dict[str, tuple[str, int]] = {}  # operation: journal, when the record was written
         self.finals: dict[str, int] = {}  # operation: when its file had its name
+        self.groups = 0  # syncs of the folder that the files are in
         self.checked = {"rows": 0, "named": 0, "done": 0, "compacted": 0, "dropped": 0}
 
     def safe(self, path: str, since: int, now: int) -> bool:
@@ -111,6 +112,10 @@ class Disk:
             self._write(call)
         elif call.name in ("fsync", "fdatasync"):
             self.synced.setdefault(call.paths[0], []).append((call.begun, call.ended))
+            self.groups += os.path.basename(call.paths[0]) == "out"
+        elif call.name == "syncfs":  # home and files are on one file system here
+            for path in self.wrote:
+                self.synced.setdefault(path, []).append((call.begun, call.ended))
         elif call.name in _NAMING:
             self._name(call)
         elif call.name in ("mkdir", "mkdirat"):
@@ -213,6 +218,21 @@ def test_a_power_cut_never_leaves_a_name_without_its_bytes(
     assert disk.checked["named"] == disk.checked["done"] == 5
     assert disk.checked["rows"] >= 10
     assert disk.checked["compacted"] >= 1
+    assert {sha256(path) for path in (terminal.folder / "out").iterdir()} == {server.sha256}
+
+
+def test_a_power_cut_never_leaves_one_of_many_names_without_its_bytes(
+    terminal: Terminal, serve: Callable[..., DemoServer]
+) -> None:
+    """Small files are synced, decided, named and called done many at once, one step after the other."""
+    server = serve(10_000)
+    count = 40  # their records are one write, of which strace shows 64 KiB
+    urls = [server.url_of(f"{n}.bin") for n in range(count)]
+    disk, code = _watched(terminal, "get", *urls, "-o", f"{terminal.folder}/out/")
+    assert code == 0
+    assert disk.checked["named"] == disk.checked["done"] == count
+    assert disk.checked["rows"] == 0
+    assert disk.groups < count
     assert {sha256(path) for path in (terminal.folder / "out").iterdir()} == {server.sha256}
 
 

@@ -7,7 +7,7 @@ import signal
 import sys
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -33,31 +33,44 @@ class Program(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; turn what it raises into a sentence and an exit code."""
         call = ctx.ensure_object(Call)
+        with exits.Signals() as signals:
+            return self._invoke(ctx, call, signals)
+
+    def _invoke(self, ctx: click.Context, call: Call, signals: exits.Signals) -> Any:
         try:
-            with exits.signals_raise():
-                return super().invoke(ctx)
+            return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except TransferError as error:
             call.pen.fail(str(error) or type(error).__name__)
             ctx.exit(exits.of_error(error))
         except KeyboardInterrupt as interrupt:
-            signum = getattr(interrupt, "signum", signal.SIGINT)
-            exits.second_one_kills()
-            words = call.way_on()
-            call.close()
-            call.pen.fail(words)
-            call.die(signum)
-            ctx.exit(128 + signum)
+            _interrupted(ctx, call, signals, getattr(interrupt, "signum", signal.SIGINT))
         except BrokenPipeError:
             raise  # whoever read us has heard enough; click ends quietly
         except Exception as error:  # noqa: BLE001 -- a bug of ours is told without what it says: that may be secret
+            if signals.first is not None:  # what a signal broke off may end with any error
+                _interrupted(ctx, call, signals, signals.first)
             call.pen.fail(_our_fault(error))
             if call.pen.verbose:
                 click.echo("".join(traceback.format_tb(error.__traceback__)), err=True)
             ctx.exit(exits.FAILED)
         finally:
             call.close()
+
+
+def _interrupted(ctx: click.Context, call: Call, signals: exits.Signals, signum: int) -> NoReturn:
+    """Save, say how to go on, and die by the signal; a second one does not wait for the saving."""
+    words = call.way_on()
+    signals.last_words(f"nbxfer: {words}\n")
+    try:
+        call.close()
+    except Exception as error:  # noqa: BLE001 -- the way on is said all the same
+        call.pen.fail(_our_fault(error))
+    call.pen.fail(words)
+    signals.last_words("")
+    call.die(signum)
+    ctx.exit(128 + signum)
 
 
 def _our_fault(error: Exception) -> str:

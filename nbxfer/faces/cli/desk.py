@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -42,12 +42,12 @@ class Handle(Protocol):
         """Hold it."""
         ...
 
-    def resume(self) -> None:
-        """Let it go on, here if nobody runs it."""
+    def resume(self, url: str | None = None, headers: Any = None, auth: Any = None) -> None:
+        """Let it go on, here if nobody runs it; with what is given anew."""
         ...
 
-    def retry(self) -> None:
-        """Try again what failed."""
+    def retry(self, url: str | None = None, headers: Any = None, auth: Any = None) -> None:
+        """Try again what failed; with what is given anew."""
         ...
 
     def cancel(self, delete_partial: bool = True) -> object:
@@ -183,6 +183,9 @@ class Call:
         self.pen = Pen()
         #: What the person would have to go on with, if this were interrupted now.
         self.staying: Sequence[Handle] = ()
+        #: In which line of a list each URL stands; what has to be given again after a break.
+        self.lines: Mapping[str, int] = {}
+        self.anew = ""
         self._desk: Desk | None = None
 
     def desk(self) -> Desk:
@@ -218,4 +221,5 @@ class Call:
         if not ours:
             return f"left; another process goes on with it. To look: {self.command('watch')}"
         ids = " ".join(s.id[:8] for s in ours) if len(ours) <= 3 else "--all"
-        return f"interrupted; what has come is saved. To go on: {self.command(f'resume {ids}')}"
+        again = self.anew if len(snapshots) == 1 else ""
+        return f"interrupted; what has come is saved. To go on: {self.command(f'resume {ids}{again}')}"

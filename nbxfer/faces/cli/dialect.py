@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-#: Stands for the path of the file, where a sentence does not know which file it is about.
-DEST: Final = "DEST (the one it has)"
-_ANEW: Final = f"Go on with: nbxfer get {{}} -o {DEST}."
+#: How to go on where a sentence does not know which download it is about.
+RESUME: Final = "nbxfer resume ID"
+_ANEW: Final = f"Go on with: {RESUME} {{}}."
 
 #: Options that have the same name in both places, but for the hyphens.
 _SAME: Final = (
@@ -20,9 +20,9 @@ _SAME: Final = (
 _PHRASES: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]] = tuple(
     (re.compile(python), shell)
     for python, shell in (
-        (r"Go on with resume\(url=…, headers=…, auth=…\)\.?", _ANEW.format("NEW-URL --header @FILE")),
-        (r"Go on with resume\(headers=…, auth=…\)\.?", _ANEW.format("URL --header @FILE")),
-        (r"Go on with resume\(url=…\)\.?", _ANEW.format("NEW-URL")),
+        (r"Go on with resume\(url=…, headers=…, auth=…\)\.?", _ANEW.format("--url NEW-URL --header @FILE")),
+        (r"Go on with resume\(headers=…, auth=…\)\.?", _ANEW.format("--header @FILE")),
+        (r"Go on with resume\(url=…\)\.?", _ANEW.format("--url NEW-URL")),
         (r"\bretry\(\) goes on\b", "nbxfer retry goes on"),
         (r"\bnbxfer\.operations\(scope='all'\)", "nbxfer ls --all"),
         (r"\bdest='…/file' or name='…'", "-o …/file"),
@@ -47,8 +47,8 @@ def _dashed(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-def in_shell(text: str) -> str:
-    """Give a sentence with the command line's names for what it tells the reader to give."""
+def in_shell(text: str, op_id: str = "") -> str:
+    """Give a sentence with the command line's names for what it tells the reader to give; ``op_id`` is whose it is."""
     for python, shell in _PHRASES:
         text = python.sub(shell, text)
-    return text
+    return text.replace(RESUME, f"nbxfer resume {op_id[:8]}") if op_id else text

@@ -7,9 +7,10 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable
 from types import FrameType
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from nbxfer import errors
 
@@ -26,6 +27,9 @@ SOME_FAILED: Final = 4
 
 #: What ends us in order; SIGINT is Python's own KeyboardInterrupt.
 _SIGNALS: Final = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+#: Seconds that the program is given to notice the first signal before a second kills.
+GRACE: Final = 2.0
 
 
 class Interrupted(KeyboardInterrupt):
@@ -65,32 +69,45 @@ def of_noted(snapshots: Sequence[Snapshot]) -> int:
     return DONE if not failed else FAILED if failed == len(snapshots) else SOME_FAILED
 
 
-@contextlib.contextmanager
-def signals_raise() -> Iterator[None]:
-    """Turn SIGTERM and SIGHUP into Interrupted; one that somebody ignores (nohup) stays ignored."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
+class Signals:
+    """What the signals that ask the program to end do while it is entered; one that is ignored (nohup) stays so.
 
-    def interrupt(signum: int, _: FrameType | None) -> NoReturn:
-        raise Interrupted(signum)
+    The first raises, in the main thread. A second would hit what unwinds then, in the midst of a lock: it is passed
+    over for GRACE seconds, or until ``last_words`` are known. From then on it writes them and kills.
+    """
 
-    taken = [signum for signum in _SIGNALS if signal.getsignal(signum) is signal.SIG_DFL]
-    for signum in taken:
-        signal.signal(signum, interrupt)
-    try:
-        yield
-    finally:
-        for signum in taken:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.first: int | None = None
+        self._clock, self._since = clock, 0.0
+        self._words: str | None = None
+        self._taken: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            for signum in (signal.SIGINT, *_SIGNALS):
+                if (before := signal.getsignal(signum)) in (signal.SIG_DFL, signal.default_int_handler):
+                    self._taken[signum] = before
+                    signal.signal(signum, self.heed)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for signum, before in self._taken.items():
+            signal.signal(signum, before)
+
+    def heed(self, signum: int, _: FrameType | None) -> None:
+        """Take one signal."""
+        if self.first is None:
+            self.first, self._since = signum, self._clock()
+            raise KeyboardInterrupt if signum == signal.SIGINT else Interrupted(signum)
+        if self._words is not None or self._clock() - self._since > GRACE:
+            with contextlib.suppress(OSError):  # not by way of a stream: that may be in the midst of writing
+                os.write(2, ("nbxfer: interrupted.\n" if self._words is None else self._words).encode(errors="replace"))
             signal.signal(signum, signal.SIG_DFL)
+            os.kill(os.getpid(), signum)
 
-
-def second_one_kills() -> None:
-    """Give the signals their own meaning back: whoever asks twice does not want to wait."""
-    if threading.current_thread() is threading.main_thread():
-        for signum in (signal.SIGINT, *_SIGNALS):
-            if signal.getsignal(signum) is not signal.SIG_IGN:
-                signal.signal(signum, signal.SIG_DFL)
+    def last_words(self, words: str) -> None:
+        """Say what a second signal is to write before it kills: the whole line."""
+        self._words = words
 
 
 def die_by(signum: int) -> None:

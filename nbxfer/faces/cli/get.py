@@ -65,9 +65,13 @@ def get(ctx: click.Context, call: Call, /, urls: tuple[str, ...], **given: Any) 
       nbxfer get -i urls.txt -o data/ --bandwidth "5 MB/s"
     """
     options.setup(call, given)
+    given["typed"] = urls
     entries: dict[str, str | None] = dict.fromkeys(urls)
     if given["listed"]:
-        entries = {**entries, **listfile.read(given["listed"])}
+        found, call.lines = listfile.read(given["listed"])
+        if (given["name"] or "url") == "url":
+            listfile.check_names(found, call.lines)
+        entries = {**entries, **found}
     if not entries:
         raise click.UsageError("Say what: URLs, or -i LISTFILE.")
     several = len(entries) > 1 or bool(given["listed"])

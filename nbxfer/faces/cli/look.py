@@ -137,7 +137,7 @@ def table(snapshots: Sequence[Snapshot], columns: int, *, whole: bool = False) -
 def _worded(snapshot: Snapshot) -> Snapshot:
     import msgspec
 
-    return msgspec.structs.replace(snapshot, reason=in_shell(snapshot.reason))
+    return msgspec.structs.replace(snapshot, reason=in_shell(snapshot.reason, snapshot.id))
 
 
 def _with_history(desk: Desk, shown: Sequence[Snapshot]) -> list[Snapshot]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
 
@@ -16,25 +17,30 @@ IF_EXISTS: Final = ("revalidate", "error", "skip", "overwrite", "unique")
 PRIORITIES: Final = ("default", "high", "low")
 #: Words of which one stands in the name of nearly every header that carries a secret.
 _SECRET: Final = re.compile(r"auth|cookie|token|key|secret|passw|session|credential|signature", re.IGNORECASE)
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 Command = Callable[..., Any]
+
+_HEADER: Final = click.option(
+    "--header",
+    "headers",
+    metavar="K:V|@FILE",
+    multiple=True,
+    help="Send this header, or those that stand in FILE, one a line. Everybody on this machine can read a "
+    "command line: put secrets in a file. May be repeated.",
+)
+_NETRC: Final = click.option("--netrc", is_flag=True, help="Take user and password from ~/.netrc.")
+_USER: Final = click.option("--user", metavar="USER", help="Be this user; the password is asked for in the terminal.")
 
 
 def reaching(command: Command) -> Command:
     """Add the options about the way to the server: who asks, through what, and whom it trusts."""
     return _with(
         command,
-        click.option(
-            "--header",
-            "headers",
-            metavar="K:V|@FILE",
-            multiple=True,
-            help="Send this header, or those that stand in FILE, one a line. Everybody on this machine can read a "
-            "command line: put secrets in a file. May be repeated.",
-        ),
+        _HEADER,
         click.option("--cookies", metavar="FILE", help="Send the cookies of this file (Netscape's format)."),
-        click.option("--netrc", is_flag=True, help="Take user and password from ~/.netrc."),
-        click.option("--user", metavar="USER", help="Be this user; the password is asked for in the terminal."),
+        _NETRC,
+        _USER,
         click.option("--proxy", metavar="U", help="Go through this proxy: http://, https:// or socks5://host:port."),
         click.option("--no-proxy", is_flag=True, help="Go through no proxy, whatever the environment says."),
         click.option(
@@ -53,6 +59,12 @@ def reaching(command: Command) -> Command:
             help="Seconds to wait for a connection, and for an answer, before a retry.",
         ),
     )
+
+
+def renewing(command: Command) -> Command:
+    """Add the options that give one download anew what has expired, or was kept in memory only."""
+    url = click.option("--url", metavar="URL", help="Go on from this URL: a newly signed one. For a single ID.")
+    return _with(command, url, _HEADER, _NETRC, _USER)
 
 
 def accepting(command: Command) -> Command:
@@ -111,9 +123,10 @@ def read(call: Call, given: dict[str, Any], urls: Sequence[str]) -> dict[str, An
             raise click.UsageError(f"{_dashed(one)} and {_dashed(other)} contradict each other.")
     if given["key"] and not given["cert"]:
         raise click.UsageError("--key is the key of a certificate: give that with --cert.")
-    headers = list(_headers(given["headers"]))
+    headers = _named(given["headers"])
     _for_one_server(urls, headers, given["user"])
     _warn(call, given, urls)
+    call.anew = _again(headers, given["user"])
     same = (
         "checksum",
         "connections",
@@ -140,6 +153,44 @@ def read(call: Call, given: dict[str, Any], urls: Sequence[str]) -> dict[str, An
     if given["user"] is not None:
         options["auth"] = (given["user"], call.secret(f"Password of {_shown_user(given['user'])}: "))
     return options
+
+
+def renewed(call: Call, given: dict[str, Any], ids: Sequence[str]) -> dict[str, Any]:
+    """Take out what is given anew, and give it by the session's names; empty where nothing is. Raises as ``read``."""
+    url, netrc, user = given.pop("url"), given.pop("netrc"), given.pop("user")
+    typed = given.pop("headers")
+    if not (url or netrc or user or typed):
+        return {}
+    if len(ids) != 1:
+        raise click.UsageError("--url, --header, --user and --netrc are for a single ID.")
+    if user and netrc:
+        raise click.UsageError("--user and --netrc contradict each other.")
+    headers = _named(typed)
+    _for_one_server([], headers, user)
+    _warn(call, {"headers": typed}, [url or ""])
+    call.anew = _again(headers, user)
+    new: dict[str, Any] = {"url": url} if url else {}
+    new |= {"headers": headers} if headers else {}
+    new |= {"auth": "netrc"} if netrc else {}
+    return new | ({"auth": (user, call.secret(f"Password of {_shown_user(user)}: "))} if user else {})
+
+
+def _again(headers: Sequence[str], user: str | None) -> str:
+    """Give what has to be typed again after a break: it is kept in memory only."""
+    from nbxfer.faces.words import clean
+
+    return (" --header @FILE" if _names(headers) else "") + (f" --user {shlex.quote(clean(user, 60))}" if user else "")
+
+
+def _named(given: Iterable[str]) -> list[str]:
+    """Give the header lines. Raises UsageError for one without a name, of which nothing is shown."""
+    headers = list(_headers(given))
+    if not all(map(_name, headers)):
+        raise click.UsageError(
+            "A header has no name: it is written NAME: VALUE. What was given is not shown, for it may be a secret; "
+            "everybody on this machine can read a command line, so it belongs into a file: --header @FILE."
+        )
+    return headers
 
 
 def _dashed(name: str) -> str:
@@ -177,8 +228,13 @@ def _headers(given: Iterable[str]) -> Iterator[str]:
 # -- secrets ---------------------------------------------------------------------------------------------------------
 def _names(headers: Iterable[str]) -> list[str]:
     """Give the names of those headers that seem to carry a secret."""
-    names = [line.partition(":")[0].strip() for line in headers]
-    return [name for name in names if _SECRET.search(name)]
+    return [name for name in map(_name, headers) if _SECRET.search(name)]
+
+
+def _name(header: str) -> str:
+    """Give what stands before the colon, if that can be a name (RFC 9110, 5.6.2); else "", for it may be a secret."""
+    name, colon, _ = header.partition(":")
+    return name.strip() if colon and _TOKEN.fullmatch(name.strip()) else ""
 
 
 def _for_one_server(urls: Sequence[str], headers: Iterable[str], user: str | None) -> None:
@@ -200,13 +256,18 @@ def _warn(call: Call, given: dict[str, Any], urls: Sequence[str]) -> None:
     """Say which secrets stand in the command line, where everybody on this machine can see them."""
     typed = [one for one in given["headers"] if not one.startswith("@")]
     seen = [f"the header {_shown_user(name)}" for name in _names(typed)]
-    seen += ["the password in the URL"] if any(map(_has_password, urls)) else []
-    seen += ["the proxy's password"] if _has_password(given["proxy"] or "") else []
+    better = ["--header @FILE reads headers from a file."] if seen else []
+    if any(map(_has_password, given.get("typed", urls))):
+        seen.append("the password in the URL")
+        better.append("--user asks for a password, and --netrc looks it up.")
+    if _has_password(given.get("proxy") or ""):
+        seen.append("the proxy's password")
+        better.append("HTTPS_PROXY is read from the environment.")
     if seen:
-        files = "--header @FILE and -i LISTFILE read from files; HTTPS_PROXY is read from the environment."
-        call.pen.say(f"others on this machine can see command lines, and in this one {' and '.join(seen)}. {files}")
+        there = f"{' and '.join(seen)} {'is' if len(seen) == 1 else 'are'} there to be read"
+        call.pen.say(f"others on this machine can see command lines, and in this one {there}. {' '.join(better)}")
 
 
 def _has_password(url: str) -> bool:
-    user, mark, _ = url.partition("://")[2].partition("/")[0].rpartition("@")
+    user, mark, _ = url.rpartition("://")[2].partition("/")[0].rpartition("@")
     return bool(mark) and ":" in user

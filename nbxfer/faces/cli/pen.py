@@ -110,7 +110,7 @@ def fault_words(snapshot: Snapshot) -> str:
     fault = snapshot.fault
     if fault is None:
         return ""
-    return in_shell(clean(f"{fault.message} {fault.hint}" if fault.hint else fault.message, 1000))
+    return in_shell(clean(f"{fault.message} {fault.hint}" if fault.hint else fault.message, 1000), snapshot.id)
 
 
 class _Lines(logging.Handler):

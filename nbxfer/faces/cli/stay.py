@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pkgutil
-import shlex
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from nbxfer.errors import NeedsAttention, TransferError
 from nbxfer.faces.cli import exits
 from nbxfer.faces.cli.desk import Call, Handle
-from nbxfer.faces.cli.dialect import DEST, in_shell
+from nbxfer.faces.cli.dialect import RESUME, in_shell
 from nbxfer.faces.cli.pen import Bar, fault_words
 
 if TYPE_CHECKING:
@@ -112,11 +111,11 @@ class _Patience:
 
 def _left_words(call: Call, snapshots: Sequence[Snapshot]) -> str:
     """Say what waits for a person, why, and how to go on."""
-    from nbxfer.faces.words import clean, name_words, status_words
+    from nbxfer.faces.words import name_words, status_words
 
     first = snapshots[0]
     others = f" (and {len(snapshots) - 1} more)" if len(snapshots) > 1 else ""
-    why = in_shell(status_words(first)).replace(DEST, shlex.quote(clean(first.destination)))
+    why = in_shell(status_words(first)).replace(RESUME, call.command(f"resume {first.id[:8]}"))
     ids = first.id[:8] if len(snapshots) == 1 else "--all"
     stop = "" if why.endswith((".", "!", "?")) else "."
     then = "When that is mended" if first.needs_person else "To go on"

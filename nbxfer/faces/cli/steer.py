@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from nbxfer.errors import InvalidTransferState, TransferError
-from nbxfer.faces.cli import exits
+from nbxfer.faces.cli import exits, options
 from nbxfer.faces.cli.desk import Call, Handle
 from nbxfer.faces.cli.stay import stay
 
@@ -79,6 +80,7 @@ def cancel(ctx: click.Context, call: Call, ids: tuple[str, ...], every: bool, as
 
 
 @click.command(short_help="Go on with what was paused or interrupted.")
+@options.renewing
 @_staying
 @_which
 def resume(
@@ -86,10 +88,7 @@ def resume(
     call: Call,
     ids: tuple[str, ...],
     every: bool,
-    as_json: bool,
-    no_wait: bool,
-    quiet: bool,
-    verbose: bool,
+    **given: Any,
 ) -> None:
     """Go on with what was paused or interrupted, and stay until it is done.
 
@@ -100,12 +99,13 @@ def resume(
     Examples:
       nbxfer resume 3f2a
       nbxfer resume --all
+      nbxfer resume 3f2a --header @token.txt
     """
-    _go_on(ctx, call, ids, every, no_wait, _resume, _resumable, "paused or interrupted",
-           {"json": as_json, "quiet": quiet, "verbose": verbose})  # fmt: skip
+    _go_on(ctx, call, ids, every, _resume, _resumable, "paused or interrupted", given)
 
 
 @click.command(short_help="Try again what failed.")
+@options.renewing
 @_staying
 @_which
 def retry(
@@ -113,10 +113,7 @@ def retry(
     call: Call,
     ids: tuple[str, ...],
     every: bool,
-    as_json: bool,
-    no_wait: bool,
-    quiet: bool,
-    verbose: bool,
+    **given: Any,
 ) -> None:
     """Try again what failed, from what has come, and stay until it is done.
 
@@ -127,8 +124,7 @@ def retry(
     """
     from nbxfer.core.phases import Phase
 
-    _go_on(ctx, call, ids, every, no_wait, _retry, lambda s: s.phase is Phase.FAILED, "failed",
-           {"json": as_json, "quiet": quiet, "verbose": verbose})  # fmt: skip
+    _go_on(ctx, call, ids, every, _retry, lambda s: s.phase is Phase.FAILED, "failed", given)
 
 
 # -- which operations ----------------------------------------------------------------------------------------------
@@ -202,20 +198,20 @@ def _resumable(snapshot: Snapshot) -> bool:
     return resting or (snapshot.owner == "orphaned" and snapshot.phase in LIVE)
 
 
-def _resume(handle: Handle) -> None:
-    """Let it go on, by whichever verb its phase has for that."""
+def _resume(handle: Handle, **new: Any) -> None:
+    """Let it go on, by whichever verb its phase has for that, with what is given anew."""
     from nbxfer.core.phases import LIVE, Phase
 
     snapshot = handle.snapshot
-    if snapshot.phase is Phase.CREATED:
+    if snapshot.phase is Phase.CREATED and not new:
         handle.start()
     elif snapshot.phase is Phase.FAILED:
-        handle.retry()
-    elif snapshot.phase is not Phase.DONE and (snapshot.phase not in LIVE or _resumable(snapshot)):
-        handle.resume()  # of a canceled one the session says why not
+        handle.retry(**new)
+    elif snapshot.phase is not Phase.DONE and (new or snapshot.phase not in LIVE or _resumable(snapshot)):
+        handle.resume(**new)  # of a canceled one the session says why not
 
 
-def _retry(handle: Handle) -> None:
+def _retry(handle: Handle, **new: Any) -> None:
     from nbxfer.core.phases import LIVE, Phase
     from nbxfer.faces.words import name_words, state_words
 
@@ -225,7 +221,7 @@ def _retry(handle: Handle) -> None:
             f"{name_words(snapshot)} has not failed: it is {state_words(snapshot)}.",
             hint=f"nbxfer resume {handle.id[:8]} goes on with it." if snapshot.phase in LIVE else None,
         )
-    handle.retry()
+    handle.retry(**new)
 
 
 def _go_on(
@@ -233,15 +229,14 @@ def _go_on(
     call: Call,
     ids: Sequence[str],
     every: bool,
-    no_wait: bool,
-    wish: Callable[[Handle], None],
+    verb: Callable[..., None],
     fits: Callable[[Snapshot], bool],
     words: str,
-    pen: dict[str, bool],
+    given: dict[str, Any],
 ) -> None:
-    if pen["quiet"] and pen["verbose"]:
-        raise click.UsageError("--quiet and --verbose contradict each other.")
-    call.pen.setup(**pen)
+    options.setup(call, given)
+    new, no_wait = options.renewed(call, given, ids), given["no_wait"]
+    wish = partial(verb, **new)
     handles = _meant(call, ids, every, fits, words)
     if no_wait:
         alone = [handle for handle in handles if handle.snapshot.owner != "theirs"]

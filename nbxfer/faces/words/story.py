@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 import time
 from collections.abc import Callable
 
@@ -118,10 +117,9 @@ def _advice(snapshot: Snapshot) -> str:
         kept = f" from the {size_words(snapshot.received)} that were kept" if snapshot.received else ""
         return f"{_sentence(hint)} op.retry(), or nbxfer retry {op_id}, goes on{kept}.".strip()
     if snapshot.needs_person and (found := _ANEW.fullmatch(hint)):
-        new = "NEW-URL" if "url=" in found[1] else "URL"
+        new = " --url NEW-URL" if "url=" in found[1] else ""
         secrets = " --header @FILE" if "auth=" in found[1] else ""
-        target = shlex.quote(clean(snapshot.destination))
-        return f"op.{found[1]} in a notebook, or nbxfer get {new}{secrets} -o {target} in a terminal, goes on."
+        return f"op.{found[1]} in a notebook, or nbxfer resume {op_id}{new}{secrets} in a terminal, goes on."
     if snapshot.needs_person:
         return f"{_sentence(hint)} Then op.resume(), or nbxfer resume {op_id}.".strip()
     if phase is Phase.PAUSED:
