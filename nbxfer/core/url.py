@@ -22,6 +22,9 @@ SECRET_PARAMETERS = frozenset(
 )
 _EXACT = frozenset(p for p in SECRET_PARAMETERS if not p.endswith("*"))
 _PREFIXES = tuple(p[:-1] for p in SECRET_PARAMETERS if p.endswith("*"))
+#: Without hyphens and underscores: names of secrets, and what no name has in it that is none.
+_BARE = frozenset("sas ticket pw pwd code otp pin bearer jwt apikey xapikey accesskey subscriptionkey".split())
+_WITHIN = ("secret", "passw", "signature", "credential")
 
 #: Headers whose value may cross an origin (design: the redirect allow-list), and two more that may be stored.
 CROSS_ORIGIN_HEADERS = frozenset(
@@ -74,7 +77,15 @@ def _split(url: str) -> SplitResult:
 def is_secret_parameter(name: str, extra: Iterable[str] = ()) -> bool:
     """Say whether a query parameter carries a secret; ``extra`` are names the person added."""
     lower = unquote(name).lower()
-    return lower in _EXACT or lower.startswith(_PREFIXES) or lower in {e.lower() for e in extra}
+    bare = lower.replace("-", "").replace("_", "")
+    return (
+        lower in _EXACT
+        or lower.startswith(_PREFIXES)
+        or bare in _BARE
+        or bare.endswith("token")
+        or any(word in bare for word in _WITHIN)
+        or lower in {e.lower() for e in extra}
+    )
 
 
 def _netloc(parts: SplitResult, *, keep_default_port: bool = True) -> str:

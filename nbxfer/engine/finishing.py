@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 from nbxfer.core import actions as do
 from nbxfer.core import events as ev
@@ -107,6 +108,7 @@ def free_name(path: str) -> str:
     folder, name = os.path.split(path)
     double = next((end for end in _DOUBLE if name.lower().endswith(end)), "")
     stem, ending = (name[: -len(double)], name[-len(double) :]) if double else os.path.splitext(name)
+    stem = re.sub(r"( \(\d+\))+$", "", stem)
     number = 1
     while os.path.lexists(free := os.path.join(folder, f"{stem} ({number}){ending}")):
         number += 1

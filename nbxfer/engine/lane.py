@@ -81,8 +81,8 @@ class Lane:
                 on = self._attempt(partial(self._fetch, piece))
         except Stopped:
             pass
-        except Exception as error:  # noqa: BLE001 (a bug of ours: whoever waits for the crew raises it)
-            self._crew.fail(error)
+        except BaseException as error:  # noqa: BLE001 (a bug of ours, or an auth object that exits: the crew raises it)
+            self._crew.fail(error if isinstance(error, Exception) else RuntimeError(type(error).__name__))
         finally:
             self._drop()
             self._crew.left(self)

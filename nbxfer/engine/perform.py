@@ -65,7 +65,7 @@ def guarded(job: Job, action: do.Action, step: Callable[[], T]) -> T | ev.Event:
         return ev.CutShort(action.serial, job.held if job.part is not None else None)
     except TransferError as error:
         return lost(job, action, faults.of(error))
-    except Exception as error:
+    except BaseException as error:  # a person's auth object may leave by SystemExit: nobody shall wait for ever
         log.exception("performing %s failed; please report this", type(action).__name__)
         fault = Fault("TransferError", f"nbxfer itself failed ({type(error).__name__}).", hint="Please report this.")
         return lost(job, action, fault)

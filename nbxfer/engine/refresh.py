@@ -48,13 +48,16 @@ def refreshed(doors: Renewing, op_id: str, spec: Spec, action: do.Refresh) -> ev
         renewed = doors.renew(op_id, spec, _given(_asked(ask, spec.url)))
     except TransferError as error:
         return ev.RefreshLost(action.serial, faults.of(error))
+    except BaseException as error:  # noqa: BLE001 (what it gave may do anything when it is looked at)
+        what = f"What the function given as refresh= gave cannot be used ({type(error).__name__})."
+        return ev.RefreshLost(action.serial, faults.of(NeedsAttention(what, hint=_WAY)))
     return ev.Refreshed(action.serial, *renewed)
 
 
 def _asked(ask: Callable[[str], Any], url: str) -> Any:
     try:
         return ask(url)
-    except Exception as error:  # noqa: BLE001 (it is not our code that runs there, and its text may hold secrets)
+    except BaseException as error:  # noqa: BLE001 (not our code: it may leave by SystemExit, its text hold secrets)
         raise NeedsAttention(f"The function given as refresh= failed ({type(error).__name__}).", hint=_WAY) from None
 
 

@@ -51,7 +51,7 @@ class Workers:
         while (job := self._jobs.get()) is not None:
             try:
                 job()
-            except Exception:
+            except BaseException:  # whatever it is, the thread is needed for the next one
                 log.exception("a job failed; please report this")
             finally:
                 del job  # else the last one keeps its stream alive while the thread waits

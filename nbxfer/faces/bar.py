@@ -158,6 +158,7 @@ class Bar:
         took = self._took(sum(s.received for s in snapshots)) if last and over and self._come else ""
         if len(snapshots) == 1:
             first = snapshots[0]
+            took = "" if words.was_there(first) else took
             brief = last and not self._say_why and (first.phase is Phase.FAILED or first.needs_person)
             return words.name_words(first), _one(first, took, moving=not last, brief=brief)
         return _count_words(snapshots), _many(snapshots, took, moving=not last)

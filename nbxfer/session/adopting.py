@@ -55,7 +55,7 @@ def adopt(
         try:
             machine.tell("adopted", _told(adopted.length, os.path.basename(path), machine))
             engine.call(lambda: engine.submit([machine]))
-        except BaseException:
+        except Exception:  # an interrupt is none: it may be accepted all the same
             adoption.give_up(doors.sink(machine), engine.manifest, machine.id, adopted.theirs)
             doors.forget(machine.id)
             raise

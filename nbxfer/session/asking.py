@@ -122,7 +122,7 @@ class Asking:
         try:
             if fresh or refused:
                 self._engine.call(lambda: self._admit(fresh, refused))
-        except BaseException:
+        except Exception:  # an interrupt is none: what was asked for may be accepted all the same
             for machine in (*fresh, *refused):
                 self._doors.forget(machine.id)
             raise

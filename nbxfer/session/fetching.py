@@ -25,13 +25,21 @@ from nbxfer.session import options as wording
 from nbxfer.session.options import Options
 from nbxfer.session.proofs import web_url
 from nbxfer.session.request import Request, identity_of
+from nbxfer.session.waiting import watch
 
 if TYPE_CHECKING:
     from nbxfer.session.desk import Session
     from nbxfer.session.operation import Operation
 
+#: Seconds that a person is waited for: who calls a library sees no panel, and what was just asked anew may still move.
+PATIENCE: Final = 0.25
 #: What ``fetch`` decides itself.
 _NOT_HERE: Final = frozenset(("into", "dest", "if_exists", "on_duplicate", "start"))
+_INSTEAD: Final = {
+    "if_exists": "It replaces a copy that is not right, and nothing else. To say that yourself, call download().",
+    "on_duplicate": "It joins what is under way. To say that yourself, call download().",
+    "start": "It waits for the file. To start later, call download().",
+}
 
 
 def fetch(
@@ -46,11 +54,14 @@ def fetch(
 ) -> Path:
     """Give the path of a copy that is right, in ``folder`` or in the cache; wait for it, at most ``timeout`` seconds.
 
-    Raises what a download raises, TimeoutError (it goes on in the background), Offline where nothing is to be asked.
+    Raises what a download raises, TimeoutError (it goes on in the background), NeedsAttention as soon as only a person
+    can let it go on (it stays resumable), Offline where nothing is to be asked.
     """
     for option in options:
         if option in _NOT_HERE:
-            raise UnknownOption(f"fetch() has no option {option!r}.", hint="Say folder=, or call download().")
+            raise UnknownOption(
+                f"fetch() has no option {option!r}.", hint=_INSTEAD.get(option, "Say folder=, or call download().")
+            )
     if not isinstance(progress, bool):
         raise InvalidRequest(f"progress={progress!r} is neither True nor False.", hint="Give one of them.")
     if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, int | float)):
@@ -76,9 +87,11 @@ def fetch(
         there = os.path.lexists(_landed(asked, done))
         given["if_exists"] = "overwrite" if there and not intact else "revalidate"
         operation: Operation = session.download(url, **given)
-    if progress:
-        operation.wait(timeout)
-    return operation.result(None if end is None else max(0.0, end - time.monotonic()))
+    left = None if end is None else max(0.0, end - time.monotonic())
+    if not watch([operation], left, progress, patience=PATIENCE):
+        shown = operation.snapshot
+        raise TimeoutError(f"{shown.name} was not over after {round(timeout or 0, 2):g} s: {shown.reason.rstrip('.')}.")
+    return operation.result()
 
 
 def _folder(url: str, options: Options) -> Path:

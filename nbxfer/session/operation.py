@@ -172,7 +172,9 @@ class Operation:
         """Wait, and give the error it ended with; None when it is done. Raises TimeoutError (seconds)."""
         if not self.done() and not watch([self], timeout, progress=False):
             shown = self.snapshot
-            raise TimeoutError(f"{shown.name} was not over after {timeout} s: {shown.reason}.")
+            raise TimeoutError(
+                f"{shown.name} was not over after {round(timeout or 0, 2):g} s: {shown.reason.rstrip('.')}."
+            )
         if self.snapshot.phase is Phase.CANCELED:
             return TransferCanceled(f"{self.snapshot.name} was canceled.", op_id=self.id)
         return self.error if self.snapshot.phase is Phase.FAILED else None
@@ -196,7 +198,7 @@ class Operation:
         def ring() -> None:
             try:
                 fn(self)
-            except Exception:
+            except BaseException:  # those of others are called on the same thread
                 log.exception("a done callback failed")
 
         def look(call: Callable[[Callable[[], None]], None]) -> None:

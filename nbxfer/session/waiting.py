@@ -35,10 +35,12 @@ SAY_AFTER = 2.0
 class Impatience:
     """Where nobody looks, waiting for a person must end; this notices when it has lasted too long."""
 
-    def __init__(self, operations: Iterable[Operation]) -> None:
+    def __init__(self, operations: Iterable[Operation], patience: float | None = None) -> None:
         self.operations: Collection[Operation] = list(operations)
         self.since: float | None = None
-        self.patience = next(iter(self.operations))._session.patience if self.operations else None
+        self.patience = patience
+        if patience is None and self.operations:
+            self.patience = next(iter(self.operations))._session.patience
         self.said = False
 
     def check(self, *, quiet: bool = True) -> None:
@@ -79,7 +81,9 @@ def _held_up(shown: Snapshot) -> str:
 
 
 def _waits_for_person(shown: Snapshot) -> bool:
-    return shown.phase in (Phase.PAUSED, Phase.CREATED) or shown.status is TransferStatus.PAUSED_SYSTEM_POLICY
+    if shown.status in (TransferStatus.PAUSED_SYSTEM_POLICY, TransferStatus.ORPHANED):
+        return True
+    return shown.phase in (Phase.PAUSED, Phase.CREATED)
 
 
 class _Looks:
@@ -88,12 +92,18 @@ class _Looks:
     Only those that there is news of are looked at, and all of them now and then.
     """
 
-    def __init__(self, operations: Sequence[Operation], timeout: float | None, until: frozenset[Phase]) -> None:
+    def __init__(
+        self,
+        operations: Sequence[Operation],
+        timeout: float | None,
+        until: frozenset[Phase],
+        patience: float | None = None,
+    ) -> None:
         if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, int | float)):
             raise InvalidRequest(f"timeout={timeout!r} is no number of seconds.", hint="Give seconds, or None.")
         self.all = list(operations)
         self.until = until
-        self.impatience = Impatience(operations)
+        self.impatience = Impatience(operations, patience)
         self._end = None if timeout is None else time.monotonic() + timeout
         self._news = threading.Event()
         self._heard: deque[str] = deque()  # ids
@@ -156,10 +166,17 @@ class _Looks:
 
 
 def watch(
-    operations: Sequence[Operation], timeout: float | None, progress: bool, until: frozenset[Phase] = OVER
+    operations: Sequence[Operation],
+    timeout: float | None,
+    progress: bool,
+    until: frozenset[Phase] = OVER,
+    patience: float | None = None,
 ) -> bool:
-    """Wait on this thread until all are over, with a bar where there is something to see; give whether they are."""
-    looks = _Looks(operations, timeout, until)
+    """Wait on this thread until all are over, with a bar where there is something to see; give whether they are.
+
+    ``patience`` is how long a person is waited for (seconds; None: as the session says). Raises NeedsAttention.
+    """
+    looks = _Looks(operations, timeout, until, patience)
     if not operations:
         return True
     with looks:
@@ -188,7 +205,9 @@ def completed(operations: Sequence[Operation], timeout: float | None) -> Iterato
             over = looks.over()
             yield from sorted(over, key=lambda o: o.snapshot.changed)
             if not over and not looks.sleep(quiet=False):
-                raise TimeoutError(f"{len(looks.left)} of {len(operations)} were not over after {timeout} s.")
+                raise TimeoutError(
+                    f"{len(looks.left)} of {len(operations)} were not over after {round(timeout or 0, 2):g} s."
+                )
 
 
 def somebody_looks() -> bool:

@@ -92,7 +92,9 @@ class HttpSource:
         return body
 
     def _harmless(self, title: str) -> str:
-        """Give the title, or "" where it repeats something of the request that may be a secret."""
+        """Give the title, or "" where it may repeat something of the request that is a secret."""
+        if self._access.auth is not None or self._access.cookies or self._access.proxy_auth is not None:
+            return ""
         parts = urlsplit(self._access.url)
         user = parts.netloc.rpartition("@")[0]
         told = [parts.query, user, unquote_plus(parts.query), unquote(user)]

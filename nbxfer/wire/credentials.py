@@ -122,6 +122,8 @@ def _checked(auth: Basic | Bearer, option: str) -> Basic | Bearer:
     parts: tuple[object, ...] = (auth.user, auth.password) if isinstance(auth, Basic) else (auth.token,)
     if not all(isinstance(part, str) for part in parts):
         raise InvalidRequest(f"{option} holds something that is no text.", hint="Give texts, or references to them.")
+    if isinstance(auth, Bearer) and (wrong := _wrong_token(auth.token)):
+        raise InvalidRequest(f"{option} cannot be sent: the token {wrong}.", hint="Give Bearer('…'), or 'env:NAME'.")
     if isinstance(auth, Basic) and KEYRING.fullmatch(auth.user) and auth.password:
         raise InvalidRequest(
             f"{option} gives a password beside an entry of the keyring, which has one.",
@@ -133,6 +135,17 @@ def _checked(auth: Basic | Bearer, option: str) -> Basic | Bearer:
             hint="Install nbxfer[keyring], or give env:NAME.",
         )
     return auth
+
+
+def _wrong_token(token: str) -> str:
+    """Say what keeps a token from being sent in a header (RFC 9110 §5.5), never showing it; "" where nothing does."""
+    if not token:
+        return "is empty"
+    if token.rstrip("\r\n") != token:
+        return "has a line break at its end"
+    if any(c.isspace() for c in token):
+        return "has a blank or a line break in it"
+    return "" if token.isascii() and token.isprintable() else "has a character in it that no header may have"
 
 
 def reference(auth: Auth) -> str | None:

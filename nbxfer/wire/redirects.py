@@ -25,11 +25,12 @@ def follow(here: httpx.URL, location: str) -> httpx.URL:
         location = "".join(c if c < "\x80" else f"%{ord(c):02X}" for c in location)
         there = here.join(location).copy_with(fragment=None)
         origin(str(there))
+        host = there.host  # decoding it may fail as well
     except (httpx.InvalidURL, ValueError):
         raise _refused(here, "to something that is no URL") from None
-    if "%" in there.host:  # no name has such letters; what was not ASCII there has been lost
+    if "%" in host:  # no name has such letters; what was not ASCII there has been lost
         raise _refused(here, "to something that is no URL")
-    if there.scheme not in ("http", "https") or not there.host:
+    if there.scheme not in ("http", "https") or not host:
         raise _refused(here, "to something that is neither http nor https")
     if there.userinfo:
         raise _refused(here, "to a URL with credentials in it")

@@ -82,3 +82,22 @@ def test_what_is_no_use(function: Callable[[str], Any] | None, says: str) -> Non
     assert "hidden" not in str(answer)
     if "URL" not in says:
         assert answer.fault.remedy is Remedy.PERSON
+
+
+class Odd:
+    """What cannot even be asked whether it is something."""
+
+    def __bool__(self) -> bool:
+        raise ValueError("hidden")
+
+
+def _exits(_: str) -> str:
+    raise SystemExit(1)
+
+
+@pytest.mark.parametrize("function", [_exits, lambda _: Odd()])
+def test_what_must_not_hang(function: Callable[[str], Any]) -> None:
+    """A function that leaves, or gives what cannot be looked at, is answered like any other that failed."""
+    answer = refreshed(Doors(function), "op", SPEC, EXPIRED)
+    assert isinstance(answer, ev.RefreshLost)
+    assert "hidden" not in str(answer)

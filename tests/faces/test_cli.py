@@ -20,7 +20,7 @@ from click.testing import CliRunner, Result
 from nbxfer import errors
 from nbxfer.core.faults import Fault, Remedy
 from nbxfer.core.phases import Phase
-from nbxfer.core.record import Published
+from nbxfer.core.record import Entry, Published
 from nbxfer.core.snapshot import Snapshot
 from nbxfer.faces.cli import main
 from nbxfer.faces.cli.desk import Call
@@ -331,8 +331,8 @@ def test_get_some_fail(nbxfer: Terminal) -> None:
     result = nbxfer("get", URL, f"{URL}?key=refused", f"{URL}/gone", "-q")
     assert (result.exit_code, result.stdout) == (4, "/home/you/data.tar.gz\n")
     assert result.stderr.splitlines() == [
-        "nbxfer: data.tar.gz: There is a file already. Give --if-exists skip or another.",
-        "nbxfer: gone: The server says that there is nothing (404). To try again: nbxfer retry bbbbbbbb",
+        "nbxfer: data.tar.gz (000002): There is a file already. Give --if-exists skip or another.",
+        "nbxfer: gone (bbbbbbbb): The server says that there is nothing (404). To try again: nbxfer retry bbbbbbbb",
     ]
     assert nbxfer("get", f"{URL}/refused", f"{URL}/gone", "-q").exit_code == 1
 
@@ -496,6 +496,53 @@ def test_log_lines_come_from_the_waiting_thread(nbxfer: Terminal, monkeypatch: p
     odd, bad = "nbxfer: [aaaaaaaa] warning: odd\ufffd[2J", "nbxfer: error: bad"
     assert seen == {"--json": [odd, bad], "--verbose": ["nbxfer: detail", odd, bad], "--quiet": [bad]}
     assert logging.getLogger("nbxfer").level == logging.NOTSET
+
+
+def test_the_list_line_of_what_failed(listed: Callable[..., tuple[Result, Any]], nbxfer: Terminal) -> None:
+    """What failed of a list is told with its id and line, and how many they were comes last."""
+
+    def answer(url: str, *_: Any) -> list[Snapshot]:
+        bad = url.endswith("2")
+        return [snapshot(url[-1] * 8, "failed" if bad else "done", url=url, fault=GONE if bad else None, total=5)]
+
+    nbxfer.desk.answer = answer
+    result = listed(f"# mine\n{URL}1\n{URL}2\n")[0]
+    assert result.exit_code == 4
+    assert "(22222222, line 3): The server says" in result.stderr.splitlines()[-2]
+    assert result.stderr.splitlines()[-1] == "nbxfer: 1 of 2 done, 1 failed; 5 B"
+
+
+def test_what_keeps_it_waiting(nbxfer: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is no bar, what keeps a download waiting is said soon, once, and not with --quiet."""
+    monkeypatch.setattr("nbxfer.faces.cli.stay.SAY_AFTER", 0.0)
+    stalled = snapshot("aaaaaaaa", "stalled", fault=Fault("NetworkUnavailable", "The connection was refused."))
+    nbxfer.desk.answer = ends(*[stalled] * 4, snapshot("aaaaaaaa", "done", total=5))
+    lines = [line for line in nbxfer("get", URL).stderr.splitlines() if "refused" in line]
+    assert lines == ["nbxfer: data.tar.gz: will try again: The connection was refused."]
+    assert nbxfer("get", URL, "-q").stderr == ""
+
+
+def test_what_was_there(nbxfer: Terminal) -> None:
+    """A file that was there already is not told as if it had come just now."""
+    story = (Entry(1.0, "unchanged"),)
+    nbxfer.desk.answer = ends(snapshot("aaaaaaaa"), snapshot("aaaaaaaa", "done", total=30_000_000, story=story))
+    last = nbxfer("get", URL).stderr.splitlines()[-1]
+    assert last.endswith("30.0 MB, done: it was there already, nothing fetched")
+    assert " in 0" not in last
+
+
+def test_words_of_other_programs(nbxfer: Terminal) -> None:
+    """A command by another program's name, or one that would set something, is answered with what there is here."""
+    assert "Did you mean: nbxfer ls" in nbxfer("status").stderr
+    result = nbxfer("config", "set", "connections", "4")
+    assert (result.exit_code, "config only shows" in result.stderr, "config.toml" in result.stderr) == (2, True, True)
+
+
+def test_canceled_already(nbxfer: Terminal) -> None:
+    """What was canceled by a process that has left is found in the history: it is over already."""
+    nbxfer.desk.ended = [snapshot("aaaaaaaa11", "canceled")]
+    result = nbxfer("cancel", "aaaa")
+    assert (result.exit_code, "data.tar.gz (aaaaaaaa) is canceled already." in result.stderr) == (1, True)
 
 
 # -- being interrupted -----------------------------------------------------------------------------------------------
@@ -1007,7 +1054,7 @@ def test_secrets_stay_where_they_are(nbxfer: Terminal, canary: Callable[[str], s
     nbxfer.desk.answer = _raiser(errors.AccessDenied("It is refused."))
     same = "https://data.example/b"
     result = nbxfer("get", url, same, "--header", f"X-Key: {canary('key')}", "-v", "--json")
-    assert "nbxfer: a: It is refused." in result.stderr
+    assert "nbxfer: a (000001): It is refused." in result.stderr
     assert "nbxfercanary" not in result.output
     nbxfer.desk.answer = _raiser(errors.InvalidRequest("It cannot be."))
     assert "nbxfercanary" not in nbxfer("get", url, same, "-v").output
@@ -1016,7 +1063,17 @@ def test_secrets_stay_where_they_are(nbxfer: Terminal, canary: Callable[[str], s
 @pytest.mark.parametrize(
     ("python", "shell"),
     [
-        ("Give if_exists='overwrite', 'skip' or 'unique'.", "Give --if-exists overwrite, 'skip' or 'unique'."),
+        ("Give if_exists='overwrite', 'skip' or 'unique'.", "Give --if-exists overwrite, skip or unique."),
+        ("Give move=True to go on with this very file.", "Give --move to go on with this very file."),
+        ("A text like '5 MB/s'; None is no limit.", "A text like '5 MB/s'."),
+        ("deadline=-3.0 is over. Give seconds from now, a timedelta, or a datetime with its zone.",
+         "--deadline -3 is over. Give seconds from now."),
+        ("dest is an empty text.", "-o is empty."),
+        ("Give {url: destination}, so that each has a name of its own.",
+         "In a list for -i, put a tab and a name behind the URL, so that each has a name of its own."),
+        ("Give {'name': 'value'}, or a cookies.txt.", "Give a cookies.txt."),
+        ("Both have to be PEM; give cert=(certificate, key, password), and see.",
+         "Both have to be PEM; give --cert CERTIFICATE --key KEY, and see."),
         ("See nbxfer.operations(scope='all').", "See nbxfer ls --all."),
         ("The CA bundle 'x' does not exist. Correct verify=, or leave it out.",
          "The CA bundle 'x' does not exist. Correct --cacert, or leave it out."),

@@ -260,3 +260,12 @@ def test_what_cannot_be_looked_at(examine: Examine, desk: FakeSession, monkeypat
 
     monkeypatch.setattr(os, "statvfs", refuse)
     assert examine()["home"] == [("problem", "This could not be looked at: Permission denied.", "")]
+
+
+def test_a_broken_settings_file_is_told_once(examine: Examine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A settings file that cannot be read is one problem, however many looks need it."""
+    (tmp_path / "nbxfer").mkdir()
+    (tmp_path / "nbxfer" / "config.toml").write_text("connections = = 4")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    found = [(state, text) for rows in examine().values() for state, text, _ in rows if "not valid TOML" in text]
+    assert [state for state, _ in found] == ["problem"]

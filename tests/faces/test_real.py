@@ -113,6 +113,17 @@ def test_interrupted_twice(
     assert err == f"nbxfer: interrupted; what has come is saved. To go on: nbxfer resume {op_id[:8]}\n"
 
 
+def test_what_was_there(shell: Shell, server: DemoServer) -> None:
+    """The same command again fetches nothing, and says so, whether the server was asked or the file was skipped."""
+    server.rate = None
+    assert "of one version" in shell("get", server.url)[2]
+    sent = server.sent
+    for args in ([], ["--if-exists", "skip"]):
+        code, _, err = shell("get", server.url, *args)
+        assert (code, err.endswith("6.0 MB, done: it was there already, nothing fetched\n")) == (0, True), err
+    assert server.sent - sent < 1_000
+
+
 def test_steered_from_beside(shell: Shell, server: DemoServer) -> None:
     """What one terminal downloads, another pauses, resumes and cancels."""
     first = shell.start("get", server.url, "-o", "x.bin")

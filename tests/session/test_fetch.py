@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import pytest
 
 import nbxfer
 from nbxfer.demo.server import DemoServer
-from nbxfer.errors import ChecksumMismatch, InvalidRequest, Offline, SourceNotFound, UnknownOption
+from nbxfer.errors import ChecksumMismatch, InvalidRequest, NeedsAttention, Offline, SourceNotFound, UnknownOption
 from nbxfer.session import Session
 from tests.journeys.terminal import MIB, sha256
 
@@ -176,7 +177,8 @@ def test_it_is_quiet(serve: Serve, cache: Path) -> None:
     ("options", "says"),
     [
         ({"into": "x"}, "fetch() has no option 'into'"),
-        ({"if_exists": "skip"}, "folder="),
+        ({"if_exists": "skip"}, "replaces a copy that is not right"),
+        ({"start": False}, "To start later"),
         ({"zzz": 1}, "has no option 'zzz'"),
         ({"checksum": "crc99:00"}, "names no algorithm"),
         ({"folder": 5}, "into is of type int"),
@@ -213,3 +215,29 @@ def test_who_waits_no_longer_leaves_it_running(sessions: Sessions, serve: Serve,
         session.fetch(server.url, timeout=0.05)
     assert sha256(session.fetch(server.url, timeout=20)) == server.sha256
     assert server.sent < 2 * MIB
+
+
+@pytest.mark.parametrize("progress", [False, True])
+def test_nobody_is_waited_for(
+    progress: bool, sessions: Sessions, serve: Serve, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who calls a library sees no panel: where a person is needed it says so at once, and stays resumable."""
+    server, session = serve(1000), sessions()
+    session.patience = None  # as in a notebook, where download() waits for ever
+    monkeypatch.delenv("NBXFER_NO_SUCH", raising=False)
+    begin = time.monotonic()
+    with pytest.raises(NeedsAttention, match="NBXFER_NO_SUCH"):
+        session.fetch(server.url, auth=nbxfer.Bearer("env:NBXFER_NO_SUCH"), progress=progress)
+    assert time.monotonic() - begin < 10
+    [waiting] = session.operations()
+    assert not waiting.done()
+    monkeypatch.setenv("NBXFER_NO_SUCH", "t0k3n")
+    waiting.resume()
+    assert sha256(waiting.result(20)) == server.sha256
+
+
+def test_the_timeout_is_told_as_it_was_given(sessions: Sessions, serve: Serve, cache: Path) -> None:
+    """Not what is left of it, and with one period at the end."""
+    server, session = serve(MIB, 0.5 * MIB), sessions()
+    with pytest.raises(TimeoutError, match=r"after 0\.05 s: .*[^.]\.$"):
+        session.fetch(server.url, timeout=0.05)

@@ -180,3 +180,21 @@ def test_who_shares_a_connection() -> None:
     keys = [pool_key(way, target, ours=True) for way in ways]
     assert len(set(keys)) == len(ways) - 1  # the last one is the same as ("u", "p")
     assert len({pool_key(way, target, ours=False) for way in ways}) == 2  # only the trust differs
+
+
+@pytest.mark.parametrize(
+    ("token", "says"),
+    [
+        ("", "is empty"),
+        ("hush\n", "has a line break at its end"),
+        ("hush\r\n", "has a line break at its end"),
+        ("hu sh", "has a blank"),
+        ("hüsh", "no header may have"),
+        ("hu\x00sh", "no header may have"),
+    ],
+)
+def test_a_token_that_cannot_be_sent_is_refused(token: str, says: str) -> None:
+    """A line break from a file, nothing at all: it is said at once, and the token is not."""
+    with pytest.raises(InvalidRequest, match=says) as caught:
+        access(URL, auth=Bearer(token))
+    assert not token or token.strip() not in str(caught.value)

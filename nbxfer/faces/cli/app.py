@@ -7,7 +7,7 @@ import signal
 import sys
 import traceback
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import click
 
@@ -21,6 +21,11 @@ Exit codes: 0 done; 1 failed; 2 not understood; 3 left paused, can be resumed;
 4 some of several failed. Interrupted by a signal: what has come is saved, and
 the program ends by that signal.
 """
+#: What other programs call what a command of ours does.
+_ELSEWHERE: Final = {
+    "status": "ls", "list": "ls", "ps": "ls", "download": "get", "fetch": "get", "stop": "pause", "continue": "resume",
+    "start": "resume", "rm": "cancel", "remove": "cancel", "kill": "cancel", "log": "explain", "show": "explain",
+}  # fmt: skip
 
 
 class Program(click.Group):
@@ -29,6 +34,14 @@ class Program(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Give the commands in the order in which one comes to need them."""
         return list(self.commands)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; of a word that other programs have for one of ours, say what it is called here."""
+        if args and args[0] in _ELSEWHERE and args[0] not in self.commands:
+            ctx.fail(f"There is no {args[0]!r}. Did you mean: nbxfer {_ELSEWHERE[args[0]]}")
+        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; turn what it raises into a sentence and an exit code."""

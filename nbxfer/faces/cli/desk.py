@@ -185,6 +185,7 @@ class Call:
         self.staying: Sequence[Handle] = ()
         #: In which line of a list each URL stands; what has to be given again after a break.
         self.lines: Mapping[str, int] = {}
+        self.shown_lines: Mapping[str, int] | None = None
         self.anew = ""
         self._desk: Desk | None = None
 

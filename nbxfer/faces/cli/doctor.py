@@ -75,10 +75,14 @@ def examine(call: Call) -> Iterator[Finding]:
         "extras": outside.extras,
         "notebook": outside.notebook,
     }
+    told: set[str] = set()
     for check, look in looks.items():
         try:
             yield from look(call)
         except TransferError as error:
+            if error.message in told:  # a broken settings file, which every look reads
+                continue
+            told.add(error.message)
             yield Finding(check, PROBLEM, error.message, error.hint or "")
         except OSError as error:
             yield Finding(check, PROBLEM, f"This could not be looked at: {error.strerror or type(error).__name__}.")

@@ -69,9 +69,10 @@ def explain(call: Call, ids: tuple[str, ...]) -> None:
 
 
 @click.command(short_help="Show every setting, and where it was set.")
+@click.argument("words", nargs=-1, metavar="")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line: name, value, origin.")
 @click.pass_obj
-def config(call: Call, as_json: bool) -> None:
+def config(call: Call, words: tuple[str, ...], as_json: bool) -> None:
     """Show every setting, and where it was set.
 
     Options win over NBXFER_… variables, these over ~/.config/nbxfer/config.toml, that over
@@ -84,6 +85,8 @@ def config(call: Call, as_json: bool) -> None:
     from nbxfer.faces.words import clean, pad, width
     from nbxfer.session import config as settings
 
+    if words:
+        raise click.UsageError(f"config only shows. To set something, write NAME = VALUE in {settings.user_file()}.")
     rows = [
         settings.look_up("home", call.home) if s.name == "home" and call.home is not None else s
         for s in settings.settings()

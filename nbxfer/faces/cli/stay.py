@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pkgutil
+import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
@@ -21,6 +22,8 @@ LOOK_EVERY: Final = 0.1
 #: Of many thousand, a look takes a while: it is taken so much more seldom that it costs one part in so many.
 SHARE: Final = 20.0
 TAKE_OVER_EVERY: Final = 2.0
+#: After so many seconds it is said, where no bar shows it, what keeps it waiting.
+SAY_AFTER: Final = 3.0
 
 
 def stay(call: Call, handles: Sequence[Handle], refused: int = 0, clock: Callable[[], float] = time.monotonic) -> int:
@@ -34,6 +37,12 @@ def stay(call: Call, handles: Sequence[Handle], refused: int = 0, clock: Callabl
         call.pen.fail(str(error))
     for handle in handles:
         _told(call, handle, told, many=many)
+    if many and not call.pen.json:
+        from nbxfer.faces.words import summary
+
+        ends = [handle.snapshot for handle in handles]
+        if refused or exits.of_snapshots(ends) != exits.DONE:
+            call.pen.say(f"{summary(ends)}{f'; {refused} refused' if refused else ''}")
     call.staying = ()
     return exits.of_snapshots([handle.snapshot for handle in handles], refused)
 
@@ -44,7 +53,8 @@ def _wait(call: Call, handles: Sequence[Handle], over: Callable[[Handle], None],
     # By name, as the session opens it: faces do not import each other.
     make: Callable[..., Bar] = pkgutil.resolve_name("nbxfer.faces.bar:Bar")
     bar = None if call.pen.quiet else make(lambda: [handle.snapshot for handle in handles], say_why=False)
-    next_look = clock()
+    began = next_look = clock()
+    silent = not (call.pen.quiet or sys.stderr.isatty())
     waiting = list(handles)
     try:
         while True:
@@ -63,6 +73,8 @@ def _wait(call: Call, handles: Sequence[Handle], over: Callable[[Handle], None],
                 if any(handle.snapshot.owner == "theirs" for handle in waiting):
                     desk.refresh()
                 _take_over(call, waiting)
+            if silent and clock() - began >= SAY_AFTER:
+                silent = not _said_why(call, waiting)
             patience.check(waiting)
             if bar is not None:
                 bar.refresh()
@@ -72,6 +84,18 @@ def _wait(call: Call, handles: Sequence[Handle], over: Callable[[Handle], None],
         if bar is not None:
             bar.close()
         call.pen.drain()
+
+
+def _said_why(call: Call, waiting: Sequence[Handle]) -> bool:
+    """Say once what keeps the first of those that wait for their next try; give whether there was one."""
+    from nbxfer.core.phases import Phase
+    from nbxfer.faces.words import name_words, status_words
+
+    for handle in waiting:
+        if (snapshot := handle.snapshot).phase is Phase.STALLED:
+            call.pen.say(in_shell(f"{name_words(snapshot)}: {status_words(snapshot, time.time())}", snapshot.id))
+            return True
+    return False
 
 
 def _take_over(call: Call, waiting: Sequence[Handle]) -> None:
@@ -123,6 +147,16 @@ def _left_words(call: Call, snapshots: Sequence[Snapshot]) -> str:
     return f"{name_words(first)}{others}: {why}{stop} Nobody looks here, so it is left.{way}"
 
 
+def _which(call: Call, snapshot: Snapshot) -> str:
+    """Give the short id of one of several, and where in the list it stands."""
+    if call.shown_lines is None:
+        from nbxfer.core.url import safe_url
+
+        call.shown_lines = {safe_url(url): number for url, number in call.lines.items()}
+    number = call.shown_lines.get(snapshot.source)
+    return snapshot.id[:8] + (f", line {number}" if number else "")
+
+
 def _told(call: Call, handle: Handle, told: set[str], *, many: bool) -> None:
     """Say once how an operation ended: its path or JSON line as a result, why not as a sentence."""
     from nbxfer.core.phases import Phase
@@ -136,7 +170,7 @@ def _told(call: Call, handle: Handle, told: set[str], *, many: bool) -> None:
         call.pen.snapshot(snapshot)
     elif snapshot.phase is Phase.DONE:
         call.pen.path(snapshot.published.path if snapshot.published else snapshot.destination)
-    name = f"{name_words(snapshot)}: " if many else ""
+    name = f"{name_words(snapshot)} ({_which(call, snapshot)}): " if many else ""
     if snapshot.phase is Phase.FAILED:
         hint = (
             "" if snapshot.fault and snapshot.fault.hint else f" To try again: {call.command(f'retry {handle.id[:8]}')}"

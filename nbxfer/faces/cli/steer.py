@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from nbxfer.errors import InvalidTransferState, TransferError
-from nbxfer.faces.cli import exits, options
-from nbxfer.faces.cli.desk import Call, Handle
+from nbxfer.errors import InvalidRequest, InvalidTransferState, TransferError
+from nbxfer.faces.cli import exits, look, options
+from nbxfer.faces.cli.desk import Call, Desk, Handle
 from nbxfer.faces.cli.stay import stay
 
 if TYPE_CHECKING:
@@ -133,11 +133,27 @@ def _meant(call: Call, ids: Sequence[str], every: bool, fits: Callable[[Snapshot
         raise click.UsageError("Say which: ids as 'nbxfer ls' shows them, or --all.")
     desk = call.desk()
     if ids:
-        return list({handle.id: handle for handle in map(desk.find, ids)}.values())
+        return list({handle.id: handle for handle in (_found(desk, op_id) for op_id in ids)}.values())
     handles = [handle for handle in desk.operations(scope="all") if fits(handle.snapshot)]
     if not handles:
         call.nothing(f"nothing here is {words}.")
     return handles
+
+
+def _found(desk: Desk, prefix: str) -> Handle:
+    """Give the one whose id begins so; of one that ended in a process that has left, say that it is over."""
+    try:
+        return desk.find(prefix)
+    except InvalidRequest:
+        ended = [s for s in desk.history(look.HISTORY) if prefix and s.id.startswith(prefix)]
+        if len(ended) != 1:
+            raise
+    from nbxfer.faces.words import name_words, state_words
+
+    raise InvalidTransferState(
+        f"{name_words(ended[0])} ({ended[0].id[:8]}) is {state_words(ended[0])} already.",
+        hint=f"nbxfer explain {ended[0].id[:8]} tells its story.",
+    )
 
 
 # -- asking and not staying ----------------------------------------------------------------------------------------

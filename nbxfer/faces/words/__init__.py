@@ -22,6 +22,7 @@ from nbxfer.faces.words.status import (
     status_words,
     summary,
     table,
+    was_there,
 )
 from nbxfer.faces.words.story import explain
 from nbxfer.faces.words.text import clean, cut, cut_middle, pad, width, wrap
@@ -49,6 +50,7 @@ __all__ = [
     "summary",
     "table",
     "time_words",
+    "was_there",
     "width",
     "wrap",
 ]

@@ -46,7 +46,7 @@ _INTEGRITY = {
     "digest": "its checksum is right",
     "server digest": "the server's own checksum is right",
     "store checksum": "the store's checksum is right",
-    "validator": "one version throughout",
+    "validator": "complete, all of one version (no checksum known)",
 }
 
 
@@ -57,11 +57,20 @@ def state_words(snapshot: Snapshot) -> str:
     return "needs you" if snapshot.needs_person else _STATES[snapshot.phase]
 
 
+def was_there(snapshot: Snapshot) -> bool:
+    """Say whether the file that was there already is the result: not a byte was fetched."""
+    return snapshot.phase is Phase.DONE and bool(snapshot.story) and snapshot.story[-1].what == "unchanged"
+
+
 def integrity_words(snapshot: Snapshot) -> str:
     """Say what the finished file was held against."""
     published = snapshot.published
     if published is not None and not published.revalidated:
         return "not revalidated: the server could not be asked"
+    if was_there(snapshot):
+        # The picture does not tell whether a server was asked: unchanged, skipped and offline are alike in it.
+        right = ", its checksum is right" if snapshot.integrity == "digest" else ""
+        return f"it was there already, nothing fetched{right}"
     again = ", after it had to begin again" if snapshot.restarted else ""
     return _INTEGRITY.get(snapshot.integrity, "no checksum known") + again
 
