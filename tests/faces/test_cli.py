@@ -510,6 +510,8 @@ def test_the_list_line_of_what_failed(listed: Callable[..., tuple[Result, Any]],
     assert result.exit_code == 4
     assert "(22222222, line 3): The server says" in result.stderr.splitlines()[-2]
     assert result.stderr.splitlines()[-1] == "nbxfer: 1 of 2 done, 1 failed; 5 B"
+    nbxfer.desk.answer = lambda url, *_: [snapshot(url[-1] * 8, "failed", url=URL, fault=GONE)]
+    assert ", line " not in listed(f"{URL}?token=1\ta\n{URL}?token=2\tb\n")[0].stderr
 
 
 def test_what_keeps_it_waiting(nbxfer: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:

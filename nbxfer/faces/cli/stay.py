@@ -5,6 +5,7 @@ from __future__ import annotations
 import pkgutil
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -152,7 +153,9 @@ def _which(call: Call, snapshot: Snapshot) -> str:
     if call.shown_lines is None:
         from nbxfer.core.url import safe_url
 
-        call.shown_lines = {safe_url(url): number for url, number in call.lines.items()}
+        shown = [(safe_url(url), number) for url, number in call.lines.items()]
+        times = Counter(url for url, _ in shown)  # without their secrets, two may look alike: then neither is named
+        call.shown_lines = {url: number for url, number in shown if times[url] == 1}
     number = call.shown_lines.get(snapshot.source)
     return snapshot.id[:8] + (f", line {number}" if number else "")
 
