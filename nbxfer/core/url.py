@@ -23,7 +23,9 @@ SECRET_PARAMETERS = frozenset(
 _EXACT = frozenset(p for p in SECRET_PARAMETERS if not p.endswith("*"))
 _PREFIXES = tuple(p[:-1] for p in SECRET_PARAMETERS if p.endswith("*"))
 #: Without hyphens and underscores: names of secrets, and what no name has in it that is none.
-_BARE = frozenset("sas ticket pw pwd code otp pin bearer jwt apikey xapikey accesskey subscriptionkey".split())
+_BARE = frozenset("sas pw pwd otp bearer jwt apikey xapikey accesskey subscriptionkey".split())
+#: What ends in token and tells two sources apart: to take them for one would lose a file.
+_PLACES = frozenset("pagetoken nextpagetoken nexttoken continuationtoken synctoken".split())
 _WITHIN = ("secret", "passw", "signature", "credential")
 
 #: Headers whose value may cross an origin (design: the redirect allow-list), and two more that may be stored.
@@ -82,7 +84,7 @@ def is_secret_parameter(name: str, extra: Iterable[str] = ()) -> bool:
         lower in _EXACT
         or lower.startswith(_PREFIXES)
         or bare in _BARE
-        or bare.endswith("token")
+        or (bare.endswith("token") and bare not in _PLACES)
         or any(word in bare for word in _WITHIN)
         or lower in {e.lower() for e in extra}
     )
