@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nbxfer.core import actions as do
 from nbxfer.core import events as ev
+from nbxfer.core.names import server_may_name
 from nbxfer.core.phases import Cause, Phase
 from nbxfer.core.steps import MAX_RESTARTS
 from nbxfer.core.wishes import Wishes
@@ -17,8 +18,7 @@ class Ending(Wishes):
     def _take_name(self, name: str) -> None:
         """Let the server name the file, where a person wants that; the folder is the person's, always."""
         folder, _, own = self.spec.destination.rpartition("/")
-        bare = "." not in own.lstrip(".")
-        if name and not self.named and (self.spec.naming == "server" or (self.spec.naming == "auto" and bare)):
+        if name and not self.named and server_may_name(self.spec.naming, own):
             self.named = f"{folder}/{name}"
             self.tell("named by the server", name)
 

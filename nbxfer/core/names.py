@@ -23,6 +23,10 @@ _BLANK: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 _FOREIGN: Final = re.compile(r'[<>:"|?*]')
 _EXTENSION: Final = re.compile(r"(?:\.tar)?\.[^.\s]{1,16}\Z")
 
+#: Endings that belong together, and the numbers that names are told apart by.
+_DOUBLE: Final = (".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst")
+_NUMBERS: Final = re.compile(r"( \(\d+\))+$")
+
 _PYTHON: Final = "py pyc pyo pyw pyd so dylib dll pth egg egg-link"  # what an import finds, or a start runs
 _PROGRAMS: Final = "exe com bat cmd"  # Windows looks for programs in the working folder first
 _LINKS: Final = "desktop url lnk scf webloc"  # a double click goes where they say
@@ -75,3 +79,28 @@ def _cut(name: str) -> str:
     room = MOST - len(extension.encode())
     stem = name.removesuffix(extension).encode()[:room].decode(errors="ignore")  # a cut character goes whole
     return stem.rstrip(" .") + extension
+
+
+# -- which name, and what to call another -----------------------------------------------------------------------------
+def server_may_name(naming: str, own: str) -> bool:
+    """Say whether a server's name takes the place of ``own``, the URL's, where ``naming`` is Spec's word."""
+    return naming == "server" or (naming == "auto" and "." not in own.lstrip("."))
+
+
+def numbered(name: str, number: int) -> str:
+    """Give "name (number).ext": the number stands before the extension, or before both of a packed archive."""
+    stem, ending = _parts(name)
+    return f"{stem} ({number}){ending}"
+
+
+def unnumbered(name: str) -> str:
+    """Give the name without the numbers that ``numbered`` gave it."""
+    stem, ending = _parts(name)
+    return _NUMBERS.sub("", stem) + ending
+
+
+def _parts(name: str) -> tuple[str, str]:
+    """Give stem and extension; leading dots are of the stem."""
+    lower = name.lower()
+    dot = next((len(name) - len(end) for end in _DOUBLE if lower.endswith(end)), name.rfind("."))
+    return (name[:dot], name[dot:]) if dot > 0 and name[:dot].strip(".") else (name, "")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 
 from nbxfer.core import actions as do
 from nbxfer.core import events as ev
 from nbxfer.core import faults
 from nbxfer.core import plan as planning
 from nbxfer.core.faults import Fault
+from nbxfer.core.names import numbered, unnumbered
 from nbxfer.core.ranges import BLOCK
 from nbxfer.core.record import Published
 from nbxfer.engine import digests, recheck
@@ -17,9 +17,6 @@ from nbxfer.engine.job import Job
 from nbxfer.errors import ChecksumMismatch, DestinationExists, InvalidRequest, SourceChanged
 from nbxfer.manifest.base import good_ranges
 from nbxfer.sinks.together import Gathers, Shelf
-
-#: Endings that belong together.
-_DOUBLE = (".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst")
 
 
 def verify(job: Job, action: do.Verify) -> ev.Event:
@@ -106,11 +103,8 @@ def commit(job: Job, action: do.Commit, shelf: Shelf | None = None) -> ev.Event:
 def free_name(path: str) -> str:
     """Give the first of "name (1).ext", "name (2).ext" … that nothing has."""
     folder, name = os.path.split(path)
-    double = next((end for end in _DOUBLE if name.lower().endswith(end)), "")
-    stem, ending = (name[: -len(double)], name[-len(double) :]) if double else os.path.splitext(name)
-    stem = re.sub(r"( \(\d+\))+$", "", stem)
-    number = 1
-    while os.path.lexists(free := os.path.join(folder, f"{stem} ({number}){ending}")):
+    plain, number = unnumbered(name), 1
+    while os.path.lexists(free := os.path.join(folder, numbered(plain, number))):
         number += 1
     return free
 

@@ -17,6 +17,7 @@ from nbxfer.core import events as ev
 from nbxfer.core import faults
 from nbxfer.core import plan as planning
 from nbxfer.core.faults import Fault
+from nbxfer.core.names import server_may_name
 from nbxfer.core.probe import Probe, same_version
 from nbxfer.core.record import Before, Published
 from nbxfer.core.spec import Spec
@@ -143,9 +144,13 @@ def _lines(job: Job) -> str | None:
 def _look_at_name(spec: Spec, path: str, name: str) -> None:
     """Refuse early, where nothing may be replaced, a name by the server that something has already."""
     folder, _, own = spec.destination.rpartition("/")
-    bare = "." not in own.lstrip(".")  # as in core/lifecycle.py
-    named = spec.naming == "server" or (spec.naming == "auto" and bare)
-    if name and named and path == spec.destination and spec.if_exists == "error" and lexists(f"{folder}/{name}"):
+    if (
+        name
+        and server_may_name(spec.naming, own)
+        and path == spec.destination
+        and spec.if_exists == "error"
+        and lexists(f"{folder}/{name}")
+    ):
         raise DestinationExists(
             f"{folder}/{name} is there already; that is what the server calls the file.",
             hint="Give another folder, or a name of your own.",

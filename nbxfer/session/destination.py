@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from nbxfer.core import url as urls
+from nbxfer.core.names import numbered
 from nbxfer.core.record import Before, Record
 from nbxfer.core.spec import Spec
 from nbxfer.errors import AccessDenied, DestinationExists, InvalidRequest
@@ -144,10 +145,8 @@ def unique(path: Path) -> Path:
     """Give the first free of ``name``, ``name (1)``, ``name (2)`` …, before the extensions."""
     if not os.path.lexists(path):
         return path
-    suffix = "".join(path.suffixes[-2:]) if path.name.endswith((".tar.gz", ".tar.xz", ".tar.bz2")) else path.suffix
-    stem = path.name[: len(path.name) - len(suffix)] if suffix else path.name
     number = 1
-    while os.path.lexists(free := path.with_name(f"{stem} ({number}){suffix}")):
+    while os.path.lexists(free := path.with_name(numbered(path.name, number))):
         number += 1
     return free
 

@@ -10,7 +10,7 @@ import unicodedata
 
 import pytest
 
-from nbxfer.core.names import MOST, one_line, safe_name, visible
+from nbxfer.core.names import MOST, numbered, one_line, safe_name, unnumbered, visible
 from tests.core.hostile_names import a_name, look_at
 
 
@@ -188,3 +188,28 @@ def test_nothing_importable_lands_beside_a_notebook(folder: str, tmp_path: os.Pa
     finder.invalidate_caches()
     assert len(os.listdir(here)) > 200
     assert [m for m in modules if finder.find_spec(m, [here]) is not None] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "second"),
+    [
+        ("data.csv", "data (2).csv"),
+        ("data", "data (2)"),
+        ("data.tar.gz", "data (2).tar.gz"),
+        ("Data.TAR.ZST", "Data (2).TAR.ZST"),
+        (".hidden", ".hidden (2)"),
+        ("..hidden", "..hidden (2)"),
+        ("v1.2.bin", "v1.2 (2).bin"),
+        ("report (1).pdf", "report (1) (2).pdf"),
+    ],
+)
+def test_another_name(name: str, second: str) -> None:
+    """The number that tells two files apart stands before the extension, and can be taken away again."""
+    assert numbered(name, 2) == second
+    assert unnumbered(second) == unnumbered(name)
+
+
+def test_numbers_do_not_heap_up() -> None:
+    """Who looks for a free name again begins with the first one."""
+    assert unnumbered("data (4) (1) (1).tar.gz") == "data.tar.gz"
+    assert unnumbered("data (x).csv") == "data (x).csv"

@@ -2,6 +2,17 @@
 
 from __future__ import annotations
 
-from tests.fixtures import serve, sessions
+from collections.abc import Callable
 
-__all__ = ["serve", "sessions"]
+import pytest
+
+from nbxfer.session import Session
+from tests.fixtures import serve, sessions, terminal
+
+__all__ = ["serve", "sessions", "terminal"]
+
+
+@pytest.fixture
+def session(sessions: Callable[[], Session]) -> Session:
+    """Give one session."""
+    return sessions()

@@ -24,12 +24,6 @@ Sessions = Callable[[], Session]
 Serve = Callable[..., DemoServer]
 
 
-@pytest.fixture
-def session(sessions: Sessions) -> Session:
-    """Give one session."""
-    return sessions()
-
-
 def left(tmp_path: Path, data: bytes, name: str = "data.bin.part") -> Path:
     """Give somebody's unfinished file."""
     folder = tmp_path / "Downloads"

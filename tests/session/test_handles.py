@@ -30,12 +30,6 @@ Sessions = Callable[[], Session]
 Serve = Callable[..., DemoServer]
 
 
-@pytest.fixture
-def session(sessions: Sessions) -> Session:
-    """Give one session."""
-    return sessions()
-
-
 def test_nothing_moves_before_start(session: Session, serve: Serve, tmp_path: Path) -> None:
     """With start=False the server sees no request until start() is called; pausing it is refused."""
     server = serve(1000)

@@ -27,12 +27,6 @@ Sessions = Callable[[], Session]
 Serve = Callable[..., DemoServer]
 
 
-@pytest.fixture
-def session(sessions: Sessions) -> Session:
-    """Give one session."""
-    return sessions()
-
-
 def urls_of(server: DemoServer, count: int) -> list[str]:
     """Give some URLs of one server, with names of their own."""
     return [server.url_of(f"{n}.bin") for n in range(count)]

@@ -36,12 +36,6 @@ Sessions = Callable[[], Session]
 Serve = Callable[..., DemoServer]
 
 
-@pytest.fixture
-def session(sessions: Sessions) -> Session:
-    """Give one session."""
-    return sessions()
-
-
 def begun(session: Session, server: DemoServer, path: Path, received: int = MIB) -> Operation:
     """Give a transfer of which some bytes have come."""
     op = session.download(server.url, path)

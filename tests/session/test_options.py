@@ -30,12 +30,6 @@ Serve = Callable[..., DemoServer]
 URL = "http://127.0.0.1:9/data.bin"
 
 
-@pytest.fixture
-def session(sessions: Sessions) -> Session:
-    """Give one session."""
-    return sessions()
-
-
 def asked_for(session: Session, folder: Path, **options: Any) -> Spec:
     """Give what is written down of a request that is not started."""
     return session._spec(session.download(URL, folder / "x", start=False, **options).id)

@@ -18,12 +18,6 @@ Sessions = Callable[[], Session]
 Serve = Callable[..., DemoServer]
 
 
-@pytest.fixture
-def session(sessions: Sessions) -> Session:
-    """Give one session."""
-    return sessions()
-
-
 def test_running_is_the_same_operation(session: Session, serve: Serve, tmp_path: Path) -> None:
     """Asked twice while it runs: one operation."""
     server = serve(MIB, MIB / 2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from nbxfer.errors import BadAnswer, RangesRefused, SourceChanged
 from nbxfer.sources import pages
 from nbxfer.sources.http import HttpSource
 from nbxfer.wire.access import access
+from nbxfer.wire.credentials import Bearer
 from tests.core.hostile_names import PIECES
 from tests.servers.reading import GO_ON, PATIENCE, fetch, opened, read_all
 from tests.servers.rogue import Asked, Rogue, Script, Wire, honest
@@ -198,6 +200,18 @@ def test_a_title_that_repeats_a_secret(canary: object) -> None:
             source.close()
             shown.append(str(caught.value))
     assert not any("canary" in text for text in shown)
+
+
+@pytest.mark.parametrize("way", ["auth", "cookies"])
+def test_no_title_beside_credentials(way: str) -> None:
+    """Credentials can come back in other shapes than they were sent in: beside them no title is shown."""
+    given: dict[str, Any] = {"auth": Bearer("abcdef")} if way == "auth" else {"cookies": {"id": "abcdef"}}
+    with Rogue(page(b"<title>Hello, holder of abcdef</title>")) as server:
+        source = HttpSource(access(server.url("/data.zip"), **given), PATIENCE)
+        with pytest.raises(BadAnswer, match="web page") as caught:
+            source.open(Want(), GO_ON)
+        source.close()
+    assert "holder" not in str(caught.value)
 
 
 def test_a_page_that_drips(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -311,7 +311,7 @@ def _refused(script: Script, path: str = "/start?token=hush") -> BadAnswer:
     "where",
     ["file:///etc/passwd", "ftp://127.0.0.1/x", "data:,x", "gopher://127.0.0.1/", "http://", "http://[::1", "http:///x",
      "http://a:b@127.0.0.1/", "http://127.0.0.1:99999/", "http://127.0.0.1:0/", "javascript:1", "http://\xe4\xf6%00/",
-     "\\\\host\\share"],
+     "\\\\host\\share", f"http://xn--{'a' * 300}.example/"],
 )  # fmt: skip
 def test_redirects_to_nowhere(where: str) -> None:
     """Other schemes, credentials in the URL, and what is no URL are refused, and nobody is asked."""
