@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from nbxfer.core import actions as do
@@ -200,3 +201,17 @@ class Slow:
     def close(self) -> None:
         """Let go."""
         self._stream.close()
+
+
+@contextlib.contextmanager
+def benches(home: Path, folder: Path) -> Iterator[tuple[Callable[..., Bench], list[Bench]]]:
+    """Give a maker of benches, and those that it has made; all are closed at the end."""
+    made: list[Bench] = []
+
+    def make(source: ScriptedSource, **options: object) -> Bench:
+        made.append(Bench(source, home, folder, **options))  # type: ignore[arg-type]
+        return made[-1]
+
+    yield make, made
+    for one in made:
+        one.close()

@@ -22,8 +22,8 @@ from nbxfer.errors import (
     TransferError,
     WebErrorStatus,
 )
-from nbxfer.testing.scripted import HONEST, Answer, ScriptedSource
-from tests.engine.crews import HOST, IMPATIENT, Bench, Ruled, beside, held, until
+from nbxfer.testing.scripted import HONEST, Answer
+from tests.engine.crews import HOST, IMPATIENT, Bench, Ruled, benches, beside, held, until
 
 DATA = random.Random(7).randbytes(12 * BLOCK + 12_345)
 SIZE = len(DATA)
@@ -38,15 +38,9 @@ def calm(want: Want) -> float | None:
 @pytest.fixture
 def bench(home: Path, tmp_path: Path) -> Iterator[Make]:
     """Give a maker of one bench; what is left is looked at in the end."""
-    made: list[Bench] = []
-
-    def make(source: ScriptedSource, **options: object) -> Bench:
-        made.append(Bench(source, home, tmp_path, **options))  # type: ignore[arg-type]
-        return made[-1]
-
-    yield make
+    with benches(home, tmp_path) as (make, made):
+        yield make
     for one in made:
-        one.close()
         assert one.source.streams == 0, "every body is closed"  # type: ignore[attr-defined]
         assert one.hosts._taken == {HOST: 1}, "every place is given back"
 

@@ -74,7 +74,7 @@ def asked(nginx: Nginx) -> list[str]:
 def workers(nginx: Nginx) -> list[int]:
     """Give nginx's worker processes."""
     listed = subprocess.run(
-        ["pgrep", "-P", str(nginx._process.pid)], capture_output=True, text=True, check=True
+        ["pgrep", "-P", str(nginx.process.pid)], capture_output=True, text=True, check=True
     ).stdout.split()
     return [int(pid) for pid in listed]
 
@@ -155,7 +155,7 @@ def test_a_server_that_dies(bench: Make, nginx: Nginx) -> None:
     begin = time.monotonic()
     for pid in workers(nginx):
         os.kill(pid, signal.SIGKILL)
-    nginx._process.kill()
+    nginx.process.kill()
     fetch.join()
     assert time.monotonic() - begin < 2.0
     assert isinstance(answers[0], ev.RangeLost)

@@ -19,7 +19,7 @@ from nbxfer.errors import BadAnswer, ServerBusy
 from nbxfer.manifest.base import Row
 from nbxfer.sinks.base import Part
 from nbxfer.testing.scripted import HONEST, Answer, ScriptedSource
-from tests.engine.crews import Bench, Ruled, held
+from tests.engine.crews import Bench, Ruled, benches, held
 
 DATA = random.Random(9).randbytes(5 * BLOCK + 77)
 SIZE = len(DATA)
@@ -31,15 +31,8 @@ Make = Callable[..., Bench]
 @pytest.fixture
 def bench(home: Path, tmp_path: Path) -> Iterator[Make]:
     """Give a maker of one bench; what is left is looked at in the end."""
-    made: list[Bench] = []
-
-    def make(source: ScriptedSource, **options: object) -> Bench:
-        made.append(Bench(source, home, tmp_path, **options))  # type: ignore[arg-type]
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.close()
+    with benches(home, tmp_path) as (make, _):
+        yield make
 
 
 class Watched:

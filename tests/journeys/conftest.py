@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.fixtures import impatient, serve, sessions, small_blocks, terminal, trial
+from tests.fixtures import authority, ca, impatient, serve, sessions, small_blocks, terminal, trial
 
-__all__ = ["impatient", "serve", "sessions", "small_blocks", "terminal", "trial"]
+__all__ = ["authority", "ca", "impatient", "serve", "sessions", "small_blocks", "terminal", "trial"]

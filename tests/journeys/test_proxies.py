@@ -23,20 +23,6 @@ BIG: Final = 40 * MIB
 
 
 @pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    """Give a certificate authority that nobody else trusts."""
-    return trustme.CA()
-
-
-@pytest.fixture(scope="module")
-def ca(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Give the path of its certificate."""
-    path = tmp_path_factory.mktemp("ca") / "ca.pem"
-    authority.cert_pem.write_to_path(str(path))
-    return str(path)
-
-
-@pytest.fixture(scope="module")
 def web(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Iterator[nginx.Nginx]:
     """Give a server with a large file."""
     if nginx.PROGRAM is None:

@@ -46,20 +46,6 @@ class Web(Protocol):
 
 
 @pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    """Give a certificate authority that nobody else trusts."""
-    return trustme.CA()
-
-
-@pytest.fixture(scope="module")
-def ca(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Give the path of its certificate."""
-    path = tmp_path_factory.mktemp("ca") / "ca.pem"
-    authority.cert_pem.write_to_path(str(path))
-    return str(path)
-
-
-@pytest.fixture(scope="module")
 def public() -> Iterator[Path]:
     """Give a folder that other users may look into: Apache started by root serves as somebody else.
 

@@ -25,20 +25,6 @@ from tests.servers.site import Reply, Site, Version
 DATA: Final = random.Random(11).randbytes(300_000)
 
 
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    """Give a certificate authority that nobody else trusts."""
-    return trustme.CA()
-
-
-@pytest.fixture(scope="module")
-def ca(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Give the path of its certificate."""
-    path = tmp_path_factory.mktemp("ca") / "ca.pem"
-    authority.cert_pem.write_to_path(str(path))
-    return str(path)
-
-
 def _context(leaf: trustme.LeafCert) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     leaf.configure_cert(context)

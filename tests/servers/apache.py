@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 from pathlib import Path
-from typing import Self
 
-from tests.servers.processes import ServerProcess, free_port, program
+from tests.servers.processes import WebServer, free_port, program
 
 PROGRAM = program("apache2") or program("httpd")
 _MODULES = next(
@@ -73,8 +72,10 @@ Alias /untagged/ {root}/
 """
 
 
-class Apache(ServerProcess):
+class Apache(WebServer):
     """Serves the files of ``root`` as /name, and as /slow, /forced (gzip), /weak, /untagged; https beside it."""
+
+    sent_part = "206 "
 
     def __init__(self, root: Path, run: Path, certificate: Path) -> None:
         assert PROGRAM is not None, "Apache httpd is not installed"
@@ -95,19 +96,3 @@ class Apache(ServerProcess):
             )
         )  # fmt: skip
         super().__init__([PROGRAM, "-X", "-f", str(conf)], self.http, run / "said.log")
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    def url(self, path: str, *, secure: bool = False) -> str:
-        """The URL of ``path`` here."""
-        return f"https://127.0.0.1:{self.https}{path}" if secure else f"http://127.0.0.1:{self.http}{path}"
-
-    def parts(self) -> int:
-        """Give how often a part was sent."""
-        log = self.log.parent / "access.log"
-        return 0 if not log.exists() else log.read_text().count("206 ")

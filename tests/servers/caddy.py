@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Self
 
-from tests.servers.processes import ServerProcess, free_port, program
+from tests.servers.processes import WebServer, free_port, program
 
 PROGRAM = program("caddy")
 
@@ -50,8 +49,10 @@ https://127.0.0.1:{https} {{
 """
 
 
-class Caddy(ServerProcess):
+class Caddy(WebServer):
     """Serves the files of ``root`` as /name, and as /encoded (gzip, where asked for), /untagged; https beside it."""
+
+    sent_part = '"status":206'
 
     def __init__(self, root: Path, run: Path, certificate: Path) -> None:
         assert PROGRAM is not None, "Caddy is not installed"
@@ -61,19 +62,3 @@ class Caddy(ServerProcess):
         env = {**os.environ, "XDG_DATA_HOME": str(run), "XDG_CONFIG_HOME": str(run), "HOME": str(run)}
         command = [PROGRAM, "run", "--config", str(conf), "--adapter", "caddyfile"]
         super().__init__(command, self.http, run / "said.log", env)
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    def url(self, path: str, *, secure: bool = False) -> str:
-        """The URL of ``path`` here."""
-        return f"https://127.0.0.1:{self.https}{path}" if secure else f"http://127.0.0.1:{self.http}{path}"
-
-    def parts(self) -> int:
-        """Give how often a part was sent."""
-        log = self.log.parent / "access.log"
-        return 0 if not log.exists() else log.read_text().count('"status":206')

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
-import socket
-import subprocess
-import time
 from pathlib import Path
 from typing import Self
 
-PROGRAM = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/opt/homebrew/bin")
+from tests.servers.processes import ServerProcess, free_port, program
+
+PROGRAM = program("nginx")
 
 _CONF = """
 daemon off;
@@ -43,15 +41,7 @@ http {{
 """
 
 
-def free_port() -> int:
-    """Give a port that nobody listens on at this moment."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
-
-
-class Nginx:
+class Nginx(ServerProcess):
     """Serves the files of ``root`` as /name, and as /chunked/name, /slow/name (200 kB/s), /brisk/name (4 MB/s).
 
     By https, too, where there is a certificate. ``run`` is an empty folder for its own files; ``certificate`` a PEM
@@ -81,30 +71,14 @@ class Nginx:
             user=user, run=run, root=root, http=self.http, secure=secure, paced=paced,
             log=run / "access.log" if log else "off",
         )  # fmt: skip
+        errors = run / "error.log"
+        command = [PROGRAM or "nginx", "-p", str(run), "-e", str(errors), "-c", str(run / "nginx.conf")]
+        super().__init__(command, self.http, errors)
 
     def __enter__(self) -> Self:
         assert PROGRAM is not None, "nginx is not installed"
-        conf = self.run / "nginx.conf"
-        conf.write_text(self._conf)
-        self._process = subprocess.Popen(
-            [PROGRAM, "-p", str(self.run), "-e", str(self.run / "error.log"), "-c", str(conf)],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        deadline = time.monotonic() + 10
-        while True:
-            alive = self._process.poll() is None
-            assert alive, (self.run / "error.log").read_text()
-            assert time.monotonic() < deadline
-            try:
-                socket.create_connection(("127.0.0.1", self.http), 1).close()
-                return self
-            except OSError:
-                time.sleep(0.01)
-
-    def __exit__(self, *_: object) -> None:
-        self._process.terminate()
-        self._process.wait(10)
+        (self.run / "nginx.conf").write_text(self._conf)
+        return super().__enter__()
 
     def url(self, path: str, *, secure: bool = False, host: str = "127.0.0.1") -> str:
         """The URL of ``path`` here."""

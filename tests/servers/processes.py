@@ -8,8 +8,9 @@ import subprocess
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Self
 
-_ELSEWHERE = "/usr/sbin:/usr/local/sbin:/opt/homebrew/bin"
+_ELSEWHERE = "/usr/sbin:/usr/local/sbin:/opt/homebrew/bin:/opt/homebrew/sbin"
 
 
 def program(name: str) -> str | None:
@@ -46,6 +47,13 @@ class ServerProcess:
             except OSError:
                 time.sleep(0.02)
 
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
     def stop(self) -> None:
         """End it."""
         self.process.terminate()
@@ -54,3 +62,20 @@ class ServerProcess:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait(10)
+
+
+class WebServer(ServerProcess):
+    """A web server on two ports of the loopback; ``sent_part`` is how a line of its access log tells of a part."""
+
+    http: int
+    https: int
+    sent_part: str
+
+    def url(self, path: str, *, secure: bool = False) -> str:
+        """The URL of ``path`` here."""
+        return f"https://127.0.0.1:{self.https}{path}" if secure else f"http://127.0.0.1:{self.http}{path}"
+
+    def parts(self) -> int:
+        """Give how often a part was sent."""
+        log = self.log.parent / "access.log"
+        return 0 if not log.exists() else log.read_text().count(self.sent_part)

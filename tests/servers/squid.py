@@ -13,9 +13,9 @@ import time
 from pathlib import Path
 from typing import Any, Self
 
-from tests.servers.nginx import free_port
+from tests.servers.processes import free_port, program
 
-PROGRAM = shutil.which("squid") or shutil.which("squid", path="/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin")
+PROGRAM = program("squid")
 
 _CONF = """
 visible_hostname proxy.test

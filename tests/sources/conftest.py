@@ -9,28 +9,17 @@ from pathlib import Path
 import pytest
 import trustme
 
+from tests.fixtures import authority, ca
 from tests.servers import nginx as real
 from tests.servers.reading import close_all
+
+__all__ = ["authority", "ca"]
 
 
 @pytest.fixture(autouse=True)
 def _closed() -> Iterator[None]:
     yield
     close_all()
-
-
-@pytest.fixture(scope="session")
-def authority() -> trustme.CA:
-    """Give a certificate authority that nobody else trusts."""
-    return trustme.CA()
-
-
-@pytest.fixture(scope="session")
-def ca(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Give the path of its certificate."""
-    path = tmp_path_factory.mktemp("ca") / "ca.pem"
-    authority.cert_pem.write_to_path(str(path))
-    return str(path)
 
 
 @pytest.fixture(scope="session")

@@ -10,9 +10,12 @@ from pathlib import Path
 import pytest
 import trustme
 
+from tests.fixtures import authority, ca
 from tests.servers import nginx as real
 from tests.servers import squid as proxies
 from tests.servers.reading import close_all
+
+__all__ = ["authority", "ca"]
 
 #: What the guarded squid wants; with the mark of a canary, so that it is looked for everywhere.
 USER, PASSWORD = "someone", "nbxfercanary:of@the/proxy"
@@ -22,20 +25,6 @@ USER, PASSWORD = "someone", "nbxfercanary:of@the/proxy"
 def _closed() -> Iterator[None]:
     yield
     close_all()
-
-
-@pytest.fixture(scope="session")
-def authority() -> trustme.CA:
-    """Give a certificate authority that nobody else trusts."""
-    return trustme.CA()
-
-
-@pytest.fixture(scope="session")
-def ca(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Give the path of its certificate."""
-    path = tmp_path_factory.mktemp("ca") / "ca.pem"
-    authority.cert_pem.write_to_path(str(path))
-    return str(path)
 
 
 @pytest.fixture(scope="session")

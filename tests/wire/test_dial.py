@@ -15,7 +15,7 @@ from nbxfer.core.policy import Patience
 from nbxfer.errors import InvalidRequest, NetworkError, Offline, TransferTimeout, WebErrorStatus
 from nbxfer.sources.base import Stopped
 from nbxfer.wire.dial import dial
-from tests.servers.nginx import free_port
+from tests.servers.processes import free_port
 from tests.servers.reading import close_all, fetch, opened, source
 from tests.servers.rogue import Rogue, honest
 

@@ -32,7 +32,7 @@ from nbxfer.wire.access import access
 from nbxfer.wire.addresses import sounds_public
 from nbxfer.wire.credentials import Basic
 from nbxfer.wire.proxies import of_environment, parse_proxy
-from tests.servers.nginx import free_port
+from tests.servers.processes import free_port
 from tests.servers.reading import fetch, opened, read_all, source
 from tests.servers.rogue import Asked, Rogue, Wire, honest
 from tests.servers.socks import Socks
