@@ -29,7 +29,7 @@ from nbxfer.sinks.oserrors import shown
 from nbxfer.sinks.strays import Stray
 
 if TYPE_CHECKING:
-    from nbxfer.session.desk import Session
+    from nbxfer.session.helm import Helm
 
 #: Seconds that one removal of a transfer is waited for.
 REMOVED_WITHIN = 30.0
@@ -66,7 +66,7 @@ class _Thing(msgspec.Struct):
     remove: Callable[[], bool]
 
 
-def leftovers(session: Session, older_than: float | timedelta | None = None) -> list[Leftover]:
+def leftovers(session: Helm, older_than: float | timedelta | None = None) -> list[Leftover]:
     """Give what is surely of no use, and parts that nobody knows; with ``older_than`` (seconds) also what is so old.
 
     These are transfers that failed or were interrupted, and parts that were kept when they were canceled. Starts and
@@ -76,7 +76,7 @@ def leftovers(session: Session, older_than: float | timedelta | None = None) -> 
 
 
 def clean(
-    session: Session,
+    session: Helm,
     older_than: float | timedelta | None = None,
     ids: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] | None = None,
 ) -> list[Leftover]:
@@ -126,7 +126,7 @@ def _named(things: list[_Thing], ids: Any) -> list[_Thing]:
 
 
 # -- looking ---------------------------------------------------------------------------------------------------------
-def _find(session: Session, older_than: float | None, settled: float = SETTLED) -> list[_Thing]:
+def _find(session: Helm, older_than: float | None, settled: float = SETTLED) -> list[_Thing]:
     session._check_fork()
     manifest, now = session._manifest, time.time()
     remnants = manifest.remnants()
@@ -177,7 +177,7 @@ def _of_stray(stray: Stray, census: Census, now: float) -> _Thing:
     return _Thing(leftover, lambda: strays.remove(stray))
 
 
-def _of_remnant(session: Session, remnant: Remnant) -> _Thing:
+def _of_remnant(session: Helm, remnant: Remnant) -> _Thing:
     leftover = Leftover(
         kind=remnant.kind,
         name=os.path.basename(remnant.path),
@@ -193,7 +193,7 @@ def _of_remnant(session: Session, remnant: Remnant) -> _Thing:
     return _Thing(leftover, lambda: remove_remnant(session._manifest.layout, remnant))
 
 
-def _kind(session: Session, found: Found, record: Record) -> str:
+def _kind(session: Helm, found: Found, record: Record) -> str:
     """Say what an unfinished operation is: "failed", "interrupted" or, where it is somebody's who lives, nothing."""
     if record.phase in FINAL:
         return ""
@@ -203,9 +203,7 @@ def _kind(session: Session, found: Found, record: Record) -> str:
     return "failed" if where == "ours" and record.phase is Phase.FAILED else ""
 
 
-def _of_operation(
-    session: Session, found: Found, record: Record, kind: str, there: Iterable[Stray], now: float
-) -> _Thing:
+def _of_operation(session: Helm, found: Found, record: Record, kind: str, there: Iterable[Stray], now: float) -> _Thing:
     why = record.fault.message if kind == "failed" and record.fault is not None else "the process that ran it is gone"
     leftover = Leftover(
         kind=kind,
@@ -219,7 +217,7 @@ def _of_operation(
 
 
 # -- removing --------------------------------------------------------------------------------------------------------
-def _cancel(session: Session, found: Found) -> bool:
+def _cancel(session: Helm, found: Found) -> bool:
     """Cancel an operation for good, part and all. It is taken over and canceled in one turn: nothing is asked of it."""
     engine, op_id = session._engine, found.record.id
     custody, live = engine.custody, engine.dispatcher.ops
@@ -241,7 +239,7 @@ def _cancel(session: Session, found: Found) -> bool:
     return session.snapshot(op_id).phase is Phase.CANCELED
 
 
-def _fold(session: Session, owner: str, path: str) -> bool:
+def _fold(session: Helm, owner: str, path: str) -> bool:
     """Put what a dead kernel had finished into the history, and its journal away."""
     session._engine.call(lambda: session._engine.custody.take(owner, Hold.DEAD, set()))
     return not os.path.lexists(path)

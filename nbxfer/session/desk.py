@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Mapping
-from datetime import timedelta
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self, overload
 
 from nbxfer.board import Board
 from nbxfer.core import amounts
-from nbxfer.core.phases import FINAL, TransferStatus
-from nbxfer.core.snapshot import Snapshot
-from nbxfer.core.spec import Spec
 from nbxfer.engine.doors import Doors
 from nbxfer.engine.engine import Engine
-from nbxfer.errors import ForkedError, InvalidRequest
-from nbxfer.manifest.base import Found
+from nbxfer.errors import InvalidRequest
 from nbxfer.manifest.folder import FolderManifest
-from nbxfer.session import adopting, cleaning, config, fetching, leaving, looking, request, seat, steering
+from nbxfer.session import adopting, config, fetching, leaving, request, seat
 from nbxfer.session.asking import Asking
 from nbxfer.session.batch import Batch
-from nbxfer.session.cleaning import Leftover
+from nbxfer.session.helm import Helm
 from nbxfer.session.operation import Operation
 from nbxfer.session.request import Path_
 from nbxfer.session.waiting import somebody_looks
@@ -31,7 +26,7 @@ from nbxfer.session.waiting import somebody_looks
 PATIENCE = 60.0
 
 
-class Session:
+class Session(Helm):
     """Transfers of one home, seen and steered from this process.
 
     ``home`` is the folder that remembers (default: ``$NBXFER_HOME``, else the user's state folder); ``app`` a word
@@ -142,136 +137,7 @@ class Session:
     def bandwidth(self, rate: float | str | None) -> None:
         self._engine.pace.rate = config.capped("bandwidth", None if rate is None else amounts.rate(rate))
 
-    def _adopt(self, found: Iterable[Found]) -> list[str]:
-        wanted = list(found)
-        return self._engine.call(lambda: self._engine.custody.adopt(wanted)) if wanted else []
-
-    # -- looking -------------------------------------------------------------------------------------------------
-    def snapshot(self, op_id: str) -> Snapshot:
-        """Give the latest snapshot of an operation. Raises InvalidRequest for an id that nobody knows."""
-        self._check_fork()
-        found = self.board.get(op_id)
-        if found is None:
-            self.refresh()
-            found = self.board.get(op_id)
-        if found is None:
-            raise InvalidRequest(
-                f"There is no operation {op_id!r} any more.", hint="See nbxfer.operations(scope='all')."
-            )
-        return found
-
-    def refresh(self) -> None:
-        """Read what other kernels are doing, and what nobody does any more; starts nothing."""
-        self._others()
-
-    def _others(self) -> list[Found]:
-        return looking.others(self._engine, self._manifest, self.board)
-
-    def operations(
-        self, status: TransferStatus | int | str | None = None, group: str | None = None, scope: str = "notebook"
-    ) -> list[Operation]:
-        """List the operations of this notebook, or (``scope="all"``) of every one, in the order of their making."""
-        if scope not in ("notebook", "all"):
-            raise InvalidRequest(f"scope={scope!r} is unknown.", hint="Give 'notebook' or 'all'.")
-        if group is not None:
-            raise InvalidRequest("There are no groups in this version.", hint="Leave group= out.")
-        self._check_fork()
-        self.refresh()
-        wanted = looking.status_named(status)
-        shown = sorted(self.board.all(), key=lambda s: s.created)
-        if scope == "notebook":
-            shown = seat.of_notebook(shown, self.notebook)
-        return [Operation(self, s.id) for s in shown if wanted is None or s.status is wanted]
-
-    def find(self, prefix: str) -> Operation:
-        """Give the operation whose id begins with ``prefix``. Raises InvalidRequest where none or several do."""
-        return Operation(self, looking.one_of([o.id for o in self.operations(scope="all")], prefix))
-
-    def reattach(self, start: bool = True, scope: str = "notebook") -> Batch:
-        """Take over what no living kernel runs, and go on with it; what a person had paused stays paused.
-
-        Gives everything that is unfinished, also what other kernels run. ``start=False`` only lists.
-        """
-        unfinished = [o for o in self.operations(scope=scope) if o.snapshot.phase not in FINAL]
-        if start:
-            ids = {o.id for o in unfinished if o.snapshot.owner == "orphaned"}
-            self._adopt([f for f in self._others() if f.record.id in ids])
-        return Batch(unfinished, seat.elsewhere(self.board.all(), unfinished))
-
-    def history(self, limit: int = 50) -> list[Snapshot]:
-        """Give what was done, canceled or failed last, newest first, also in processes that have left."""
-        self._check_fork()
-        return looking.ended_lately(self._engine, self._manifest, self.board, limit)
-
-    def leftovers(self, older_than: float | timedelta | None = None) -> list[Leftover]:
-        """Give what is left over and of no use, and with an age (seconds) what nobody finished; changes nothing."""
-        return cleaning.leftovers(self, older_than)
-
-    def clean(self, older_than: float | timedelta | None = None, ids: Any = None) -> list[Leftover]:
-        """Remove what ``leftovers`` gives, but unknown parts only when ``ids`` names them; see cleaning.clean."""
-        return cleaning.clean(self, older_than, ids)
-
-    # -- steering ------------------------------------------------------------------------------------------------
-    def steer(self, op_id: str, verb: str, **fields: Any) -> None:
-        """Carry out a wish and return when it is saved. Raises InvalidTransferState, InvalidRequest."""
-        self._check_fork()
-        shown = self.snapshot(op_id)
-        if shown.owner == "theirs":
-            steering.ask_owner(self._manifest, self._found(op_id), verb, fields)
-            return
-        event = steering.event(verb, fields)
-        given = {name: fields[name] for name in ("url", "headers", "auth") if fields.get(name) is not None}
-        if given:  # what is not given anew (proxy, cookies, certificate) stays
-            event = type(event)(*self._doors.renew(op_id, self._spec(op_id), given))
-        if shown.owner == "orphaned":
-            self._adopt([self._found(op_id)])
-            if steering.done_by_adopting(verb, shown):
-                return
-        if verb in ("resume", "retry"):
-            self._asking.again(op_id)
-        steering.carry_out(self._engine, shown, event)
-
-    def bandwidth_of(self, op_id: str) -> int | None:
-        """Give the bytes a second that an operation may take at most; None for no limit, and for what is over."""
-        return None if self.snapshot(op_id).phase in FINAL else self._spec(op_id).bandwidth
-
-    def _spec(self, op_id: str) -> Spec:
-        op = self._engine.dispatcher.ops.get(op_id)
-        return op.spec if op is not None else self._found(op_id).record.spec
-
-    def _found(self, op_id: str) -> Found:
-        for found in self._manifest.scan():
-            if found.record.id == op_id:
-                return found
-        raise InvalidRequest(f"There is no operation {op_id!r} any more.", hint="See nbxfer.operations(scope='all').")
-
-    def ask_for(self, op_id: str) -> None:
-        """Ask the living kernel that runs an operation to hand it over, to go on here. Raises InvalidTransferState."""
-        found = self._found(op_id)
-        self._engine.call(lambda: self._engine.custody.ask(found))
-
-    def wish(self, op_id: str, verb: str, refused: Callable[[str], object] | None = None, **fields: Any) -> None:
-        """Pass a wish on and return at once; ``refused`` is told why one does not fit, on a worker. For panels."""
-        self._check_fork()
-        self._engine.workers.submit(lambda: steering.quietly(self.steer, op_id, verb, fields, refused))
-
-    def attend(self, *op_ids: str) -> None:
-        """Follow operations that other kernels run, so that their snapshots stay true while somebody waits."""
-        self._engine.elsewhere()
-        wanted = {i for i in op_ids if self.snapshot(i).owner == "theirs"} - set(self._engine.custody.followed)
-        if wanted:
-            found = [f for f in self._others() if f.record.id in wanted]  # what has just ended, the board knows now
-            self._engine.call(lambda: self._engine.custody.attend(found))
-
-    def apart(self, call: Callable[[], None]) -> None:
-        """Have ``call`` made soon, on a thread that may wait: the engine's own must not."""
-        self._engine.apart(call)
-
     # -- leaving -------------------------------------------------------------------------------------------------
-    def unfinished(self) -> list[Operation]:
-        """Give what this process still has to do by itself: neither over, nor waiting for a person."""
-        return [Operation(self, op_id) for op_id in steering.working(self._engine)]
-
     def close(self) -> None:
         """Checkpoint and leave at once; what is unfinished can be gone on with by ``reattach``."""
         if self._pid == os.getpid():
@@ -291,7 +157,3 @@ class Session:
 
     def __repr__(self) -> str:
         return f"<Session at {self.home}: {len(self.board)} operations>"
-
-    def _check_fork(self) -> None:
-        if self._pid != os.getpid():
-            raise ForkedError("These transfers belong to the parent process.", hint="Make a Session of your own here.")

@@ -25,7 +25,7 @@ from nbxfer.session.response import Response, response_of
 from nbxfer.session.waiting import LOOK_EVERY, OVER, Impatience, watch
 
 if TYPE_CHECKING:
-    from nbxfer.session.desk import Session
+    from nbxfer.session.helm import Helm
 
 log = logging.getLogger("nbxfer")
 
@@ -35,7 +35,7 @@ class Operation:
 
     __slots__ = ("_session", "id")
 
-    def __init__(self, session: Session, op_id: str) -> None:
+    def __init__(self, session: Helm, op_id: str) -> None:
         self._session = session
         self.id = op_id
 

@@ -1,31 +1,15 @@
-"""Every option of ``download``, and what is wrong with one: a sentence, before anything moves."""
+"""Every option of ``download``, each with its check: before anything moves."""
 
 from __future__ import annotations
 
 import difflib
-import inspect
-import math
-import os
-import re
-import time
-from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime, timedelta
-from pkgutil import resolve_name
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
-from nbxfer.core import amounts
-from nbxfer.core.policy import Retry
-from nbxfer.engine.wording import PRIORITIES
 from nbxfer.errors import InvalidRequest, UnknownOption
-from nbxfer.session import config
-
-IF_EXISTS: Final = ("revalidate", "error", "skip", "overwrite", "unique")
-#: A number up to this is seconds from now; a greater one is Unix time (2001 and later).
-LONGEST_DEADLINE: Final = 1e9
-_FUNCTION: Final = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*(?:\.[^\W\d]\w*)*")
-_LONGEST_KEY: Final = 1000
+from nbxfer.session.checks import CHECKS
 
 
 class Options(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -74,209 +58,9 @@ def read(given: Mapping[str, Any], verb: str = "download") -> Options:
             hint = f"Did you mean {near[0]!r}?" if near else "The options are: " + ", ".join(sorted(known)) + "."
             raise UnknownOption(f"{verb}() has no option {name!r}.", hint=hint)
     options = Options(**given)
-    for name, check in _CHECKS.items():
+    for name, check in CHECKS.items():
         if name in given:
             setattr(options, name, check(name, given[name]))
     if options.expect_size is not None and options.max_size is not None and options.expect_size > options.max_size:
         raise InvalidRequest("expect_size is more than max_size.", hint="Correct one of them, or leave it out.")
     return options
-
-
-# -- one check for each kind of value -------------------------------------------------------------------------------
-def _one_of(*words: str) -> Callable[[str, object], str]:
-    def check(option: str, value: object) -> str:
-        if not isinstance(value, str) or value not in words:
-            raise InvalidRequest(f"{option}={shown(value)} is unknown.", hint=f"Give one of {_list(words)}.")
-        return value
-
-    return check
-
-
-def _flag(option: str, value: object) -> bool:
-    if not isinstance(value, bool):
-        raise InvalidRequest(f"{option}={shown(value)} is neither True nor False.", hint="Give one of them.")
-    return value
-
-
-def _name(option: str, value: object) -> str | None:
-    if value is not None and not isinstance(value, str):
-        raise InvalidRequest(
-            f"{option} is of type {type(value).__name__}, not a text.", hint="Give 'url', 'server', 'auto' or a name."
-        )
-    return value
-
-
-def _key(option: str, value: object) -> str | None:
-    if value is None:
-        return None
-    if not isinstance(value, str) or not 0 < len(value) <= _LONGEST_KEY or not value.isprintable():
-        raise InvalidRequest(
-            f"{option}={shown(value)} names no source.",
-            hint=f"Give a text of 1 to {_LONGEST_KEY} printable characters, or leave it out.",
-        )
-    return value
-
-
-def _size(option: str, value: object) -> int | None:
-    return None if value is None else amounts.size(value, option)
-
-
-def _rate(option: str, value: object) -> int | None:
-    return None if value is None else amounts.rate(value, option)
-
-
-def _connections(option: str, value: object) -> int | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise InvalidRequest(
-            f"{option}={shown(value)} is not a whole number from 1 up.", hint="Leave it out, or give one."
-        )
-    return int(config.capped("connections", value))
-
-
-def _seconds(option: str, value: object) -> float | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
-        raise InvalidRequest(f"{option}={shown(value)} is no number of seconds.", hint="Give seconds, or leave it out.")
-    if value == 0:
-        raise InvalidRequest(f"{option}=0 would let nothing through.", hint="Give seconds, or leave it out.")
-    return value
-
-
-def _deadline(option: str, value: object) -> float | None:
-    """Give a deadline as Unix time: seconds from now, a timedelta, a datetime with its zone, or Unix time."""
-    hint = "Give seconds from now, a timedelta, or a datetime with its zone."
-    now = time.time()
-    if value is None:
-        return None
-    if isinstance(value, datetime):
-        if value.utcoffset() is None:
-            raise InvalidRequest(f"{option}={value.isoformat()} does not say in which zone that is.", hint=hint)
-        due = value.timestamp()
-    elif isinstance(value, timedelta):
-        due = now + value.total_seconds()
-    elif isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-        due = float(value) if value > LONGEST_DEADLINE else now + value
-    else:
-        raise InvalidRequest(f"{option}={shown(value)} is no time.", hint=hint)
-    if due <= now:
-        raise InvalidRequest(f"{option}={shown(value)} is over already.", hint=hint)
-    return due
-
-
-def _trust(option: str, value: object) -> bool | str:
-    if isinstance(value, bool):
-        return value
-    if not isinstance(value, str | os.PathLike):
-        raise InvalidRequest(
-            f"{option}={shown(value)} is neither True, False nor a path.", hint="Give a CA bundle's path."
-        )
-    path = os.fspath(value)
-    if not isinstance(path, str) or not os.path.exists(path):
-        raise InvalidRequest(f"The CA bundle {path!r} does not exist.", hint=f"Correct {option}=, or leave it out.")
-    return os.path.abspath(path)
-
-
-def _priority(option: str, value: object) -> int:
-    if isinstance(value, str) and value.lower() in PRIORITIES:
-        return PRIORITIES[value.lower()]
-    if isinstance(value, int) and not isinstance(value, bool) and value in PRIORITIES.values():
-        return int(value)
-    raise InvalidRequest(f"{option}={shown(value)} is unknown.", hint=f"Give one of {_list(PRIORITIES)}.")
-
-
-def _codes(option: str, value: object) -> tuple[int, ...]:
-    codes = [value] if isinstance(value, int) else value
-    if isinstance(codes, list | tuple | range | set | frozenset) and all(
-        type(c) is int and 400 <= c <= 599 for c in codes
-    ):
-        return tuple(sorted(codes))
-    raise InvalidRequest(f"{option}={shown(value)} is no set of HTTP codes.", hint="Give codes from 400 to 599: {403}.")
-
-
-def _words(option: str, value: object) -> tuple[str, ...]:
-    words = [value] if isinstance(value, str) else value
-    if isinstance(words, list | tuple | set | frozenset) and all(isinstance(w, str) and w for w in words):
-        return tuple(words)
-    raise InvalidRequest(f"{option}={shown(value)} is no list of names.", hint="Give names of query parameters.")
-
-
-def _retry(option: str, value: object) -> Retry | None:
-    if value is None:
-        return None
-    if not isinstance(value, Retry):
-        raise InvalidRequest(
-            f"{option}={shown(value)} is no policy.", hint="Give nbxfer.Retry(tries=…, base=…, cap=…)."
-        )
-    counts: tuple[Any, ...] = (value.tries, value.first)
-    seconds: tuple[Any, ...] = (value.base, value.cap)
-    if not all(type(n) is int and n >= 1 for n in counts) or not all(
-        isinstance(s, int | float) and not isinstance(s, bool) and math.isfinite(s) and s >= 0 for s in seconds
-    ):
-        raise InvalidRequest(
-            f"{option}={shown(value)} cannot be followed.",
-            hint="tries and first are whole numbers from 1 up, base and cap are seconds.",
-        )
-    return msgspec.structs.replace(value, used=0)
-
-
-def _refresh(option: str, value: object) -> Any:
-    """Give a function, or the name of one that can be imported ("module:function")."""
-    hint = "Give a function of one argument, the URL, or its name: 'module:function'."
-    if value is None:
-        return None
-    found: Any = value
-    if isinstance(value, str):
-        if not _FUNCTION.fullmatch(value) or value.startswith("__main__:"):
-            raise InvalidRequest(f"{option}={shown(value)} names no function that can be imported later.", hint=hint)
-        try:
-            found = resolve_name(value)
-        except Exception as error:  # noqa: BLE001 (whatever a module does when it is imported)
-            raise InvalidRequest(
-                f"{option}={shown(value)} cannot be imported ({type(error).__name__}).", hint=hint
-            ) from None
-    if not callable(found):
-        raise InvalidRequest(f"{option}={shown(value)} is no function.", hint=hint)
-    if inspect.iscoroutinefunction(found):
-        raise InvalidRequest(f"{option} is a coroutine function, which cannot be called here.", hint=hint)
-    return value
-
-
-_CHECKS: Final[Mapping[str, Callable[[str, object], Any]]] = {
-    "name": _name,
-    "if_exists": _one_of(*IF_EXISTS),
-    "on_duplicate": _one_of("join", "error"),
-    "key": _key,
-    "expect_size": _size,
-    "max_size": _size,
-    "preserve_mtime": _flag,
-    "refresh": _refresh,
-    "recoverable": _codes,
-    "secret_query": _words,
-    "trust_env": _flag,
-    "verify": _trust,
-    "http2": _flag,
-    "connections": _connections,
-    "bandwidth": _rate,
-    "random_access": _flag,
-    "priority": _priority,
-    "retry": _retry,
-    "timeout": _seconds,
-    "deadline": _deadline,
-    "start": _flag,
-}
-
-
-def _list(words: Iterable[str]) -> str:
-    return ", ".join(repr(w) for w in words)
-
-
-def shown(value: Any) -> str:
-    """Give a value as a sentence may quote it: of simple kinds the value, of others their type; never at length."""
-    plain = str | int | float | Retry | timedelta | None
-    many = isinstance(value, list | tuple | range | set | frozenset)
-    simple = isinstance(value, plain) or (many and all(isinstance(v, plain) for v in value))
-    text = repr(value) if simple else f"<{type(value).__name__}>"
-    return text if len(text) <= 80 else text[:79] + "…"

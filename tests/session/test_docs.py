@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 
 from nbxfer.session import config
-from nbxfer.session.options import IF_EXISTS, Options
+from nbxfer.session.checks import IF_EXISTS
+from nbxfer.session.options import Options
 
 PAGE = Path(__file__).parents[2] / "docs" / "options.md"
 
