@@ -49,6 +49,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     response: tuple[tuple[str, str], ...]
     story: tuple[Entry, ...]
     final_url: str = ""  # safe to show: where the answer came from
+    group: str = ""
 
     @property
     def fraction(self) -> float | None:
@@ -199,4 +200,5 @@ def picture(record: Record, held: RangeSet | None = None, rate: float | None = N
         record.response,
         tuple(record.story),
         record.final_url,
+        spec.group,
     )

@@ -41,9 +41,12 @@ class Spec(msgspec.Struct, frozen=True, omit_defaults=True):
     random_access: bool = False
     connections: int | None = None  # at most; None: the session's
     bandwidth: int | None = None  # bytes a second
+    not_before: float | None = None  # Unix time before which it gets no turn; None once that has come
     deadline: float | None = None  # Unix time after which it has failed
     adopted: bool = False  # its first part came from somebody else: its version is known by its bytes only
     priority: int = 0
+    group: str = ""  # the name of the group that it is in
+    place: float | None = None  # where it stands in its group; None: by the time of its making
     retry: Retry = Retry()
     patience: Patience = Patience()
     notebook: str = ""

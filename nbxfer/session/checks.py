@@ -25,6 +25,8 @@ IF_EXISTS: Final = ("revalidate", "error", "skip", "overwrite", "unique")
 LONGEST_DEADLINE: Final = 1e9
 _FUNCTION: Final = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*(?:\.[^\W\d]\w*)*")
 _LONGEST_KEY: Final = 1000
+#: Characters of a group's name.
+LONGEST_GROUP: Final = 100
 
 
 def _one_of(*words: str) -> Callable[[str, object], str]:
@@ -59,6 +61,19 @@ def _key(option: str, value: object) -> str | None:
             hint=f"Give a text of 1 to {_LONGEST_KEY} printable characters, or leave it out.",
         )
     return value
+
+
+def _group(option: str, value: object) -> str | None:
+    """Give the name of a group: a word, or something that has it as its ``name``."""
+    name = getattr(value, "name", value)
+    if name is None:
+        return None
+    if not isinstance(name, str) or not 0 < len(name) <= LONGEST_GROUP or not name.isprintable() or not name.strip():
+        raise InvalidRequest(
+            f"{option}={shown(value)} names no group.",
+            hint=f"Give a Group, or its name: 1 to {LONGEST_GROUP} printable characters.",
+        )
+    return name
 
 
 def _size(option: str, value: object) -> int | None:
@@ -194,6 +209,7 @@ CHECKS: Final[Mapping[str, Callable[[str, object], Any]]] = {
     "if_exists": _one_of(*IF_EXISTS),
     "on_duplicate": _one_of("join", "error"),
     "key": _key,
+    "group": _group,
     "expect_size": _size,
     "max_size": _size,
     "preserve_mtime": _flag,

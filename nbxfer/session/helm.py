@@ -61,17 +61,20 @@ class Helm:
     def operations(
         self, status: TransferStatus | int | str | None = None, group: str | None = None, scope: str = "notebook"
     ) -> list[Operation]:
-        """List the operations of this notebook, or (``scope="all"``) of every one, in the order of their making."""
+        """List the operations of this notebook, or (``scope="all"``) of every one, in the order of their making.
+
+        With ``group`` (its name, or a Group) only those that are in it; "" for those that are in none.
+        """
         if scope not in ("notebook", "all"):
             raise InvalidRequest(f"scope={scope!r} is unknown.", hint="Give 'notebook' or 'all'.")
-        if group is not None:
-            raise InvalidRequest("There are no groups in this version.", hint="Leave group= out.")
         self._check_fork()
         self.refresh()
         wanted = looking.status_named(status)
         shown = sorted(self.board.all(), key=lambda s: s.created)
         if scope == "notebook":
             shown = seat.of_notebook(shown, self.notebook)
+        name = looking.group_named(group)
+        shown = [s for s in shown if name is None or s.group == name]
         return [Operation(self, s.id) for s in shown if wanted is None or s.status is wanted]
 
     def find(self, prefix: str) -> Operation:

@@ -60,6 +60,14 @@ def status_named(status: TransferStatus | int | str | None) -> TransferStatus | 
         raise InvalidRequest(f"status={status!r} is unknown.", hint=f"Give one of {names}.") from None
 
 
+def group_named(group: object) -> str | None:
+    """Give the name of the group that a person means; None stands for any, "" for none. Raises InvalidRequest."""
+    name = getattr(group, "name", group)
+    if name is not None and not isinstance(name, str):
+        raise InvalidRequest(f"group is of type {type(group).__name__}.", hint="Give a Group, or its name.")
+    return name
+
+
 def one_of(ids: Sequence[str], prefix: str) -> str:
     """Give the one id that begins with ``prefix``. Raises InvalidRequest where none or several do."""
     matches = [op_id for op_id in ids if op_id.startswith(prefix)] if prefix else []

@@ -40,6 +40,7 @@ class Options(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     bandwidth: Any = None
     random_access: Any = False
     priority: Any = 0
+    group: Any = None
     retry: Any = None
     timeout: Any = None
     deadline: Any = None

@@ -238,6 +238,7 @@ def spec(request: Request, access: Access, seat: Seat) -> Spec:
         bandwidth=options.bandwidth,
         deadline=options.deadline,
         priority=options.priority,
+        group=options.group or "",
         retry=options.retry or Retry(),
         patience=patience,
         notebook=seat.notebook,
