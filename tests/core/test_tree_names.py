@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from nbxfer.core.tree import layout
 from nbxfer.core.tree.landing import Disk, key, safe_path
-from nbxfer.core.tree.sieve import Sieve, matcher, prefix_matcher
+from nbxfer.core.tree.sieve import Sieve, enters, matcher, prefix_matcher
 from nbxfer.errors import InvalidRequest
 
 POSIX, WINDOWS, MAC = Disk(), Disk(windows=True, folds=True), Disk(folds=True)
@@ -172,3 +172,38 @@ def test_too_many_patterns() -> None:
     """Each pattern is tried on each file, so their number has an end."""
     with pytest.raises(InvalidRequest, match="1000 patterns"):
         Sieve(["a"] * 600, ["b"] * 401)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "whole", "yes", "no"),
+    [
+        ("*.nc", False, [], ["a", "a/b"]),
+        ("run*/x.nc", False, ["run1"], ["a", "run1/b"]),
+        ("a/**/x", False, ["a", "a/b/c"], ["b"]),
+        ("run*", True, ["run1", "run1/a/b"], ["a"]),
+        ("a//b", False, ["a"], ["b"]),
+    ],
+)
+def test_which_folders_may_have_what_a_glob_means(pattern: str, whole: bool, yes: list[str], no: list[str]) -> None:
+    """A folder is listed only when something in it may match."""
+    enter = enters(pattern, whole=whole)
+    assert [p for p in yes + no if enter(p)] == yes
+
+
+@given(st.lists(st.text("ab", min_size=1, max_size=2), min_size=1, max_size=4).map("/".join))
+def test_no_folder_of_a_match_is_left_out(path: str) -> None:
+    """Whatever matches a glob is in folders that are entered; what a filter takes is in folders that it enters."""
+    for pattern in ("*", "a*/*", "**/a", "a/**/b", "?/*/a*"):
+        folders = [path[:i] for i, char in enumerate(path) if char == "/"]
+        if matcher(pattern)(path):
+            assert all(enters(pattern, whole=False)(folder) for folder in folders)
+        if prefix_matcher(pattern)(path):
+            assert all(enters(pattern, whole=True)(folder) for folder in folders)
+        if Sieve(exclude=[pattern]).takes(path):
+            assert all(Sieve(exclude=[pattern]).enters(folder) for folder in folders)
+
+
+def test_what_is_excluded_as_a_whole_is_not_entered() -> None:
+    """A folder that an exclude means is not even listed; one that it means a file in is."""
+    assert not Sieve(exclude=[".git/"]).enters("a/.git")
+    assert Sieve(exclude=["*.tmp/x"]).enters("a.tmp")

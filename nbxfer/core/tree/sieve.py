@@ -69,7 +69,13 @@ class _Filter:
 
     def takes(self, path: str) -> bool:
         """Say whether a file is meant, by its own name or by a folder's."""
-        ways = _ways(path)[1:] if self._folders else _ways(path)
+        return self._among(_ways(path)[1:] if self._folders else _ways(path))
+
+    def means(self, folder: str) -> bool:
+        """Say whether a folder is meant, and with it everything in it."""
+        return self._among(_ways(folder))
+
+    def _among(self, ways: Sequence[str]) -> bool:
         return any(self._match(way if self._anchored else way.rpartition("/")[2]) for way in ways)
 
 
@@ -87,3 +93,23 @@ class Sieve:
         if self._include and not any(one.takes(path) for one in self._include):
             return False
         return not any(one.takes(path) for one in self._exclude)
+
+    def enters(self, folder: str) -> bool:
+        """Say whether something in a folder may be taken: it is not excluded as a whole."""
+        return not any(one.means(folder) for one in self._exclude)
+
+
+def enters(pattern: str, *, whole: bool) -> Callable[[str], bool]:
+    """Give what says whether something in a folder may be what a glob means; ``whole``: with all below what matches."""
+    parts = pattern.split("/")
+
+    def enter(folder: str) -> bool:
+        names = folder.split("/")
+        for part, name in zip(parts, names, strict=False):
+            if "**" in part:
+                return True
+            if not _compiled(part or "*").match(name):
+                return False
+        return whole or len(names) < len(parts)
+
+    return enter
