@@ -107,5 +107,15 @@ def __getattr__(name: str) -> Any:
     return found
 
 
+def load_ipython_extension(shell: Any) -> None:
+    """Answer ``%load_ext nbxfer``: the magic %xfer; saved outputs live again; what was interrupted is offered."""
+    importlib.import_module("nbxfer.faces.notebook").load(shell)
+
+
+def unload_ipython_extension(shell: Any) -> None:
+    """Answer ``%unload_ext nbxfer``; the transfers go on."""
+    importlib.import_module("nbxfer.faces.notebook").unload(shell)
+
+
 def __dir__() -> list[str]:
     return sorted([*__all__, "__version__"])

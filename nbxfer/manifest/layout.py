@@ -11,6 +11,7 @@
       claims/<sha256 of the destination>            who works on a destination, made by hard link (claims.py)
       wishes/<owner>/<time>-<random>.json           what other processes ask of an owner (wishes.py)
       history/<first 2 of sha256(destination)>/<owner>.jsonl    finished operations, the journal's own lines
+      outputs/<sha256 of the notebook>.jsonl        which saved outputs show transfers (outputs.py)
 
 An owner is one session of one process; its id is drawn at random and never used twice. Files are 0600. Everything
 that is replaced is written aside and renamed. Block logs and history are spread over 256 folders, so that asking
@@ -37,7 +38,7 @@ from typing import Final, NamedTuple
 
 from nbxfer.errors import InvalidRequest
 
-FOLDERS: Final = ("journals", "blocks", "owners", "claims", "wishes", "history")
+FOLDERS: Final = ("journals", "blocks", "owners", "claims", "wishes", "history", "outputs")
 
 _ID: Final = re.compile(r"[0-9a-f]{8,32}")
 _JOURNAL: Final = re.compile(r"([0-9a-f]{8,32})(?:\.taken\.([0-9a-f]{8,32}))?\.jsonl")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,11 @@ from nbxfer.core.spec import Spec
 from nbxfer.engine.doors import Doors
 from nbxfer.engine.engine import Engine
 from nbxfer.errors import ForkedError, InvalidRequest
+from nbxfer.manifest import outputs
 from nbxfer.manifest.base import Found
 from nbxfer.manifest.folder import FolderManifest
-from nbxfer.session import cleaning, looking, seat, steering
+from nbxfer.manifest.outputs import Output
+from nbxfer.session import cleaning, looking, seat, steering, unfinished
 from nbxfer.session.asking import Asking
 from nbxfer.session.batch import Batch
 from nbxfer.session.cleaning import Leftover
@@ -154,6 +156,30 @@ class Helm:
     def unfinished(self) -> list[Operation]:
         """Give what this process still has to do by itself: neither over, nor waiting for a person."""
         return [Operation(self, op_id) for op_id in steering.working(self._engine)]
+
+    # -- what earlier kernels left ---------------------------------------------------------------------------------
+    def left_over(self) -> list[Snapshot]:
+        """Give what is unfinished in this notebook and nobody runs; starts nothing."""
+        self._check_fork()
+        return unfinished.left_over(self)
+
+    def take_up(self, op_ids: Collection[str]) -> list[str]:
+        """Take these over and go on with them, also with those that a person had paused; give why some would not."""
+        self._check_fork()
+        return unfinished.take_up(self, op_ids)
+
+    def give_up(self, op_ids: Collection[str]) -> list[str]:
+        """Cancel these and delete what had come, without asking any server; give why some would not."""
+        self._check_fork()
+        return unfinished.give_up(self, op_ids)
+
+    def keep_output(self, model: str, uid: str, kind: str, only: str, op_ids: tuple[str, ...]) -> None:
+        """Remember that an output of this notebook shows these. Raises AccessDenied, NoSpace, StorageFailed."""
+        outputs.keep(self._manifest.layout, Output(model, uid, kind, self.notebook, only, op_ids))
+
+    def kept_outputs(self, notebook: str) -> list[Output]:
+        """Give what outputs of a notebook show, as far as that is remembered."""
+        return outputs.kept(self._manifest.layout, notebook)
 
     # -- what both need ------------------------------------------------------------------------------------------
     def _spec(self, op_id: str) -> Spec:

@@ -3,91 +3,18 @@
 from __future__ import annotations
 
 import os
-import queue
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-
-import pytest
-from jupyter_client.manager import KernelManager
 
 from nbxfer.demo.server import DemoServer
+from tests.journeys.kernels import Kernel, kernel
 from tests.journeys.terminal import MIB, sha256, until
 
+__all__ = ["kernel"]  # the fixture of this file
+
 SIZE = 32 * MIB
-
-
-class Kernel:
-    """A kernel of a notebook, as a front end has it."""
-
-    def __init__(self, folder: Path, home: Path) -> None:
-        self.manager = KernelManager(kernel_name="python3")
-        env = {**os.environ, "NBXFER_HOME": str(home), "JPY_SESSION_NAME": str(folder / "work.ipynb")}
-        self.manager.start_kernel(cwd=str(folder), env=env)
-        self.client = self.manager.client()
-        self.client.start_channels()
-        self.client.wait_for_ready(timeout=60)
-
-    def send(self, code: str) -> str:
-        """Start a cell; give the id of its message."""
-        return str(self.client.execute(code, stop_on_error=False))  # the next cell is not to be dropped
-
-    def reply(self, sent: str, timeout: float = 30) -> dict[str, Any]:
-        """Wait for the end of a cell; give its reply."""
-        while True:
-            message = self.client.get_shell_msg(timeout=timeout)
-            if message["parent_header"].get("msg_id") == sent:
-                content: dict[str, Any] = message["content"]
-                return content
-
-    def run(self, code: str, timeout: float = 30) -> str:
-        """Run a cell; give what it printed. Fails where it raised."""
-        sent = self.send(code)
-        reply = self.reply(sent, timeout)
-        text = self._printed(sent)
-        assert reply["status"] == "ok", (reply, text)
-        return text
-
-    def _printed(self, sent: str) -> str:
-        text = ""
-        while True:
-            try:
-                message = self.client.get_iopub_msg(timeout=5)
-            except queue.Empty:
-                return text
-            if message["parent_header"].get("msg_id") != sent:
-                continue
-            if message["msg_type"] == "stream":
-                text += message["content"]["text"]
-            if message["msg_type"] == "status" and message["content"]["execution_state"] == "idle":
-                return text
-
-    @property
-    def pid(self) -> int:
-        """The process."""
-        provisioner: Any = self.manager.provisioner
-        return int(provisioner.pid)
-
-    def close(self, *, now: bool = True) -> None:
-        """End it."""
-        self.client.stop_channels()
-        self.manager.shutdown_kernel(now=now)
-
-
-@pytest.fixture
-def kernel(tmp_path: Path, home: Path) -> Iterator[Callable[[], Kernel]]:
-    """Give a maker of kernels of one and the same notebook."""
-    made: list[Kernel] = []
-
-    def make() -> Kernel:
-        made.append(Kernel(tmp_path, home))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.close()
 
 
 def test_a_killed_kernel_s_download_is_finished_by_the_next(

@@ -12,7 +12,7 @@ from typing import Any, Final, NoReturn
 import click
 
 from nbxfer.errors import TransferError
-from nbxfer.faces.cli import doctor, exits, get, look, steer, tidy, watch
+from nbxfer.faces.cli import doctor, exits, get, look, startup, steer, tidy, watch
 from nbxfer.faces.cli.desk import Call
 
 EPILOG = """\
@@ -147,6 +147,8 @@ for command in (
     tidy.clean,
     look.config,
     doctor.doctor,
+    startup.install,
+    startup.uninstall,
 ):
     main.add_command(command)
 

@@ -10,13 +10,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from nbxfer.faces.panel import static
+from nbxfer.faces.panel import outputs, static
+from nbxfer.faces.panel.outputs import revive
 from nbxfer.faces.panel.rows import Desk, chosen
 
 if TYPE_CHECKING:
+    from nbxfer.core.snapshot import Snapshot
     from nbxfer.faces.panel.widget import Panel
+    from nbxfer.session import Session
 
-__all__ = ["bundle", "panel"]
+__all__ = ["bundle", "offer_bundles", "panel", "revive"]
 
 
 def panel(session: Desk) -> Panel:
@@ -28,7 +31,9 @@ def panel(session: Desk) -> Panel:
     from nbxfer.faces.panel.widget import open_panel
 
     session.refresh()
-    return open_panel(session)
+    widget = open_panel(session)
+    outputs.keep(session, "panel", widget)
+    return widget
 
 
 def bundle(session: Desk, op_ids: Sequence[str] | None = None) -> dict[str, Any]:
@@ -44,4 +49,18 @@ def bundle(session: Desk, op_ids: Sequence[str] | None = None) -> dict[str, Any]
     from nbxfer.faces.panel.widget import open_panel, open_view
 
     widget = open_panel(session) if op_ids is None else open_view(session, op_ids)
+    outputs.keep(session, "panel" if op_ids is None else "view", widget)
     return widget._repr_mimebundle_()[0]
+
+
+def offer_bundles(session: Session, left: Sequence[Snapshot]) -> list[dict[str, Any]]:
+    """Give what is shown below a notebook's first cell: the offer to go on with ``left``, and these operations."""
+    from nbxfer.faces.panel import offer
+    from nbxfer.session import seat
+
+    note = seat.elsewhere(session.board.all(), left)
+    data, widget = offer.offered(session, left, note and f"{note}.")
+    if widget is None:
+        return [data]
+    outputs.keep(session, "offer", widget)
+    return [data, bundle(session, [s.id for s in left])]

@@ -21,6 +21,13 @@ log = logging.getLogger("nbxfer")
 REQUEST, REPLY = "nbxfer_request", "nbxfer_reply"
 #: Takes what a front end said to the model of that uid; gives "ok", "unknown" or "refused".
 Ear = Callable[[str, object], str]
+#: Who hears what is said to a uid that is no panel's.
+_others: dict[str, Callable[[object], str]] = {}
+
+
+def _nobody(*_: object) -> str:
+    """Hear nothing: until the first panel listens."""
+    return "unknown"
 
 
 def kernel() -> Any:
@@ -41,11 +48,20 @@ def install(ear: Ear) -> bool:
     def handle(stream: Any, ident: Any, parent: Any) -> None:
         content = parent.get("content") if isinstance(parent, Mapping) else None
         uid = content.get("uid") if isinstance(content, Mapping) else None
-        status = ear(uid, content) if isinstance(uid, str) else "unknown"
+        status = "unknown"
+        if isinstance(uid, str):
+            status = _others[uid](content) if uid in _others else ear(uid, content)
         send(stream, REPLY, {"status": status}, parent, ident)
 
     handlers[REQUEST] = handle
     return True
+
+
+def listen(uid: str, ear: Callable[[object], str]) -> bool:
+    """Have what is said to ``uid`` heard by ``ear``; say whether this kernel has a control channel."""
+    _others[uid] = ear
+    handlers = getattr(kernel(), "control_handlers", None)
+    return REQUEST in handlers if isinstance(handlers, dict) and REQUEST in handlers else install(_nobody)
 
 
 def mend(comm: Any) -> None:
