@@ -43,6 +43,7 @@ class Spec(msgspec.Struct, frozen=True, omit_defaults=True):
     bandwidth: int | None = None  # bytes a second
     not_before: float | None = None  # Unix time before which it gets no turn; None once that has come
     deadline: float | None = None  # Unix time after which it has failed
+    storage: str = ""  # options of a store that are no secret, or say where one is to be found (JSON)
     adopted: bool = False  # its first part came from somebody else: its version is known by its bytes only
     priority: int = 0
     group: str = ""  # the name of the group that it is in

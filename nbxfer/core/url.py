@@ -1,7 +1,8 @@
 """Which URL may be shown, which may be stored, and which two mean the same source.
 
 Three forms of one URL: the *whole* one lives in memory only; the *stored* one (record, 0600) has no userinfo and no
-secret parameters; the *safe* one (screens, logs, errors) has no query values at all.
+secret parameters; the *safe* one (screens, logs, errors) has no query values at all. URLs of stores have the same
+three; what is special about them is in stores.py.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Iterable
 from typing import Final
 from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
 
+from nbxfer.core import stores
 from nbxfer.errors import InvalidRequest
 
 #: Parameters that carry a secret or a signature, lower case; a trailing * stands for any ending.
@@ -104,6 +106,8 @@ def safe_url(url: str) -> str:
     """Give the form that may be shown, logged and raised: scheme, host, path; no userinfo, no query, no fragment."""
     if len(url) <= SHOWN and _PLAIN.fullmatch(url):
         return url
+    if stores.is_store(url):
+        return _UNSAFE.sub("�", stores.safe(url, safe_url))[:SHOWN]
     try:
         parts = _split(url)
     except InvalidRequest:  # a piece of a password may stand where the port should
@@ -122,10 +126,23 @@ def stored_url(url: str, secret_query: Iterable[str] = ()) -> tuple[str, tuple[s
     """Give the form for the 0600 record, and what was cut out of it (``"userinfo"``, ``"url"``)."""
     if _USUAL.fullmatch(url):
         return url, ()
+    if stores.is_store(url):
+        return _stored_store(url, secret_query)
     parts = _split(url)
     query = _without_secrets(parts.query, frozenset(e.lower() for e in secret_query))
     needs = (["userinfo"] if parts.username or parts.password else []) + (["url"] if query != parts.query else [])
     return urlunsplit((parts.scheme, _netloc(parts), parts.path, query, "")), tuple(needs)
+
+
+def _stored_store(url: str, secret_query: Iterable[str]) -> tuple[str, tuple[str, ...]]:
+    needs = ["userinfo"] if any(stores.userinfo(link) for link in stores.links(url)) else []
+
+    def web(link: str) -> str:
+        stored, cut = stored_url(link, secret_query)
+        needs.extend(cut)
+        return stored
+
+    return stores.by_link(url, web), tuple(dict.fromkeys(needs))
 
 
 def _without_secrets(query: str, extra: frozenset[str]) -> str:
@@ -149,6 +166,8 @@ def identity(url: str, secret_query: Iterable[str] = ()) -> str:
     usual = _USUAL.fullmatch(url) if "%" not in url else None
     if usual is not None and int(usual[3] or 0) != DEFAULT_PORTS[usual[1]]:
         return url
+    if stores.is_store(url):
+        return stores.identity(stored_url(url, secret_query)[0])
     stored, _ = stored_url(url, secret_query)
     parts = _split(stored)
     path = quote(_ESCAPE.sub(_plain, parts.path or "/"), safe="/%:@!$&'()*+,;=~", errors="surrogatepass")
@@ -164,6 +183,8 @@ def origin(url: str) -> tuple[str, str, int]:
     """Give (scheme, host, port): what credentials are bound to (RFC 6454 §4)."""
     if (usual := _USUAL.fullmatch(url)) is not None:
         return usual[1], usual[2], int(usual[3] or DEFAULT_PORTS[usual[1]])
+    if stores.is_store(url):
+        return stores.place(url)
     parts = parse(url)
     scheme = parts.scheme.lower()
     return scheme, (parts.hostname or "").rstrip("."), parts.port or DEFAULT_PORTS.get(scheme, 0)
@@ -171,6 +192,8 @@ def origin(url: str) -> tuple[str, str, int]:
 
 def server(url: str) -> str:
     """Give who is asked, of a stored URL: "https://host:8443", as it is written."""
+    if stores.is_store(url):
+        url = stores.links(url)[-1]
     scheme, mark, rest = url.partition("://")
     return (scheme + mark + rest.partition("/")[0].partition("?")[0]).lower()
 
@@ -178,6 +201,9 @@ def server(url: str) -> str:
 def basename(url: str) -> str:
     """Give the last component of the path, decoded once; empty where the path ends in a slash.
 
-    Decoded it may have slashes and worse in it: whoever makes a file name of it has to look.
+    Decoded it may have slashes and worse in it: whoever makes a file name of it has to look. Of a store it is given as
+    it is written: there a % is a %.
     """
+    if stores.is_store(url):
+        return stores.basename(url)
     return unquote(_split(url).path.rsplit("/", 1)[-1], errors="replace")

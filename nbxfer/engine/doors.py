@@ -15,7 +15,8 @@ from typing import Any, Final
 
 from nbxfer.core.lifecycle import Operation
 from nbxfer.core.spec import Spec
-from nbxfer.core.url import origin, stored_url
+from nbxfer.core.stores import is_store
+from nbxfer.core.url import origin, safe_url, stored_url
 from nbxfer.engine.refresh import Renewed
 from nbxfer.errors import BadAnswer, InvalidRequest, NeedsAttention, TransferTimeout
 from nbxfer.sinks.base import Sink
@@ -27,6 +28,7 @@ from nbxfer.wire.cookies import CookieFile, parse_cookies
 from nbxfer.wire.credentials import Basic, from_reference, parse_auth
 from nbxfer.wire.headers import parse_headers, split_headers
 from nbxfer.wire.pool import Pool
+from nbxfer.wire.storage import of_record
 
 #: Asked for a new URL or credentials with the stored URL; see engine/refresh.py for what it gives.
 RefreshFunction = Callable[[str], Any]
@@ -61,12 +63,12 @@ class Doors:
     # -- sources and sinks ---------------------------------------------------------------------------------------
     def source(self, op: Operation) -> Source:
         """Give the source of an operation. Raises what the wire raises."""
-        from nbxfer.sources.http import HttpSource
+        from nbxfer.sources.registry import for_access
 
         spec = op.spec
         asks_for_pages = any(name.lower() == "accept" for name, _ in spec.headers)
         sure = spec.checksum is not None or spec.checksum_at is not None or spec.expect_size is not None
-        return HttpSource(
+        return for_access(
             self._access(op.id, spec),
             spec.patience,
             self._pool,
@@ -135,6 +137,8 @@ class Doors:
         url = given.get("url", old.url)
         if not isinstance(url, str):
             raise InvalidRequest(f"The new URL is of type {type(url).__name__}, not a text.")
+        if is_store(url) != is_store(old.url):
+            raise InvalidRequest(f"{safe_url(url)} is of another kind.", hint="Give a URL of the same file.")
         access(url, trust_env=old.trust_env)  # says what is wrong with it
         fresh = {name: _READERS[name](given[name]) for name in given if name != "url"}
         kept = old.without_rivals(fresh)
@@ -201,6 +205,7 @@ def rebuilt(spec: Spec) -> Access:
         trust_env=spec.trust_env,
         certificate=Certificate(tuple(spec.cert), found.get("cert")) if spec.cert else None,
         http2=spec.http2,
+        storage=of_record(spec.storage) if is_store(spec.url) else None,
     )
     if spec.identity.startswith(("http://", "https://")) and origin(spec.identity) != origin(spec.url):
         return dataclasses.replace(made, url=spec.identity).towards(spec.url)

@@ -14,7 +14,7 @@ from nbxfer.engine.doors import Doors
 from nbxfer.engine.engine import Engine
 from nbxfer.errors import InvalidRequest
 from nbxfer.manifest.folder import FolderManifest
-from nbxfer.session import adopting, config, fetching, leaving, request, seat
+from nbxfer.session import adopting, config, fetching, given, leaving, request, seat
 from nbxfer.session.asking import Asking
 from nbxfer.session.batch import Batch
 from nbxfer.session.helm import Helm
@@ -91,6 +91,7 @@ class Session(Helm):
         raised when the home cannot be written.
         """
         self._check_fork()
+        url, options = given.as_text(url, options)
         if isinstance(url, str):
             asked = request.read(url, dest, options)
             with self._lock:

@@ -23,7 +23,7 @@ from nbxfer.session import config, request
 from nbxfer.session import destination as where
 from nbxfer.session import options as wording
 from nbxfer.session.options import Options
-from nbxfer.session.proofs import web_url
+from nbxfer.session.proofs import source_url
 from nbxfer.session.request import Request, identity_of
 from nbxfer.session.waiting import watch
 
@@ -96,7 +96,7 @@ def fetch(
 
 def _folder(url: str, options: Options) -> Path:
     """Give the folder of one source in the cache; the same for every signature of its URL."""
-    identity = identity_of(web_url(url), options)
+    identity = identity_of(source_url(url), options)
     host = re.sub(r"[^a-z0-9.-]", "_", urls.origin(url)[1].lower())[:100]
     return Path(config.get("cache_dir")) / f"{host}-{hashlib.sha256(identity.encode()).hexdigest()[:16]}"
 

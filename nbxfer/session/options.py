@@ -36,6 +36,8 @@ class Options(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     verify: Any = True
     cert: Any = None
     http2: Any = False
+    storage_options: Any = None
+    filesystem: Any = None
     connections: Any = None
     bandwidth: Any = None
     random_access: Any = False

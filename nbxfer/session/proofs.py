@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from nbxfer.core import checksums
+from nbxfer.core import checksums, stores
 from nbxfer.core import url as urls
 from nbxfer.errors import InvalidRequest
 
@@ -16,20 +16,32 @@ SCHEMES: Final = ("http", "https")
 LONGEST_URL: Final = 16_384
 
 
+def source_url(url: object) -> str:
+    """Give the text of a URL that can be fetched, of the web or of a store; raise InvalidRequest for any other."""
+    text = _text(url)
+    if not stores.is_store(text):
+        return web_url(text)
+    if any(ord(char) < 32 or ord(char) == 127 for char in text):
+        raise InvalidRequest("The URL has a control character in it.", hint="Give it without.")
+    return text
+
+
 def web_url(url: object) -> str:
-    """Give the text of a URL that can be fetched; raise InvalidRequest for any other."""
+    """Give the text of a URL of the web; raise InvalidRequest for any other."""
+    text = _text(url)
+    scheme = urls.parse(text).scheme.lower()
+    if scheme not in SCHEMES:
+        raise InvalidRequest(f"{scheme}:// cannot be fetched for this.", hint="Give an http:// or https:// URL.")
+    return text
+
+
+def _text(url: object) -> str:
     if not isinstance(url, str):
         raise InvalidRequest(
             f"The URL is of type {type(url).__name__}, not a text.", hint="Give one like 'https://host/path'."
         )
     if len(url) > LONGEST_URL:
         raise InvalidRequest(f"The URL is {len(url)} characters long; {LONGEST_URL} are the most.")
-    scheme = urls.parse(url).scheme.lower()
-    if scheme not in SCHEMES:
-        raise InvalidRequest(
-            f"{scheme}:// cannot be fetched; this version speaks {' and '.join(SCHEMES)}.",
-            hint="Give an http:// or https:// URL.",
-        )
     return url
 
 

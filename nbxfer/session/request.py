@@ -17,9 +17,10 @@ from nbxfer.errors import AccessDenied, InvalidRequest, TransferError
 from nbxfer.session import destination as where
 from nbxfer.session import options as wording
 from nbxfer.session.options import Options
-from nbxfer.session.proofs import Proof, Proofs, web_url
+from nbxfer.session.proofs import Proof, Proofs, source_url
 from nbxfer.wire.access import Access, access
 from nbxfer.wire.headers import split_headers
+from nbxfer.wire.storage import read_storage
 
 #: A path as a person may write it.
 Path_ = str | os.PathLike[str]
@@ -57,7 +58,7 @@ class Seat(Protocol):
 def read(url: object, dest: object, given: Mapping[str, Any]) -> Request:
     """Check one request; raise InvalidRequest, UnknownOption or AccessDenied, with a sentence that says what to do."""
     options = wording.read(given)
-    text = web_url(url)
+    text = source_url(url)
     proofs = Proofs(options.checksum, [text])
     identity = identity_of(text, options)
     place = where.place(dest, options.into, options.name)
@@ -76,7 +77,11 @@ def _request(url: str, place: where.Place, identity: str, options: Options, proo
 
 def identity_of(url: str, options: Options) -> str:
     """Give what makes two requests ask for the same source."""
-    return f"key:{options.key}" if options.key is not None else urls.identity(url, options.secret_query)
+    if options.key is not None:
+        return f"key:{options.key}"
+    storage = read_storage(url, options.storage_options, options.filesystem)
+    place = f" at {storage.place}" if storage is not None and storage.place else ""
+    return urls.identity(url, options.secret_query) + place
 
 
 # -- many -------------------------------------------------------------------------------------------------------------
@@ -122,7 +127,7 @@ def _items(sources: object) -> Iterator[tuple[object, object]]:
 
 
 def _one_of_many(url: object, own: object, shared: where.Place, options: Options, proofs: Proofs) -> Request:
-    text = web_url(url)
+    text = source_url(url)
     identity = identity_of(text, options)
     if own is None:
         return _request(text, shared, identity, options, proofs)
@@ -200,6 +205,7 @@ def _way_in(request: Request) -> Access:
         trust_env=o.trust_env,
         cert=o.cert,
         http2=o.http2,
+        storage=read_storage(request.url, o.storage_options, o.filesystem),
     )
 
 
@@ -234,6 +240,7 @@ def spec(request: Request, access: Access, seat: Seat) -> Spec:
         max_size=options.max_size,
         preserve_mtime=options.preserve_mtime,
         random_access=options.random_access,
+        storage=access.storage.stored if access.storage is not None else "",
         connections=options.connections,
         bandwidth=options.bandwidth,
         deadline=options.deadline,

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+from nbxfer.core import stores
 from nbxfer.core.url import CROSS_ORIGIN_HEADERS, origin, parse, safe_url
 from nbxfer.errors import InvalidRequest
 from nbxfer.wire.certificates import Certificate, CertLike, parse_cert
@@ -22,8 +23,10 @@ from nbxfer.wire.credentials import (
     parse_proxy_auth,
     reference,
 )
+from nbxfer.wire.filesystems import check_protocol
 from nbxfer.wire.headers import HeadersLike, parse_headers, split_headers
 from nbxfer.wire.proxies import Proxy, of_environment, parse_proxy
+from nbxfer.wire.storage import Storage
 
 if TYPE_CHECKING:
     import httpx
@@ -49,6 +52,7 @@ class Access:
     trust_env: bool = True
     certificate: Certificate | None = None
     http2: bool = False
+    storage: Storage | None = None  # of a store: what was said of it beside its URL
 
     @property
     def safe_url(self) -> str:
@@ -67,6 +71,9 @@ class Access:
             return self.auth
         if "@" not in self.url:
             return None
+        if stores.is_store(self.url):
+            found = stores.userinfo(self.url)
+            return None if found is None else of_userinfo(*found)
         parts = urlsplit(self.url)
         if parts.username is None:
             return None
@@ -93,7 +100,8 @@ class Access:
             ("cookies", bool(self.cookies)),
             ("cert", self.certificate is not None and self.certificate.password is not None),
         )
-        return (*split_headers(self.headers)[1], *(kind for kind, given in own if given and kind not in known))
+        told = self.storage.needs if self.storage is not None else ()
+        return (*split_headers(self.headers)[1], *(kind for kind, given in own if given and kind not in known), *told)
 
     def check(self) -> None:
         """Raise InvalidRequest where the options contradict each other, or need what is not installed."""
@@ -101,7 +109,8 @@ class Access:
             if not isinstance(getattr(self, option), bool):
                 raise InvalidRequest(f"{option}={getattr(self, option)!r} is neither True nor False.")
         names = [name.lower() for name, _ in self.headers]
-        if (self.auth is not None) + ("authorization" in names) + ("@" in urlsplit(self.url).netloc) > 1:
+        in_url = stores.userinfo(self.url) is not None
+        if (self.auth is not None) + ("authorization" in names) + in_url > 1:
             raise InvalidRequest(
                 "Credentials are given in more than one way.",
                 hint="Give one of auth=, a header Authorization, or user:password in the URL.",
@@ -146,7 +155,7 @@ class Access:
     def towards(self, url: str) -> Access:
         """Give the same way in to another URL; what is bound to the origin stays behind where that is another one."""
         if origin(url) == origin(self.url):
-            if urlsplit(url).username is None:
+            if stores.userinfo(url) is None:
                 return replace(self, url=url, auth=self.credential)
             others = tuple(pair for pair in self.headers if pair[0].lower() != "authorization")
             return replace(self, url=url, auth=None, headers=others)
@@ -199,23 +208,27 @@ def access(
     trust_env: bool = True,
     cert: CertLike = None,
     http2: bool = False,
+    storage: Storage | None = None,
 ) -> Access:
     """Give the way in to ``url``; raise InvalidRequest for what cannot work as written.
 
     ``verify`` is True, False (TLS is not checked, for this operation only), or the path of a CA bundle or folder.
     ``proxy``: None as the environment says (where ``trust_env``), "" or False none, else its URL (http, https, socks5,
     socks5h). ``cookies``: a mapping for this origin, a CookieJar, or the path of a Netscape file. ``cert``: a client
-    certificate, see Certificate. ``http2`` asks servers that have it for HTTP/2.
+    certificate, see Certificate. ``http2`` asks servers that have it for HTTP/2. ``storage`` is for stores.
     """
-    parts = parse(url)
-    if parts.scheme.lower() not in ("http", "https"):
+    if stores.is_store(url):
+        check_protocol(url)
+    elif parse(url).scheme.lower() not in stores.WEB:
         raise InvalidRequest(f"{safe_url(url)} is neither http nor https.", hint="Give a URL like https://host/path.")
     way, secret = _proxy(proxy if proxy is not None or trust_env else "", parse_proxy_auth(proxy_auth))
     made = Access(
         url, parse_headers(headers), parse_auth(auth), verify, parse_cookies(cookies), way, secret, trust_env,
-        parse_cert(cert), http2,
+        parse_cert(cert), http2, storage,
     )  # fmt: skip
     made.check()
+    if stores.is_store(url):
+        return made
     made.proxy_for(origin(url))  # a variable of the environment may be no URL
     return made
 
