@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self, overload
+from typing import Any, Literal, Self, overload
 
 from nbxfer.board import Board
 from nbxfer.core import amounts
-from nbxfer.core.groups import Behavior
 from nbxfer.engine.doors import Doors
 from nbxfer.engine.engine import Engine
 from nbxfer.errors import InvalidRequest
@@ -18,12 +17,17 @@ from nbxfer.manifest.folder import FolderManifest
 from nbxfer.session import adopting, config, fetching, given, leaving, request, seat
 from nbxfer.session.asking import Asking
 from nbxfer.session.batch import Batch
-from nbxfer.session.group import Group
 from nbxfer.session.helm import Helm
 from nbxfer.session.operation import Operation
+from nbxfer.session.options import of_trees
 from nbxfer.session.request import Path_
+from nbxfer.session.trees import planning
+from nbxfer.session.trees.plan import Plan, Tree
 from nbxfer.session.waiting import somebody_looks
 
+#: A flag of which the type of the result hangs.
+Yes = Literal[True]
+No = Literal[False]
 #: Seconds that a person is waited for where nobody looks.
 PATIENCE = 60.0
 
@@ -75,6 +79,17 @@ class Session(Helm):
 
     # -- asking for transfers ------------------------------------------------------------------------------------
     @overload
+    def download(
+        self, url: str, dest: Path_ | None = None, *, recursive: No = False, glob: No = False, plan: No = False,
+        **options: Any,
+    ) -> Operation: ...  # fmt: skip
+    @overload
+    def download(self, url: str, dest: Path_ | None = None, *, plan: Yes, **options: Any) -> Plan: ...
+    @overload
+    def download(self, url: str, dest: Path_ | None = None, *, recursive: Yes, **options: Any) -> Tree: ...
+    @overload
+    def download(self, url: str, dest: Path_ | None = None, *, glob: Yes, **options: Any) -> Tree: ...
+    @overload
     def download(self, url: str, dest: Path_ | None = None, **options: Any) -> Operation: ...
     @overload
     def download(
@@ -82,7 +97,7 @@ class Session(Helm):
     ) -> Batch: ...
     def download(
         self, url: str | Mapping[str, Path_ | None] | Iterable[str], dest: Path_ | None = None, **options: Any
-    ) -> Operation | Batch:
+    ) -> Any:
         """Fetch one URL, or several, in the background; give a handle at once, when it is safe against a kill.
 
         ``dest`` is a file, or a folder when it ends in a separator or is one (default: the working folder). For
@@ -91,9 +106,14 @@ class Session(Helm):
         is there. Raises InvalidRequest, UnknownOption, DestinationExists, AccessDenied before anything moves; of
         several, those two make an operation that has failed, and the rest goes on. NoSpace and StorageFailed are
         raised when the home cannot be written.
+
+        With ``recursive=True`` it is a folder with all that is in it, with ``glob=True`` what a pattern matches: a
+        Tree, which is a Batch; with ``plan=True``, too, the plan of it, and nothing moves. See docs/folders.md.
         """
         self._check_fork()
         url, options = given.as_text(url, options)
+        if of_trees(options):
+            return self._tree("download", url, dest, options)
         if isinstance(url, str):
             asked = request.read(url, dest, options)
             with self._lock:
@@ -105,6 +125,19 @@ class Session(Helm):
             batch = Batch(Operation(self, op_id) for op_id in self._asking.all(all_asked))
         self._given += batch
         return batch
+
+    def _tree(self, verb: str, source: object, dest: object, options: Mapping[str, Any]) -> Any:
+        """Give the batch of a tree, or its plan where that alone is asked for; see trees.planning."""
+        plan = planning.plan(self, verb, source, dest, options)
+        return plan if options.get("plan") else plan.start()
+
+    def accept(self, asked: Sequence[request.Request]) -> list[str]:
+        """Take checked requests in, all of them with one append; give their operations' ids. For plans."""
+        self._check_fork()
+        with self._lock:
+            ids = self._asking.all(asked)
+        self._given += [Operation(self, op_id) for op_id in ids]
+        return ids
 
     def fetch(
         self,
@@ -130,10 +163,6 @@ class Session(Helm):
         """
         self._check_fork()
         return adopting.adopt(self, part, url, dest, options, move=move)
-
-    def group(self, name: str, behavior: Behavior | int | str | None = None, max_parallel: int | None = None) -> Group:
-        """Give the group of that name, made where there is none; see Group. Raises InvalidRequest."""
-        return Group(name, behavior, max_parallel, session=self)
 
     @property
     def bandwidth(self) -> int | None:

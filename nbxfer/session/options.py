@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -45,9 +45,14 @@ class Options(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     group: Any = None
     retry: Any = None
     timeout: Any = None
-    not_before: Any = None
     deadline: Any = None
     start: Any = True
+    recursive: Any = False
+    glob: Any = False
+    include: Any = ()
+    exclude: Any = ()
+    compare: Any = "mtime"
+    plan: Any = False
 
 
 def read(given: Mapping[str, Any], verb: str = "download") -> Options:
@@ -67,6 +72,13 @@ def read(given: Mapping[str, Any], verb: str = "download") -> Options:
             setattr(options, name, check(name, given[name]))
     if options.expect_size is not None and options.max_size is not None and options.expect_size > options.max_size:
         raise InvalidRequest("expect_size is more than max_size.", hint="Correct one of them, or leave it out.")
-    if options.not_before is not None and options.deadline is not None and options.deadline <= options.not_before:
-        raise InvalidRequest("The deadline is over before not_before has come.", hint="Correct one of the two.")
     return options
+
+
+#: Words that make one source a tree of many.
+_TREES: Final = ("recursive", "glob", "plan", "include", "exclude")
+
+
+def of_trees(given: Mapping[str, Any]) -> bool:
+    """Say whether what is asked for is a tree: recursive, a glob, or something that only those have."""
+    return any(given.get(word) for word in _TREES)

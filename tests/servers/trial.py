@@ -112,7 +112,7 @@ class Trial:
 
     def ask(self, site: Site, **options: Any) -> Operation:
         """Begin to fetch it."""
-        op = self.session.download(self.url(site), self.path(site), **{"retry": QUICK, **options})
+        op: Operation = self.session.download(self.url(site), self.path(site), **{"retry": QUICK, **options})
         self._ops[self.name(site)] = op
         return op
 
