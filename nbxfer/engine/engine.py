@@ -23,6 +23,7 @@ from nbxfer.engine.custody import Custody
 from nbxfer.engine.dispatcher import Dispatcher
 from nbxfer.engine.hosts import Hosts
 from nbxfer.engine.limits import Slots
+from nbxfer.engine.movers import Movers, Use
 from nbxfer.engine.pace import Pace
 from nbxfer.engine.portal import Portal
 from nbxfer.engine.timers import Timers
@@ -57,10 +58,12 @@ class Engine:
         lanes: int = 8,
         per_host: int = 8,
         bandwidth: int | None = None,
+        movers: Use = "auto",
     ) -> None:
         """Make an engine of up to ``running`` operations, each of up to ``lanes`` connections, ``per_host`` to a host.
 
-        ``bandwidth`` is in bytes a second, of all together; ``pace.rate`` changes it live.
+        ``bandwidth`` is in bytes a second, of all together; ``pace.rate`` changes it live. ``movers`` says when child
+        processes move bytes.
         """
         self.manifest, self.board, self.doors = manifest, board, doors
         self.pid = os.getpid()
@@ -68,7 +71,10 @@ class Engine:
         self.workers = Workers(running + 4)
         self.callers = Workers(1, "nbxfer-callbacks")  # what programs want to have called may take its time
         self.pace, hosts = Pace(bandwidth), Hosts(per_host)
-        self.work = Work(manifest, doors, self.workers, self.timers, self.post, self.post_all, hosts, self.pace)
+        self.movers = Movers(manifest.enlist, movers)
+        self.work = Work(
+            manifest, doors, self.workers, self.timers, self.post, self.post_all, hosts, self.pace, self.movers
+        )
         self.dispatcher = Dispatcher(
             manifest,
             board,
@@ -211,7 +217,9 @@ class Engine:
                 log.exception("a turn failed; please report this")
             self._gather()
             now = time.monotonic()
-            await self._portal.sleep(0 if self._inbox or self._calls else self.timers.next(now, self._tick()))
+            pause = 0 if self._inbox or self._calls else self.timers.next(now, self._tick())
+            await self._portal.sleep(pause)
+            self.movers.woke(time.monotonic() - now - pause)
         self.workers.close()
         self.callers.close()
 
@@ -247,6 +255,7 @@ class Engine:
         if now >= self._next_checkpoint:
             self._next_checkpoint = now + 1.0
             self.dispatcher.checkpoint()
+            self.movers.tidy()
         self.custody.tick(now)
         self.dispatcher.turn()
         self.board.flush()

@@ -20,6 +20,7 @@ from nbxfer.engine import ahead
 from nbxfer.engine.dispatcher import Planned
 from nbxfer.engine.hosts import Hosts
 from nbxfer.engine.job import Job
+from nbxfer.engine.movers import Movers
 from nbxfer.engine.pace import Pace
 from nbxfer.engine.perform import perform
 from nbxfer.engine.refresh import Renewing, refreshed
@@ -74,11 +75,13 @@ class Work:
         post_all: Callable[[Answers], None],
         hosts: Hosts | None = None,
         pace: Pace | None = None,
+        movers: Movers | None = None,
     ) -> None:
         self.manifest, self.doors, self.workers, self.timers, self.post = manifest, doors, workers, timers, post
         self.together = Together(workers, manifest, post_all)
         self.hosts = hosts if hosts is not None else Hosts(8)
         self.pace = pace if pace is not None else Pace(None)  # of all together
+        self.movers = movers
         self.jobs: dict[str, Job] = {}
         self.leaving = False  # who is stopped stays stopped
 
@@ -97,6 +100,7 @@ class Work:
                 hosts=self.hosts,
                 shared=self.pace,
                 small=lambda url, most: self.doors.small(op.spec, url, most, op.id),
+                movers=self.movers,
             )
             job.unproven = op.unproven
             self.jobs[op.id] = job
@@ -215,4 +219,6 @@ class Work:
             job = self.jobs.pop(op_id, None)
             if job is not None:  # else somebody else closes at the same time
                 job.let_go()
+        if self.movers is not None:
+            self.movers.close()
         self.doors.close()

@@ -78,6 +78,10 @@ class MemoryManifest:
         self._check()
         self.home.silent.discard(self.me.id)
 
+    def enlist(self, movers: Sequence[Process]) -> None:
+        """See Manifest."""
+        self.me = msgspec.structs.replace(self.me, movers=tuple(movers))
+
     def compact(self, live: Iterable[Record]) -> None:
         """Drop the past; finished operations go to the history first."""
         with self.home.lock:

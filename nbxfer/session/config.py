@@ -97,6 +97,11 @@ OPTIONS: Final[dict[str, _Option]] = {
     "per_host": _Option("the most connections to one host", _count, lambda: 8, capped=True),
     "running": _Option("how many transfers move bytes at once", _count, lambda: 8, capped=True),
     "bandwidth": _Option("bytes a second of all transfers together (none: no limit)", _rate, lambda: None, capped=True),
+    "movers": _Option(
+        "whether child processes move the bytes (auto: of large files, or beside a busy cell)",
+        _one_of("auto", "always", "never"),
+        lambda: "auto",
+    ),
     "progress": _Option(
         "how waiting shows itself (auto: a bar where somebody looks, else a log line a minute)",
         _one_of("auto", "bar", "log", "off"),

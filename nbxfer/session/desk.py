@@ -72,6 +72,7 @@ class Session(Helm):
             lanes=config.get("connections", connections),
             per_host=config.get("per_host", per_host),
             bandwidth=config.get("bandwidth", bandwidth),
+            movers=config.get("movers"),
         )
         self._asking = Asking(self._engine, self._manifest, self._doors, self)
         self._given: list[Operation] = []
