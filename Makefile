@@ -7,6 +7,8 @@
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest
+# Most tests wait for something: four processes share them, each file in one of them.
+SHARED := -n 4 --dist loadfile
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -27,7 +29,7 @@ lab: .venv/.with-lab ## JupyterLab with the quickstart
 test: .venv/.with-dev lint ## everything that a change must pass
 	@sh tools/servers.sh
 	$(BIN)/python -m coverage erase
-	$(PYTEST) --cov --cov-report= $(ARGS)
+	$(PYTEST) $(if $(ARGS),,$(SHARED)) --cov --cov-report= $(ARGS)
 	@$(if $(ARGS),:,sh tools/coverage.sh)
 
 test-servers: .venv/.with-dev ## against real nginx, Apache, Caddy and squid, which `make test` leaves out

@@ -136,7 +136,12 @@ def pytest_collectreport(report: pytest.CollectReport) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Turn found canaries, and skips where nobody looks, into a failed run."""
+    """Turn found canaries, and skips where nobody looks, into a failed run.
+
+    Where several processes share the tests, the one that hands them out looks: their folders lie in its own.
+    """
+    if hasattr(session.config, "workerinput"):
+        return
     factory: pytest.TempPathFactory | None = getattr(session.config, "_tmp_path_factory", None)
     if factory is not None and getattr(factory, "_basetemp", None) is not None:
         _heard.extend(_canaries_on_disk(factory.getbasetemp()))
