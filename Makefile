@@ -5,6 +5,8 @@
 .DEFAULT_GOAL := help
 
 BIN := .venv/bin
+# uv resolves in seconds what takes pip minutes, for the cloud stores pin each other tightly; pip knows pip.conf.
+UV := VIRTUAL_ENV="$(CURDIR)/.venv" UV_LINK_MODE=copy $(BIN)/uv pip install -q
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest
 # Most tests wait for something: four processes share them, each file in one of them.
@@ -17,7 +19,7 @@ help: ## this list
 .venv/.with-%: pyproject.toml
 	@sh tools/venv.sh
 	@echo "installing nbxfer[$*] into .venv"
-	@$(PIP) -e '.[$*]'
+	@$(UV) -e '.[$*]' 2>/dev/null || $(PIP) -e '.[$*]'
 	@touch $@
 
 demo: .venv/.with-demo ## a download whose kernel is killed half-way, in under a minute
