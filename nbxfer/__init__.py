@@ -41,7 +41,7 @@ if TYPE_CHECKING:
         UnknownOption,
         WebErrorStatus,
     )
-    from nbxfer.session import Batch, Operation, Session
+    from nbxfer.session import Batch, Group, Operation, Session
     from nbxfer.session.door import clean, download, fetch, leftovers, operations, panel, reattach
     from nbxfer.wire.credentials import Basic, Bearer
 
@@ -52,7 +52,7 @@ _ROOMS = {
     "nbxfer.core.policy": ("Retry",),
     "nbxfer.core.snapshot": ("Snapshot",),
     "nbxfer.session.door": ("clean", "download", "fetch", "leftovers", "operations", "panel", "reattach"),
-    "nbxfer.session": ("Batch", "Operation", "Session"),
+    "nbxfer.session": ("Batch", "Group", "Operation", "Session"),
     "nbxfer.wire.credentials": ("Basic", "Bearer"),
 }
 
@@ -66,6 +66,7 @@ __all__ = [
     "ChecksumMismatch",
     "DestinationExists",
     "ForkedError",
+    "Group",
     "InvalidRequest",
     "InvalidTransferState",
     "NeedsAttention",

@@ -92,6 +92,7 @@ CHAPTERS = {
     "Owners": "manifest/owners.py",
     "Claims": "manifest/claims.py",
     "Wishes": "manifest/wishes.py",
+    "Cards": "manifest/cards.py",
     "History": "manifest/history.py",
     "The part file, and the final name": "sinks/localfile.py",
 }

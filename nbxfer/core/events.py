@@ -59,6 +59,16 @@ class PriorityAsked(Event, frozen=True):
     priority: int
 
 
+class PlaceAsked(Event, frozen=True):
+    """A person re-orders a group: a smaller ``place`` goes first."""
+
+    place: float
+
+
+class AccessAsked(ResumeAsked, frozen=True):
+    """A person gives a new URL, headers or credentials to what rests; it goes on when it is asked to."""
+
+
 class BandwidthAsked(Event, frozen=True):
     """A person sets how fast it may be: bytes a second, None for as fast as it can."""
 
@@ -99,6 +109,14 @@ class HostBusy(Event, frozen=True):
 
 class DeadlineOver(Event, frozen=True):
     """The time that a person gave it is over."""
+
+
+class TurnOver(Event, frozen=True):
+    """Others go first now; it waits for its next turn."""
+
+
+class TimeCome(Event, frozen=True):
+    """The time has come before which it was not to begin."""
 
 
 class ConditionMet(Event, frozen=True):

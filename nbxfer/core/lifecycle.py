@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from nbxfer.core import actions as do
 from nbxfer.core import events as ev
 from nbxfer.core import faults
@@ -104,6 +106,19 @@ class Operation(Answers):
         elif self.phase in (Phase.PROBING, Phase.RUNNING):
             self._stop()
 
+    def _turn_over(self, _: ev.TurnOver) -> None:
+        if self.handed_to or self.phase not in (Phase.PROBING, Phase.RUNNING):
+            return
+        self.tell("made room", "others go first")
+        self._stop()
+
+    def _time_come(self, _: ev.TimeCome) -> None:
+        if self.spec.not_before is None or self.now < self.spec.not_before:
+            return
+        self.spec = msgspec.structs.replace(self.spec, not_before=None)
+        self.tell("its time has come")
+        self.dirty = True
+
     def _condition_met(self, _: ev.ConditionMet) -> None:
         self._move(Cause.MET, news=False)
 
@@ -127,6 +142,10 @@ _HANDLERS: dict[type[ev.Event], Callable[[Any, Any], None]] = {
     ev.SpecAsked: Operation._respec,
     ev.PriorityAsked: Operation._priority,
     ev.HandOverAsked: Operation._hand_over,
+    ev.PlaceAsked: Operation._place,
+    ev.AccessAsked: Operation._access,
+    ev.TurnOver: Operation._turn_over,
+    ev.TimeCome: Operation._time_come,
     ev.SlotFree: Operation._slot,
     ev.SecretsMissing: Operation._secrets_missing,
     ev.BandwidthAsked: Operation._bandwidth,

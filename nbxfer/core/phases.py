@@ -159,6 +159,8 @@ AFTER_A_CRASH: dict[Phase, Phase] = {
 
 #: Phases that nothing leaves.
 FINAL = frozenset({_P.DONE, _P.CANCELED})
+#: Phases in which a person may give it a new URL or credentials: it goes on only when it is asked to.
+RESTING = frozenset({_P.CREATED, _P.PAUSED, _P.FAILED})
 #: Phases in which an operation holds a slot of the engine.
 BUSY = frozenset({_P.PROBING, _P.RUNNING, _P.PAUSING, _P.VERIFYING, _P.COMMITTING, _P.CANCELING})
 #: Those of them in which it has a connection to its server.

@@ -50,6 +50,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     story: tuple[Entry, ...]
     final_url: str = ""  # safe to show: where the answer came from
     group: str = ""
+    place: float = 0.0  # in its group, where a smaller one goes first
 
     @property
     def fraction(self) -> float | None:
@@ -138,6 +139,10 @@ _VERIFIED = {
 }
 
 
+#: Why something waits that is not to begin before a time.
+_EARLY = "waiting for its time"
+
+
 def reason_of(
     phase: Phase, stall: Stall | None, fault: Fault | None, owner: str, published: Published | None = None
 ) -> str:
@@ -164,6 +169,9 @@ def picture(record: Record, held: RangeSet | None = None, rate: float | None = N
     """Give the snapshot of a record, with what only a live engine knows: the bytes held and the speed."""
     spec, phase, stall, fault = record.spec, record.phase, record.stall, record.fault
     received, size, published = record.received, record.size, record.published
+    due = record.due
+    if phase is Phase.QUEUED and owner != "orphaned" and spec.not_before is not None:
+        due = spec.not_before
     source, landed = urls.safe_url(spec.url), record.named or spec.destination
     if phase is not Phase.RUNNING:
         rate = None
@@ -179,7 +187,7 @@ def picture(record: Record, held: RangeSet | None = None, rate: float | None = N
         landed,
         phase,
         status_of(phase, stall, fault, owner),
-        reason_of(phase, stall, fault, owner, published),
+        _EARLY if due is not None and stall is None else reason_of(phase, stall, fault, owner, published),
         received,
         size,
         rate,
@@ -188,7 +196,7 @@ def picture(record: Record, held: RangeSet | None = None, rate: float | None = N
         record.restarts,
         record.retries,
         record.refetched,
-        record.due,
+        due,
         fault,
         published,
         record.created,
@@ -201,4 +209,5 @@ def picture(record: Record, held: RangeSet | None = None, rate: float | None = N
         tuple(record.story),
         record.final_url,
         spec.group,
+        spec.place if spec.place is not None else record.created,
     )

@@ -6,7 +6,7 @@ import msgspec
 
 from nbxfer.core import events as ev
 from nbxfer.core.faults import Remedy
-from nbxfer.core.phases import FINAL, Cause, Phase
+from nbxfer.core.phases import FINAL, RESTING, Cause, Phase
 from nbxfer.core.steps import Steps
 from nbxfer.errors import InvalidTransferState
 
@@ -107,6 +107,26 @@ class Wishes(Steps):
             raise InvalidTransferState(f"An operation that is {self.phase} has no turn any more.")
         self.spec = msgspec.structs.replace(self.spec, priority=event.priority)
         self.dirty = True
+
+    def _place(self, event: ev.PlaceAsked) -> None:
+        self._ours()
+        if self.phase in FINAL:
+            raise InvalidTransferState(f"An operation that is {self.phase} has no place any more.")
+        self.spec = msgspec.structs.replace(self.spec, place=event.place)
+        self.dirty = True
+
+    def _access(self, event: ev.AccessAsked) -> None:
+        self._ours()
+        if self.phase not in RESTING:
+            raise InvalidTransferState(
+                f"A new URL or headers can be given once it is paused; it is {self.phase}.", hint="Pause it first."
+            )
+        elsewhere = event.url is not None and event.url != self.spec.url
+        self._renew(event)
+        self.tell("new access", "a new URL" if elsewhere else "")
+        self.dirty = True
+        if elsewhere:
+            self._moved_house()
 
     def _hand_over(self, event: ev.HandOverAsked) -> None:
         if event.to == self.handed_to:

@@ -94,7 +94,8 @@ class Answer(BaseHTTPRequestHandler):
             more["Content-Range"] = f"bytes {start}-{stop - 1}/{data.size}"
         self._head(status, {**same, **more, "Content-Length": str(stop - start)})
         if self.command != "HEAD":
-            self._send(path, data, start, stop, rate)
+            with self.server.sending(path):
+                self._send(path, data, start, stop, rate)
 
     def _names(self, etag: str, header: str, *, absent: bool, weak: bool) -> bool:
         """Say whether a list of tags names this version; ``absent`` is the answer when there is no such header."""

@@ -19,7 +19,7 @@ import socket
 import sys
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from http.server import ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
@@ -56,6 +56,8 @@ class DemoServer(ThreadingHTTPServer):
         self._sent: Counter[str] = Counter()
         self._requests: Counter[str] = Counter()
         self._connections: set[socket.socket] = set()
+        self._open: Counter[str] = Counter()
+        self._most_open = 0
         self._accepted = 0
         self._thread = threading.Thread(target=self.serve_forever, args=(0.05,), name="demo server", daemon=True)
 
@@ -120,6 +122,26 @@ class DemoServer(ThreadingHTTPServer):
         """Give how often one path was asked for."""
         with self._count:
             return self._requests[path]
+
+    @property
+    def most_open(self) -> int:
+        """How many files were sent at the same time, at most: several connections to one path count once."""
+        with self._count:
+            return self._most_open
+
+    @contextlib.contextmanager
+    def sending(self, path: str) -> Iterator[None]:
+        """Take note that a body of ``path`` is being sent."""
+        with self._count:
+            self._open[path] += 1
+            self._most_open = max(self._most_open, len(self._open))
+        try:
+            yield
+        finally:
+            with self._count:
+                self._open[path] -= 1
+                if not self._open[path]:
+                    del self._open[path]
 
     def stats(self) -> dict[str, Any]:
         """Give all counts, as ``/stats`` shows them."""

@@ -17,11 +17,12 @@ from nbxfer.board import Board
 from nbxfer.core import actions as do
 from nbxfer.core import events as ev
 from nbxfer.core import url as urls
+from nbxfer.core.groups import Rule
 from nbxfer.core.lifecycle import Operation
 from nbxfer.core.phases import ASKING, BUSY, FINAL, Phase
-from nbxfer.core.queue import Queue
 from nbxfer.core.record import Record
 from nbxfer.engine.limits import Slots
+from nbxfer.engine.turns import Turns
 from nbxfer.errors import InvalidRequest, TakenOver, TransferError
 from nbxfer.manifest.base import Manifest
 
@@ -29,6 +30,9 @@ log = logging.getLogger("nbxfer")
 
 #: What is no larger (bytes) is soon checked and named when it is here.
 LITTLE: Final = 1024 * 1024
+
+#: Wishes that may change who of a group goes first.
+STIRRING: Final = frozenset((ev.PlaceAsked, ev.PriorityAsked, ev.SpecAsked))
 
 Planned = tuple[Operation, do.Action]
 Item = tuple[str, ev.Event, "Future[None] | None"]
@@ -48,6 +52,7 @@ class Dispatcher:
         clock: Callable[[], float] = time.time,
         lanes: int = 1,
         ahead: Callable[[Operation, do.Action], ev.Event | None] = lambda op, action: None,
+        rule_of: Callable[[str], Rule] = lambda group: Rule(),
     ) -> None:
         self.manifest, self.board, self.slots = manifest, board, slots
         self.perform, self.missing, self.rested, self.clock = perform, missing, rested, clock
@@ -55,7 +60,7 @@ class Dispatcher:
         self.lanes = lanes  # the most connections of one operation that does not say how many
         self.ops: dict[str, Operation] = {}
         self.by_destination: dict[str, Operation] = {}
-        self.queue = Queue()
+        self.turns = Turns(self.ops, slots, rule_of)
         self.leaving = False  # no operation gets a slot any more
         self.unsaved = False  # the manifest's disk refused; what was planned waits in ``_held_back``
         self.appended = 0
@@ -129,6 +134,8 @@ class Dispatcher:
             else:
                 self._early.add(op.id)
                 actions += self._handled(op, known, now, chance)
+        if type(event) in STIRRING:
+            self.turns.stir(op.spec.group)
         return actions
 
     def answer(self, reply: Future[Any], value: object) -> None:
@@ -138,6 +145,8 @@ class Dispatcher:
     # -- the turn ------------------------------------------------------------------------------------------------
     def turn(self) -> None:
         """Finish the turn: grant slots, save, tell, do."""
+        if crowd := self.turns.making_room():
+            self.happened([(op_id, ev.TurnOver(), None) for op_id in crowd])
         self._settle()
         self._grant()
         touched = self._touched
@@ -161,27 +170,25 @@ class Dispatcher:
             self.perform(planned)
 
     def _settle(self) -> None:
+        now = self.clock()
         for op in self._touched.values():
             if op.phase not in BUSY:
                 self.slots.release(op.id)
             elif op.phase not in ASKING:
                 self.slots.disconnect(op.id, little=op.size is not None and op.size <= LITTLE)
             if op.phase is Phase.QUEUED and not op.handed_to:
-                self.queue.push(op.id, op.spec.priority, urls.server(op.spec.url))
+                self.turns.wait(op, now)
 
     def _grant(self) -> None:
         now, hosts = self.clock(), self.slots.hosts
-        while self.slots.free > 0 and not self.leaving and (op_id := self.queue.pop(hosts.closed)) is not None:
-            op = self.ops.get(op_id)
-            if op is None or op.phase is not Phase.QUEUED:
-                continue
+        while self.slots.free > 0 and not self.leaving and (op := self.turns.next(hosts.closed)) is not None:
             host = urls.server(op.spec.url)
             actions = op.handle(self._turn_of(op, host), now)
-            self._touched[op_id] = op
+            self._touched[op.id] = op
             if op.phase in BUSY:
-                self.slots.take(op_id, host)
+                self.slots.take(op.id, host)
             self._planned += [(op, action) for action in actions]
-        hosts.hunger(frozenset(self.queue.passed) if self.slots.free > 0 else frozenset())
+        hosts.hunger(frozenset(self.turns.queue.passed) if self.slots.free > 0 else frozenset())
 
     def _turn_of(self, op: Operation, host: str) -> ev.Event:
         if missing := self.missing(op):
@@ -239,7 +246,7 @@ class Dispatcher:
             del self.by_destination[op.spec.destination]
         self._saved.pop(op_id, None)
         self.slots.release(op_id)
-        self.queue.discard(op_id)
+        self.turns.drop(op_id)
 
     def surrender(self) -> None:
         """Forget every operation without a word to the disk: they are somebody else's now."""
@@ -258,6 +265,7 @@ class Dispatcher:
         now = self.clock()
         late = [op.id for op in self.ops.values() if op.spec.deadline is not None and op.spec.deadline <= now]
         self.happened([(op_id, ev.DeadlineOver(), None) for op_id in late])
+        self.happened([(op_id, ev.TimeCome(), None) for op_id in self.turns.come(now)])
         moved = [op for op in self.ops.values() if op.phase is Phase.RUNNING and self._saved.get(op.id) != op.received]
         for op in moved:
             op.dirty = True
@@ -270,7 +278,7 @@ class Dispatcher:
     @property
     def crowded(self) -> bool:
         """Whether more operations wait for their turn than run."""
-        return len(self.queue) > len(self.slots)
+        return len(self.turns.queue) > len(self.slots)
 
     @property
     def busy(self) -> bool:

@@ -16,9 +16,11 @@ from typing import Any, TypeVar
 
 from nbxfer.board import Board
 from nbxfer.core import events as ev
+from nbxfer.core.groups import Rule
 from nbxfer.core.lease import HEARTBEAT
 from nbxfer.core.lifecycle import Operation
 from nbxfer.core.record import Record
+from nbxfer.engine import clock, rules
 from nbxfer.engine.custody import Custody
 from nbxfer.engine.dispatcher import Dispatcher
 from nbxfer.engine.hosts import Hosts
@@ -84,6 +86,8 @@ class Engine:
             self.work.rested,
             lanes=min(lanes, per_host),
             ahead=self.work.ahead,
+            clock=clock.now,
+            rule_of=lambda group: rules.stored(manifest, group) or Rule(),
         )
         self.custody = Custody(self.dispatcher, self.work, self.later)
         self.upkeep = Upkeep(manifest, self.dispatcher, self.workers, self.timers, self.later, self._live)

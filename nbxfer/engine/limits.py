@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from nbxfer.engine.hosts import Hosts
@@ -24,6 +25,9 @@ class Slots:
 
     def __contains__(self, op_id: str) -> bool:
         return op_id in self._taken
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._taken)
 
     @property
     def free(self) -> int:

@@ -28,6 +28,8 @@ def event_of(wish: Wish) -> ev.Event | None:
             return ev.CancelAsked(wish.delete_partial)
         case "priority":
             return ev.PriorityAsked(wish.priority)
+        case "place":
+            return ev.PlaceAsked(wish.place)
         case "hand-over":
             return ev.HandOverAsked(wish.asker)
         case _:

@@ -38,7 +38,7 @@ class BlockLog(Protocol):
 
 
 class Wish(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What another process asks of an operation: pause, resume, cancel, retry, priority, hand-over.
+    """What another process asks of an operation: pause, resume, cancel, retry, priority, place, hand-over.
 
     No URL and no secret can be asked this way. ``asker`` is an owner id (hand-over) or empty.
     """
@@ -48,6 +48,7 @@ class Wish(msgspec.Struct, frozen=True, omit_defaults=True):
     asker: str = ""
     delete_partial: bool = True
     priority: int = 0
+    place: float = 0.0
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -56,6 +57,15 @@ class Claim(msgspec.Struct, frozen=True):
     op_id: str
     owner: str
     identity: str
+
+
+class Card(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Something that is said of ``name`` to whoever comes later; ``owner``: in whose hands it is (empty: nobody's)."""
+
+    kind: str  # "groups", "completions"
+    name: str
+    text: str
+    owner: str = ""
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -189,6 +199,27 @@ class Manifest(Protocol):
 
     def wishes(self) -> list[Wish]:
         """Take the wishes that were left for us, oldest first."""
+        ...
+
+    # -- cards ---------------------------------------------------------------------------------------------------
+    def put_card(self, card: Card) -> None:
+        """Write a card in place of the one that was there; durable when it returns. Raises NoSpace, StorageFailed."""
+        ...
+
+    def card(self, kind: str, name: str) -> Card | None:
+        """Give a card that is in nobody's hands."""
+        ...
+
+    def cards(self, kind: str) -> list[Card]:
+        """Give all cards of a kind, in whosoever's hands."""
+        ...
+
+    def take_card(self, card: Card) -> Card | None:
+        """Take a card into our hands; None where somebody else was quicker. One of several wins."""
+        ...
+
+    def drop_card(self, card: Card) -> bool:
+        """Remove a card; False where it was not there any more."""
         ...
 
 

@@ -14,8 +14,8 @@ from nbxfer.core.lease import Hold, Owner, Process
 from nbxfer.core.phases import Phase
 from nbxfer.core.record import Record
 from nbxfer.errors import ForkedError, TransferError
-from nbxfer.manifest import blocks, claims, history, machine, storage, wishes
-from nbxfer.manifest.base import BlockLog, Claim, Fenced, Found, Row, Wish, latest
+from nbxfer.manifest import blocks, cards, claims, history, machine, storage, wishes
+from nbxfer.manifest.base import BlockLog, Card, Claim, Fenced, Found, Row, Wish, latest
 from nbxfer.manifest.journal import Journal
 from nbxfer.manifest.layout import Layout, checked
 from nbxfer.manifest.owners import Lives, Owners
@@ -272,3 +272,24 @@ class FolderManifest:
     def wishes(self) -> list[Wish]:
         """Take the wishes that were left for us, oldest first."""
         return wishes.take(self.layout, self.me.id)
+
+    # -- cards ---------------------------------------------------------------------------------------------------
+    def put_card(self, card: Card) -> None:
+        """Write a card, in place of the one that was there. Raises NoSpace, AccessDenied, StorageFailed."""
+        cards.put(self.layout, card)
+
+    def card(self, kind: str, name: str) -> Card | None:
+        """Give a card that is in nobody's hands."""
+        return cards.one(self.layout, kind, name)
+
+    def cards(self, kind: str) -> list[Card]:
+        """Give all cards of a kind, in whosoever's hands."""
+        return cards.every(self.layout, kind)
+
+    def take_card(self, card: Card) -> Card | None:
+        """Take a card into our hands; None where somebody else was quicker."""
+        return cards.take(self.layout, card, self.me.id)
+
+    def drop_card(self, card: Card) -> bool:
+        """Remove a card; False where it was not there any more."""
+        return cards.drop(self.layout, card)

@@ -10,6 +10,8 @@
       owners/<owner>.json                           machine, boot, process of a writer; its mtime is the heartbeat
       claims/<sha256 of the destination>            who works on a destination, made by hard link (claims.py)
       wishes/<owner>/<time>-<random>.json           what other processes ask of an owner (wishes.py)
+      groups/<key>.json                             what holds for a group (cards.py)
+      completions/<key>.<owner>.json                what is to be done when some operations are over (cards.py)
       history/<first 2 of sha256(destination)>/<owner>.jsonl    finished operations, the journal's own lines
       outputs/<sha256 of the notebook>.jsonl        which saved outputs show transfers (outputs.py)
 
@@ -38,7 +40,7 @@ from typing import Final, NamedTuple
 
 from nbxfer.errors import InvalidRequest
 
-FOLDERS: Final = ("journals", "blocks", "owners", "claims", "wishes", "history", "outputs")
+FOLDERS: Final = ("journals", "blocks", "owners", "claims", "wishes", "history", "outputs", "groups", "completions")
 
 _ID: Final = re.compile(r"[0-9a-f]{8,32}")
 _JOURNAL: Final = re.compile(r"([0-9a-f]{8,32})(?:\.taken\.([0-9a-f]{8,32}))?\.jsonl")
@@ -121,6 +123,11 @@ class Layout:
     def wishes(self, owner: str) -> str:
         """Give the folder of what is asked of an owner."""
         return os.path.join(self.home, "wishes", checked(owner))
+
+    def card(self, kind: str, name: str, owner: str = "") -> str:
+        """Give the path of a card: what is said of a thing by its name, perhaps in the hands of an owner."""
+        file = f"{key(name)[:32]}.{checked(owner)}.json" if owner else f"{key(name)[:32]}.json"
+        return os.path.join(self.folder(kind), file)
 
     def shelf(self, op_id: str) -> str:
         """Give the folder in which an operation's block logs lie, beside those of others."""

@@ -14,7 +14,7 @@ from nbxfer.core.phases import FINAL, Phase
 from nbxfer.core.record import Record
 from nbxfer.errors import TransferError
 from nbxfer.manifest import machine
-from nbxfer.manifest.base import BlockLog, Claim, Fenced, Found, Row, Wish, latest
+from nbxfer.manifest.base import BlockLog, Card, Claim, Fenced, Found, Row, Wish, latest
 from nbxfer.manifest.layout import checked
 from nbxfer.manifest.memory_home import MemoryBlockLog, MemoryHome
 
@@ -269,3 +269,35 @@ class MemoryManifest:
         """Take the wishes that were left for us, oldest first."""
         with self.home.lock:
             return self.home.wishes.pop(self.me.id, [])
+
+    # -- cards ---------------------------------------------------------------------------------------------------
+    def put_card(self, card: Card) -> None:
+        """Write a card, in place of the one that was there. Raises ``trouble``."""
+        if self.trouble is not None:
+            raise self.trouble
+        with self.home.lock:
+            self.home.cards[card.kind, card.name, card.owner] = card
+
+    def card(self, kind: str, name: str) -> Card | None:
+        """Give a card that is in nobody's hands."""
+        return self.home.cards.get((kind, name, ""))
+
+    def cards(self, kind: str) -> list[Card]:
+        """Give all cards of a kind, in whosoever's hands."""
+        with self.home.lock:
+            return [card for card in self.home.cards.values() if card.kind == kind]
+
+    def take_card(self, card: Card) -> Card | None:
+        """Take a card into our hands; None where somebody else was quicker."""
+        with self.home.lock:
+            there = self.home.cards.pop((card.kind, card.name, card.owner), None)
+            if there is None:
+                return None
+            mine = msgspec.structs.replace(there, owner=self.me.id)
+            self.home.cards[mine.kind, mine.name, mine.owner] = mine
+            return mine
+
+    def drop_card(self, card: Card) -> bool:
+        """Remove a card; False where it was not there any more."""
+        with self.home.lock:
+            return self.home.cards.pop((card.kind, card.name, card.owner), None) is not None

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterable, Sequence
 
 from nbxfer.core.record import Record
-from nbxfer.manifest.base import Claim, Row, Wish
+from nbxfer.manifest.base import Card, Claim, Row, Wish
 
 
 class MemoryBlockLog:
@@ -34,6 +34,7 @@ class MemoryHome:
         self.silent: set[str] = set()
         self.history: list[Record] = []
         self.claims: dict[str, Claim] = {}
+        self.cards: dict[tuple[str, str, str], Card] = {}
         self.wishes: dict[str, list[Wish]] = {}
         self.blocks: dict[tuple[str, int], MemoryBlockLog] = {}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import re
 import secrets
@@ -56,7 +57,13 @@ def _read(path: str) -> Wish | None:
         wish = _read_wish(data) if data is not None else None
     except (OSError, msgspec.MsgspecError, ValueError, RecursionError):
         return None
-    if wish is None or not _VERB.fullmatch(wish.verb) or not is_id(wish.op_id) or wish.priority not in (0, 1, 2):
+    if (
+        wish is None
+        or not _VERB.fullmatch(wish.verb)
+        or not is_id(wish.op_id)
+        or wish.priority not in (0, 1, 2)
+        or not math.isfinite(wish.place)
+    ):
         return None
     return wish if not wish.asker or is_id(wish.asker) else None
 

@@ -11,10 +11,11 @@ import logging
 
 from nbxfer.session.batch import Batch
 from nbxfer.session.desk import Session
+from nbxfer.session.group import Group
 from nbxfer.session.kernel import default, forget_default
 from nbxfer.session.operation import Operation
 
 # Nothing is printed unless the program wants to hear it: a thread's output lands in whichever cell ran last.
 logging.getLogger("nbxfer").addHandler(logging.NullHandler())
 
-__all__ = ["Batch", "Operation", "Session", "default", "forget_default"]
+__all__ = ["Batch", "Group", "Operation", "Session", "default", "forget_default"]

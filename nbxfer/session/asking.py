@@ -15,6 +15,7 @@ from nbxfer.core.lease import Hold
 from nbxfer.core.lifecycle import Operation as Machine
 from nbxfer.core.phases import FINAL, Phase
 from nbxfer.core.spec import Spec
+from nbxfer.engine import rules
 from nbxfer.engine.custody import standing
 from nbxfer.engine.doors import Doors
 from nbxfer.engine.engine import Engine
@@ -50,6 +51,7 @@ class Asking:
     def one(self, asked: Request) -> str:
         """Give the id of the operation that does what is asked. Raises what decide raises, and Offline."""
         [access] = request.ways_in([asked])
+        self._look_at_groups([asked])
         self._engine.start()
         plan = self._planned(asked, access, offline=config.get("offline"))
         if plan.error is not None:
@@ -66,6 +68,7 @@ class Asking:
         if not asked:
             return []
         ways = request.ways_in(asked)
+        self._look_at_groups(asked)
         self._engine.start()
         offline = config.get("offline")
         plans: dict[str, _Plan] = {}
@@ -84,6 +87,11 @@ class Asking:
         before = rerun.look_again(self._records, op.record())
         if before != op.before:
             self._engine.wish(op_id, ev.SpecAsked(op.spec, before))
+
+    def _look_at_groups(self, asked: Sequence[Request]) -> None:
+        """Refuse a group that nobody has made: it would have no rule."""
+        for group in {each.options.group for each in asked} - {None}:
+            rules.require(self._manifest, group)
 
     # -- deciding ------------------------------------------------------------------------------------------------
     def _planned(self, asked: Request, access: Access, *, offline: bool) -> _Plan:

@@ -6,7 +6,6 @@ import inspect
 import math
 import os
 import re
-import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from pkgutil import resolve_name
@@ -17,6 +16,7 @@ import msgspec
 from nbxfer.core import amounts
 from nbxfer.core.policy import Retry
 from nbxfer.core.tree.verdict import COMPARE
+from nbxfer.engine import clock
 from nbxfer.engine.wording import PRIORITIES
 from nbxfer.errors import InvalidRequest
 from nbxfer.session import config
@@ -64,7 +64,7 @@ def _key(option: str, value: object) -> str | None:
     return value
 
 
-def _group(option: str, value: object) -> str | None:
+def group_name(option: str, value: object) -> str | None:
     """Give the name of a group: a word, or something that has it as its ``name``."""
     name = getattr(value, "name", value)
     if name is None:
@@ -105,24 +105,31 @@ def _seconds(option: str, value: object) -> float | None:
     return value
 
 
-def _deadline(option: str, value: object) -> float | None:
-    """Give a deadline as Unix time: seconds from now, a timedelta, a datetime with its zone, or Unix time."""
+def _moment(option: str, value: object) -> float | None:
+    """Give a time as Unix time: seconds from now, a timedelta, a datetime with its zone, or Unix time."""
     hint = "Give seconds from now, a timedelta, or a datetime with its zone."
-    now = time.time()
+    now = clock.now()
     if value is None:
         return None
     if isinstance(value, datetime):
         if value.utcoffset() is None:
             raise InvalidRequest(f"{option}={value.isoformat()} does not say in which zone that is.", hint=hint)
-        due = value.timestamp()
+        due = clock.due(value.timestamp())
     elif isinstance(value, timedelta):
         due = now + value.total_seconds()
     elif isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-        due = float(value) if value > LONGEST_DEADLINE else now + value
+        due = clock.due(value) if value > LONGEST_DEADLINE else now + value
     else:
         raise InvalidRequest(f"{option}={shown(value)} is no time.", hint=hint)
-    if due <= now:
-        raise InvalidRequest(f"{option}={shown(value)} is over already.", hint=hint)
+    return due
+
+
+def _deadline(option: str, value: object) -> float | None:
+    due = _moment(option, value)
+    if due is not None and due <= clock.now():
+        raise InvalidRequest(
+            f"{option}={shown(value)} is over already.", hint="Give a time that is to come, or leave it out."
+        )
     return due
 
 
@@ -217,7 +224,7 @@ CHECKS: Final[Mapping[str, Callable[[str, object], Any]]] = {
     "if_exists": _one_of(*IF_EXISTS),
     "on_duplicate": _one_of("join", "error"),
     "key": _key,
-    "group": _group,
+    "group": group_name,
     "expect_size": _size,
     "max_size": _size,
     "preserve_mtime": _flag,
@@ -233,6 +240,7 @@ CHECKS: Final[Mapping[str, Callable[[str, object], Any]]] = {
     "priority": _priority,
     "retry": _retry,
     "timeout": _seconds,
+    "not_before": _moment,
     "deadline": _deadline,
     "start": _flag,
     "recursive": _flag,

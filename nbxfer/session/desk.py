@@ -10,6 +10,7 @@ from typing import Any, Literal, Self, overload
 
 from nbxfer.board import Board
 from nbxfer.core import amounts
+from nbxfer.core.groups import Behavior
 from nbxfer.engine.doors import Doors
 from nbxfer.engine.engine import Engine
 from nbxfer.errors import InvalidRequest
@@ -17,6 +18,7 @@ from nbxfer.manifest.folder import FolderManifest
 from nbxfer.session import adopting, config, fetching, given, leaving, request, seat
 from nbxfer.session.asking import Asking
 from nbxfer.session.batch import Batch
+from nbxfer.session.group import Group
 from nbxfer.session.helm import Helm
 from nbxfer.session.operation import Operation
 from nbxfer.session.options import of_trees
@@ -164,6 +166,10 @@ class Session(Helm):
         """
         self._check_fork()
         return adopting.adopt(self, part, url, dest, options, move=move)
+
+    def group(self, name: str, behavior: Behavior | int | str | None = None, max_parallel: int | None = None) -> Group:
+        """Give the group of that name, made where there is none; see Group. Raises InvalidRequest."""
+        return Group(name, behavior, max_parallel, session=self)
 
     @property
     def bandwidth(self) -> int | None:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from nbxfer.board import Board
+from nbxfer.core import events as ev
+from nbxfer.core.groups import Rule
 from nbxfer.core.phases import FINAL, TransferStatus
 from nbxfer.core.snapshot import Snapshot
 from nbxfer.core.spec import Spec
+from nbxfer.engine import rules
+from nbxfer.engine.dispatcher import Item
 from nbxfer.engine.doors import Doors
 from nbxfer.engine.engine import Engine
 from nbxfer.errors import ForkedError, InvalidRequest
@@ -76,6 +80,8 @@ class Helm:
         if scope == "notebook":
             shown = seat.of_notebook(shown, self.notebook)
         name = looking.group_named(group)
+        if name and not any(s.group == name for s in self.board.all()):
+            rules.require(self._manifest, name)
         shown = [s for s in shown if name is None or s.group == name]
         return [Operation(self, s.id) for s in shown if wanted is None or s.status is wanted]
 
@@ -130,6 +136,27 @@ class Helm:
     def bandwidth_of(self, op_id: str) -> int | None:
         """Give the bytes a second that an operation may take at most; None for no limit, and for what is over."""
         return None if self.snapshot(op_id).phase in FINAL else self._spec(op_id).bandwidth
+
+    def place(self, places: Mapping[str, float]) -> None:
+        """Give operations other places in their group, all at once; those of other kernels are asked for it."""
+        ours = [op_id for op_id in places if self.snapshot(op_id).owner == "ours"]
+        for op_id in places.keys() - set(ours):
+            self.steer(op_id, "place", place=places[op_id])
+        if ours:
+            items: list[Item] = [(op_id, ev.PlaceAsked(places[op_id]), None) for op_id in ours]
+            self._engine.call(lambda: self._engine.dispatcher.happened(items))
+
+    def rule_of_group(self, name: str) -> Rule | None:
+        """Give what holds for a group; None where nobody has made it."""
+        self._check_fork()
+        return rules.stored(self._manifest, name)
+
+    def set_rule_of_group(self, name: str, rule: Rule) -> None:
+        """Have this hold for a group, here at once, in kernels that begin to run one of it, and for those to come."""
+        if self.rule_of_group(name) != rule:
+            rules.store(self._manifest, name, rule)
+        if self._engine.running:
+            self._engine.call(lambda: self._engine.dispatcher.turns.set_rule(name, rule))
 
     def ask_for(self, op_id: str) -> None:
         """Ask the living kernel that runs an operation to hand it over, to go on here. Raises InvalidTransferState."""

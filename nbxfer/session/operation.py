@@ -19,7 +19,7 @@ import anyio
 from nbxfer.core import faults
 from nbxfer.core.phases import FINAL, Phase, TransferStatus
 from nbxfer.core.snapshot import Snapshot
-from nbxfer.errors import TransferCanceled, TransferError
+from nbxfer.errors import InvalidTransferState, TransferCanceled, TransferError
 from nbxfer.session.reader import opened
 from nbxfer.session.response import Response, response_of
 from nbxfer.session.waiting import LOOK_EVERY, OVER, Impatience, watch
@@ -72,8 +72,12 @@ class Operation:
 
     @property
     def priority(self) -> int:
-        """0 default, 1 high, 2 low."""
+        """0 default, 1 high, 2 low; may be set while it lives, also as "high"."""
         return self.snapshot.priority
+
+    @priority.setter
+    def priority(self, priority: int | str) -> None:
+        self._session.steer(self.id, "priority", priority=priority)
 
     @property
     def error(self) -> TransferError | None:
@@ -152,6 +156,20 @@ class Operation:
             return True
         self._session.steer(self.id, "cancel", delete_partial=delete_partial)
         return True
+
+    def make_current(self) -> None:
+        """Let it and what follows it in its group go first: of ABCDE with C current, CDEAB.
+
+        What runs and is not among the first any more makes room, and keeps its part. Raises InvalidTransferState.
+        """
+        group = self.snapshot.group
+        if not group:
+            raise InvalidTransferState(
+                f"{self.snapshot.name} is in no group, so nothing follows it.",
+                op_id=self.id,
+                hint="Give group= when you ask for it; or raise its priority.",
+            )
+        resolve_name("nbxfer.session.group:Group")(group, session=self._session).make_current(self)
 
     # -- waiting -------------------------------------------------------------------------------------------------
     def wait(self, timeout: float | None = None, progress: bool = True) -> bool:

@@ -45,6 +45,7 @@ class Options(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     group: Any = None
     retry: Any = None
     timeout: Any = None
+    not_before: Any = None
     deadline: Any = None
     start: Any = True
     recursive: Any = False
@@ -72,6 +73,8 @@ def read(given: Mapping[str, Any], verb: str = "download") -> Options:
             setattr(options, name, check(name, given[name]))
     if options.expect_size is not None and options.max_size is not None and options.expect_size > options.max_size:
         raise InvalidRequest("expect_size is more than max_size.", hint="Correct one of them, or leave it out.")
+    if options.not_before is not None and options.deadline is not None and options.deadline <= options.not_before:
+        raise InvalidRequest("The deadline is over before not_before has come.", hint="Correct one of the two.")
     return options
 
 

@@ -243,6 +243,7 @@ def spec(request: Request, access: Access, seat: Seat) -> Spec:
         storage=access.storage.stored if access.storage is not None else "",
         connections=options.connections,
         bandwidth=options.bandwidth,
+        not_before=options.not_before,
         deadline=options.deadline,
         priority=options.priority,
         group=options.group or "",

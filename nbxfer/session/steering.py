@@ -34,7 +34,12 @@ def event(verb: str, fields: dict[str, Any]) -> ev.Event:
     if verb == "bandwidth":
         return ev.BandwidthAsked(None if (rate := fields.get("rate")) is None else amounts.rate(rate))
     delete = bool(fields.get("delete_partial", True))
-    found = event_of(Wish(verb, "", delete_partial=delete, priority=int(priority))) if verb != "hand-over" else None
+    place = float(fields.get("place", 0.0))
+    found = (
+        event_of(Wish(verb, "", delete_partial=delete, priority=int(priority), place=place))
+        if verb != "hand-over"
+        else None
+    )
     if found is None:
         raise InvalidRequest(f"{verb!r} is nothing that a transfer can be asked.")
     return found
@@ -72,6 +77,7 @@ def ask_owner(manifest: Manifest, found: Found, verb: str, fields: dict[str, Any
             found.record.id,
             delete_partial=bool(fields.get("delete_partial", True)),
             priority=wished.priority if isinstance(wished, ev.PriorityAsked) else 0,
+            place=wished.place if isinstance(wished, ev.PlaceAsked) else 0.0,
         ),
     )
 
@@ -110,6 +116,8 @@ def go_on(dispatcher: Dispatcher, op_id: str, spec: Spec, before: Before | None)
     same = {name: getattr(old, name) for name in ("url", "needs", "notebook", "app", "adopted")}
     if op.phase not in (Phase.FAILED, Phase.PAUSED) and spec.checksum is None and spec.checksum_at is None:
         same |= {"checksum": old.checksum, "checksum_at": old.checksum_at}  # a running one keeps what it was given
+    if op.phase not in (Phase.CREATED, Phase.QUEUED):
+        same["not_before"] = old.not_before  # what has begun is not held up by it
     new = msgspec.structs.replace(spec, **same)
     wishes: list[ev.Event] = [ev.SpecAsked(new, before)] if new != old or before != op.before else []
     if op.phase is Phase.FAILED:

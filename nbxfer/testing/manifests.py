@@ -15,6 +15,7 @@ import pytest
 from nbxfer.core.lease import Hold
 from nbxfer.errors import InvalidRequest
 from nbxfer.manifest.base import Claim, Row, Wish
+from nbxfer.testing.manifest_cards import Cards
 from nbxfer.testing.manifest_endings import Ending
 from nbxfer.testing.manifest_owners import Succeeding, Watching
 from nbxfer.testing.manifest_world import ManifestWorld, a_record, after, ids
@@ -213,5 +214,5 @@ class Asking(ManifestWorld):
         assert manifest.block_epochs(other) == [1]
 
 
-class ManifestContract(Writing, Watching, Ending, Succeeding, Asking):
+class ManifestContract(Writing, Watching, Ending, Succeeding, Asking, Cards):
     """The whole suite. Each test has a home of its own."""

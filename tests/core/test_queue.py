@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbxfer.core.queue import RANK, Queue
+from nbxfer.core.groups import RANK
+from nbxfer.core.queue import Queue
 
 
 def drain(queue: Queue) -> list[str]:
@@ -81,3 +82,28 @@ def test_an_earlier_place_counts_no_more() -> None:
     queue.push("a", priority=2, host="x")
     queue.push("c", priority=1, host="x")
     assert [queue.pop() for _ in range(4)] == ["c", "b", "a", None]
+
+
+def test_places_within_a_priority() -> None:
+    """Who has a smaller place goes first, whenever it came; who comes to the same place comes behind."""
+    queue = Queue()
+    for op_id, priority, place in [("a", 0, 5.0), ("b", 0, 3.0), ("c", 1, 9.0), ("d", 0, 3.0)]:
+        queue.push(op_id, priority, place=place)
+    assert drain(queue) == ["c", "b", "d", "a"]
+
+
+def test_a_group_without_room_is_passed() -> None:
+    """Whom its group bars holds up nobody of another group; a host is not called full for that."""
+    queue = Queue()
+    for op_id, group in [("a", "x"), ("b", "x"), ("c", "y"), ("d", "")]:
+        queue.push(op_id, group=group, host="h")
+    asked: list[tuple[str, str]] = []
+
+    def barred(group: str, op_id: str) -> bool:
+        asked.append((group, op_id))
+        return group == "x"
+
+    assert [queue.pop(barred=barred) for _ in range(3)] == ["c", "d", None]
+    assert queue.passed == set()
+    assert ("x", "b") not in asked
+    assert drain(queue) == ["a", "b"]
