@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from nbxfer.core.phases import TransferStatus
     from nbxfer.core.policy import Retry
     from nbxfer.core.snapshot import Snapshot
+    from nbxfer.core.surroundings import CostPolicy, NetworkConnectivity, NetworkCostType, Surroundings
     from nbxfer.errors import (
         AccessDenied,
         BadAnswer,
@@ -42,7 +43,17 @@ if TYPE_CHECKING:
         WebErrorStatus,
     )
     from nbxfer.session import Batch, Group, Operation, Session
-    from nbxfer.session.door import clean, download, fetch, leftovers, operations, panel, reattach
+    from nbxfer.session.door import (
+        clean,
+        download,
+        fetch,
+        leftovers,
+        network,
+        operations,
+        panel,
+        reattach,
+        request_unconstrained,
+    )
     from nbxfer.wire.credentials import Basic, Bearer
 
 __version__ = "0.1.0"
@@ -51,7 +62,17 @@ _ROOMS = {
     "nbxfer.core.phases": ("TransferStatus",),
     "nbxfer.core.policy": ("Retry",),
     "nbxfer.core.snapshot": ("Snapshot",),
-    "nbxfer.session.door": ("clean", "download", "fetch", "leftovers", "operations", "panel", "reattach"),
+    "nbxfer.core.surroundings": ("CostPolicy", "NetworkConnectivity", "NetworkCostType", "Surroundings"),
+    "nbxfer.session.door": (
+        "clean",
+        "download",
+        "fetch",
+        "leftovers",
+        "operations",
+        "panel",
+        "reattach",
+        "request_unconstrained",
+    ),
     "nbxfer.session": ("Batch", "Group", "Operation", "Session"),
     "nbxfer.wire.credentials": ("Basic", "Bearer"),
 }
@@ -64,12 +85,15 @@ __all__ = [
     "Bearer",
     "CertificateRefused",
     "ChecksumMismatch",
+    "CostPolicy",
     "DestinationExists",
     "ForkedError",
     "Group",
     "InvalidRequest",
     "InvalidTransferState",
     "NeedsAttention",
+    "NetworkConnectivity",
+    "NetworkCostType",
     "NetworkError",
     "NoSpace",
     "Offline",
@@ -81,6 +105,7 @@ __all__ = [
     "SourceChanged",
     "SourceNotFound",
     "StorageFailed",
+    "Surroundings",
     "TakenOver",
     "TransferCanceled",
     "TransferError",
@@ -92,9 +117,11 @@ __all__ = [
     "download",
     "fetch",
     "leftovers",
+    "network",
     "operations",
     "panel",
     "reattach",
+    "request_unconstrained",
 ]
 
 _WHERE = {name: room for room, names in _ROOMS.items() for name in names}
@@ -103,6 +130,8 @@ _WHERE = {name: room for room, names in _ROOMS.items() for name in names}
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'nbxfer' has no attribute {name!r}")
+    if name == "network":  # the room itself, which may be called: any import of it puts it here
+        return importlib.import_module("nbxfer.network")
     found = getattr(importlib.import_module(_WHERE.get(name, "nbxfer.errors")), name)
     globals()[name] = found
     return found

@@ -82,6 +82,7 @@ class Work:
         self.hosts = hosts if hosts is not None else Hosts(8)
         self.pace = pace if pace is not None else Pace(None)  # of all together
         self.movers = movers
+        self.upload_pace = Pace(None)  # of all that is sent
         self.jobs: dict[str, Job] = {}
         self.leaving = False  # who is stopped stays stopped
 
@@ -98,7 +99,7 @@ class Work:
                 self.manifest,
                 host=urls.server(op.spec.url),
                 hosts=self.hosts,
-                shared=self.pace,
+                shared=self.upload_pace if op.spec.kind == "upload" else self.pace,
                 small=lambda url, most: self.doors.small(op.spec, url, most, op.id),
                 movers=self.movers,
             )
@@ -116,6 +117,8 @@ class Work:
                     self.job(op).stop.set()
                 case do.Wait():
                     self.timers.at(time.monotonic() + action.seconds, self._met(op.id, action.serial))
+                case do.AwaitClearance():
+                    pass  # the dispatcher's clearance has an eye on it
                 case do.AwaitRoom():
                     self._await_room(op, action)
                 case do.Refresh():

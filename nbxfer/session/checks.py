@@ -19,7 +19,7 @@ from nbxfer.core.tree.verdict import COMPARE
 from nbxfer.engine import clock
 from nbxfer.engine.wording import PRIORITIES
 from nbxfer.errors import InvalidRequest
-from nbxfer.session import config
+from nbxfer.session import config, network
 
 IF_EXISTS: Final = ("revalidate", "error", "skip", "overwrite", "unique")
 #: A number up to this is seconds from now; a greater one is Unix time (2001 and later).
@@ -238,6 +238,7 @@ CHECKS: Final[Mapping[str, Callable[[str, object], Any]]] = {
     "bandwidth": _rate,
     "random_access": _flag,
     "priority": _priority,
+    "cost_policy": lambda option, value: None if value is None else int(network.policy(value, option)),
     "retry": _retry,
     "timeout": _seconds,
     "not_before": _moment,

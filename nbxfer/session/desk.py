@@ -11,11 +11,12 @@ from typing import Any, Literal, Self, overload
 from nbxfer.board import Board
 from nbxfer.core import amounts
 from nbxfer.core.groups import Behavior
+from nbxfer.core.surroundings import CostPolicy, Surroundings
 from nbxfer.engine.doors import Doors
 from nbxfer.engine.engine import Engine
 from nbxfer.errors import InvalidRequest
 from nbxfer.manifest.folder import FolderManifest
-from nbxfer.session import adopting, config, fetching, given, leaving, request, seat
+from nbxfer.session import adopting, config, fetching, given, leaving, network, request, seat
 from nbxfer.session.asking import Asking
 from nbxfer.session.batch import Batch
 from nbxfer.session.group import Group
@@ -39,8 +40,9 @@ class Session(Helm):
 
     ``home`` is the folder that remembers (default: ``$NBXFER_HOME``, else the user's state folder); ``app`` a word
     that the operations carry. ``running`` transfers move at once, each over at most ``connections``, all over at most
-    ``per_host`` to one host, and together at ``bandwidth`` ("5 MB/s"). As a context manager it waits, when left, for
-    what it was given, and raises an ExceptionGroup of what failed.
+    ``per_host`` to one host, and together at ``bandwidth`` ("5 MB/s"), ``upload_bandwidth`` for what is sent. One host
+    is asked at most ``requests`` times a second. ``cost_policy`` holds where a transfer does not say. As a context
+    manager it waits, when left, for what it was given, and raises an ExceptionGroup of what failed.
     """
 
     def __init__(
@@ -51,6 +53,9 @@ class Session(Helm):
         per_host: int | None = None,
         running: int | None = None,
         bandwidth: float | str | None = None,
+        cost_policy: CostPolicy | int | str | None = None,
+        upload_bandwidth: float | str | None = None,
+        requests: float | None = None,
     ) -> None:
         if app is not None and not isinstance(app, str):
             raise InvalidRequest(
@@ -64,7 +69,7 @@ class Session(Helm):
         self.at_exit: str | None = None
         self._pid = os.getpid()
         self._lock = threading.RLock()
-        self._doors = Doors()
+        self._doors = Doors(config.get("requests", requests))
         self._manifest = FolderManifest(self.home, notebook=self.notebook, app=self.app)
         self._engine = Engine(
             self._manifest,
@@ -75,6 +80,9 @@ class Session(Helm):
             per_host=config.get("per_host", per_host),
             bandwidth=config.get("bandwidth", bandwidth),
             movers=config.get("movers"),
+            upload_bandwidth=config.get("upload_bandwidth", upload_bandwidth),
+            watch=network.watch(self.home),
+            cost_policy=network.policy(config.get("cost_policy") if cost_policy is None else cost_policy),
         )
         self._asking = Asking(self._engine, self._manifest, self._doors, self)
         self._given: list[Operation] = []
@@ -179,6 +187,60 @@ class Session(Helm):
     @bandwidth.setter
     def bandwidth(self, rate: float | str | None) -> None:
         self._engine.pace.rate = config.capped("bandwidth", None if rate is None else amounts.rate(rate))
+
+    @property
+    def upload_bandwidth(self) -> int | None:
+        """Bytes a second that are sent by all transfers together, None for no limit; may be set at any time."""
+        return self._engine.work.upload_pace.rate
+
+    @upload_bandwidth.setter
+    def upload_bandwidth(self, rate: float | str | None) -> None:
+        limit = None if rate is None else amounts.rate(rate, "upload_bandwidth")
+        self._engine.work.upload_pace.rate = config.capped("upload_bandwidth", limit)
+
+    @property
+    def requests(self) -> float | None:
+        """Requests a second to one host at most, None for no limit; may be set at any time."""
+        return self._doors.requests
+
+    @requests.setter
+    def requests(self, rate: float | None) -> None:
+        self._doors.requests = None if rate is None else config.get("requests", rate)
+
+    @property
+    def cost_policy(self) -> CostPolicy:
+        """On which networks operations may move that do not say themselves; may be set at any time, also as a word."""
+        return self._engine.dispatcher.clearance.policy
+
+    @cost_policy.setter
+    def cost_policy(self, policy: CostPolicy | int | str) -> None:
+        self._engine.outlook.allow(network.policy(policy))
+
+    @property
+    def surroundings(self) -> Surroundings:
+        """What is seen of the network and the machine, and by whom: connectivity, cost, roaming, who, words."""
+        return self._engine.outlook.watch.seen
+
+    def network(self, word: str | None = None, **said: Any) -> Surroundings:
+        """Say what the network is like, which counts before what is seen; give what is believed now.
+
+        ``word`` is "metered", "roaming", "offline", "unrestricted" …, "auto" to believe what is seen again; or by name:
+        connectivity=, cost=, roaming=, approaching_limit=, over_limit=, background_restricted=. Without anything it
+        only looks. Raises InvalidRequest.
+        """
+        self._check_fork()
+        if word is not None or said:
+            self._engine.outlook.watch.say("you", network.view(word, said))
+        return self.surroundings
+
+    def request_unconstrained(self, operations: Any) -> bool:
+        """Let operations go on although the machine is short of battery or memory; never in spite of cost.
+
+        Takes one, or several. Gives whether that holds for all of them now: not for what is over, or runs elsewhere.
+        """
+        several = [operations] if isinstance(operations, Operation) else list(operations)
+        answers = [network.unconstrained(self, operation) for operation in several]  # each is asked, whatever the first
+        return all(answers)
 
     # -- leaving -------------------------------------------------------------------------------------------------
     def close(self) -> None:

@@ -19,6 +19,7 @@ import anyio
 from nbxfer.core import faults
 from nbxfer.core.phases import FINAL, Phase, TransferStatus
 from nbxfer.core.snapshot import Snapshot
+from nbxfer.core.surroundings import CostPolicy
 from nbxfer.errors import InvalidTransferState, TransferCanceled, TransferError
 from nbxfer.session.reader import opened
 from nbxfer.session.response import Response, response_of
@@ -98,6 +99,15 @@ class Operation:
     @bandwidth.setter
     def bandwidth(self, rate: float | str | None) -> None:
         self._session.steer(self.id, "bandwidth", rate=rate)
+
+    @property
+    def cost_policy(self) -> CostPolicy:
+        """On which networks it may move; set it at any time, also as a word; None for what the session says."""
+        return self._session.cost_policy_of(self.id)
+
+    @cost_policy.setter
+    def cost_policy(self, policy: CostPolicy | int | str | None) -> None:
+        self._session.steer(self.id, "cost_policy", policy=policy)
 
     @property
     def ranges(self) -> list[tuple[int, int]]:

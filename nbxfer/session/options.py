@@ -43,6 +43,7 @@ class Options(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     random_access: Any = False
     priority: Any = 0
     group: Any = None
+    cost_policy: Any = None
     retry: Any = None
     timeout: Any = None
     not_before: Any = None

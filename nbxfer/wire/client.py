@@ -190,6 +190,7 @@ class Client:
     def _send(self, hop: _Hop, request: Request, tick: Tick) -> Answer:
         """Send one request, and keep the cookies that its answer sets. A flow of a person's own may ask elsewhere."""
         target = origin(request.text)
+        self._pool.frequency.wait(target, tick)
         ours = hop.ours and target == self._home
         route = Route(self._access, request.url, target, ours, hop.shy, self._access.proxy_for(target))
         answer = self._over(route, request, tick)
