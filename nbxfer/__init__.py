@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from nbxfer.core.phases import TransferStatus
     from nbxfer.core.policy import Retry
     from nbxfer.core.snapshot import Snapshot
-    from nbxfer.core.surroundings import CostPolicy, NetworkConnectivity, NetworkCostType, Surroundings
     from nbxfer.errors import (
         AccessDenied,
         BadAnswer,
@@ -43,17 +42,7 @@ if TYPE_CHECKING:
         WebErrorStatus,
     )
     from nbxfer.session import Batch, Group, Operation, Session
-    from nbxfer.session.door import (
-        clean,
-        download,
-        fetch,
-        leftovers,
-        network,
-        operations,
-        panel,
-        reattach,
-        request_unconstrained,
-    )
+    from nbxfer.session.door import clean, copy, download, fetch, leftovers, operations, panel, reattach, upload
     from nbxfer.wire.credentials import Basic, Bearer
 
 __version__ = "0.1.0"
@@ -62,16 +51,16 @@ _ROOMS = {
     "nbxfer.core.phases": ("TransferStatus",),
     "nbxfer.core.policy": ("Retry",),
     "nbxfer.core.snapshot": ("Snapshot",),
-    "nbxfer.core.surroundings": ("CostPolicy", "NetworkConnectivity", "NetworkCostType", "Surroundings"),
     "nbxfer.session.door": (
         "clean",
+        "copy",
         "download",
         "fetch",
         "leftovers",
         "operations",
         "panel",
         "reattach",
-        "request_unconstrained",
+        "upload",
     ),
     "nbxfer.session": ("Batch", "Group", "Operation", "Session"),
     "nbxfer.wire.credentials": ("Basic", "Bearer"),
@@ -85,15 +74,12 @@ __all__ = [
     "Bearer",
     "CertificateRefused",
     "ChecksumMismatch",
-    "CostPolicy",
     "DestinationExists",
     "ForkedError",
     "Group",
     "InvalidRequest",
     "InvalidTransferState",
     "NeedsAttention",
-    "NetworkConnectivity",
-    "NetworkCostType",
     "NetworkError",
     "NoSpace",
     "Offline",
@@ -105,7 +91,6 @@ __all__ = [
     "SourceChanged",
     "SourceNotFound",
     "StorageFailed",
-    "Surroundings",
     "TakenOver",
     "TransferCanceled",
     "TransferError",
@@ -114,14 +99,14 @@ __all__ = [
     "UnknownOption",
     "WebErrorStatus",
     "clean",
+    "copy",
     "download",
     "fetch",
     "leftovers",
-    "network",
     "operations",
     "panel",
     "reattach",
-    "request_unconstrained",
+    "upload",
 ]
 
 _WHERE = {name: room for room, names in _ROOMS.items() for name in names}
@@ -130,8 +115,6 @@ _WHERE = {name: room for room, names in _ROOMS.items() for name in names}
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'nbxfer' has no attribute {name!r}")
-    if name == "network":  # the room itself, which may be called: any import of it puts it here
-        return importlib.import_module("nbxfer.network")
     found = getattr(importlib.import_module(_WHERE.get(name, "nbxfer.errors")), name)
     globals()[name] = found
     return found

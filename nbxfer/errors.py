@@ -19,6 +19,7 @@
     ├── give up
     │   ├── SourceNotFound (FileNotFoundError)
     │   ├── SourceChanged
+    │   │   └── FileChanged                  a file of this machine, while it was sent: not sent again by itself
     │   ├── ChecksumMismatch
     │   ├── CertificateRefused (ConnectionError)
     │   ├── BadAnswer                        the server's answer cannot be used
@@ -193,6 +194,10 @@ class SourceChanged(TransferError):
     """The source changed again and again while it was being fetched."""
 
     default_status = WebErrorStatus.SOURCE_CHANGED
+
+
+class FileChanged(SourceChanged):
+    """A file of this machine was changed while it was being sent."""
 
 
 class ChecksumMismatch(TransferError):

@@ -126,6 +126,11 @@ class Answers(Ending):
                 self.meter = SpeedMeter()
             self.meter.count(self.now, self.received)
 
+    def _begun(self, event: ev.Begun) -> None:
+        self.ticket = event.ticket
+        self.dirty = True
+        self.tell("upload begun")
+
     def _range_landed(self, event: ev.RangeLanded) -> None:
         had = self.held.ranges[-1].stop if self.held else 0
         self._gain(event.held)

@@ -54,7 +54,7 @@ def _remedy(error: TransferError) -> Remedy:
         return Remedy.WAIT_ROOM
     if isinstance(error, errors.NeedsAttention):
         return Remedy.PERSON
-    if isinstance(error, errors.SourceChanged):
+    if isinstance(error, errors.SourceChanged) and not isinstance(error, errors.FileChanged):
         return Remedy.PROBE_AGAIN
     return Remedy.RETRY if error.retryable else Remedy.GIVE_UP
 

@@ -10,7 +10,7 @@ from nbxfer.core.phases import AFTER_A_CRASH, LIVE, Phase, Stall
 from nbxfer.core.policy import Retry
 from nbxfer.core.probe import Claim, Probe, Validator
 from nbxfer.core.ranges import RangeSet
-from nbxfer.core.record import Before, Entry, Published, Record, Seal
+from nbxfer.core.record import Before, Entry, Published, Record, Seal, Ticket
 from nbxfer.core.snapshot import Snapshot, SpeedMeter, picture
 from nbxfer.core.spec import Spec
 
@@ -30,7 +30,7 @@ class Fields:
         "epoch", "fault", "final_url", "fresh_since", "handed_to", "held", "http_status", "id", "in_flight",
         "keep_part", "listed", "meter", "modified", "named", "now", "offline", "out", "peak", "phase", "published",
         "received", "refetched", "refreshes", "response", "restarts", "retries", "retry", "seal", "serial", "size",
-        "spec", "stall", "story", "tied", "unproven", "validator", "verified_by",
+        "spec", "stall", "story", "ticket", "tied", "unproven", "validator", "verified_by",
     )  # fmt: skip
 
     id: str
@@ -74,6 +74,7 @@ class Fields:
         self.modified: float | None = None
         self.refreshes = 0
         self.unproven = 0
+        self.ticket: Ticket | None = None
         self.story: list[Entry] = []
         # What only a living engine knows:
         self.chance = 0.5
@@ -116,7 +117,7 @@ class Fields:
             self.due, self.fault, self.before, self.seal, self.published, self.response, self.http_status,
             self.final_url, self.keep_part, self.handed_to if not self.in_flight else None, tuple(self.story),
             self.tied, self.named, self.claims, self.listed, self.modified, self.refreshes,
-            self.unproven,
+            self.unproven, self.ticket,
         )  # fmt: skip
 
     def snapshot(self, now: float) -> Snapshot:
@@ -189,5 +190,5 @@ class Fields:
 _SAME = (
     "epoch", "fresh_since", "size", "validator", "tied", "received", "refetched", "restarts", "retries",
     "verified_by", "stall", "due", "fault", "seal", "published", "response", "http_status", "final_url", "keep_part",
-    "named", "claims", "listed", "modified", "refreshes", "unproven",
+    "named", "claims", "listed", "modified", "refreshes", "unproven", "ticket",
 )  # fmt: skip

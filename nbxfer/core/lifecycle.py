@@ -8,7 +8,7 @@ answer has opened is for the Fetch of the same turn, and is to be closed where n
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -37,7 +37,7 @@ class Operation(Answers):
         if serial is not None:
             if serial not in self.in_flight:
                 return []
-            if type(event) is not ev.BlocksLanded:
+            if type(event) not in _ON_THE_WAY:
                 self.in_flight.remove(serial)
         self.now, self.chance = now, chance
         self.out = []
@@ -133,6 +133,9 @@ class Operation(Answers):
         return self.out
 
 
+#: What is told while its action goes on.
+_ON_THE_WAY: Final = (ev.BlocksLanded, ev.Begun)
+
 _HANDLERS: dict[type[ev.Event], Callable[[Any, Any], None]] = {
     ev.StartAsked: Operation._start,
     ev.PauseAsked: Operation._pause,
@@ -149,9 +152,6 @@ _HANDLERS: dict[type[ev.Event], Callable[[Any, Any], None]] = {
     ev.SlotFree: Operation._slot,
     ev.SecretsMissing: Operation._secrets_missing,
     ev.BandwidthAsked: Operation._bandwidth,
-    ev.CostPolicyAsked: Operation._cost_policy,
-    ev.UnconstrainedAsked: Operation._unconstrained,
-    ev.Held: Operation._held,
     ev.Refused: Operation._refused,
     ev.HostBusy: Operation._host_busy,
     ev.DeadlineOver: Operation._deadline_over,
@@ -163,6 +163,7 @@ _HANDLERS: dict[type[ev.Event], Callable[[Any, Any], None]] = {
     ev.AllHere: Operation._all_here,
     ev.ProbeLost: Operation._probe_lost,
     ev.BlocksLanded: Operation._blocks,
+    ev.Begun: Operation._begun,
     ev.RangeLanded: Operation._range_landed,
     ev.RangeLost: Operation._range_lost,
     ev.CutShort: Operation._cut_short,

@@ -37,6 +37,7 @@ class Published(msgspec.Struct, frozen=True, omit_defaults=True):
     integrity: str = "nothing"  # digest · store checksum · validator · nothing
     atomic: bool = True  # False where the file system could not publish without a gap
     revalidated: bool = True  # False where the server could not be asked whether it still is the newest
+    version: str = ""  # what a store calls it (version id, generation, ETag)
 
 
 class Before(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -51,10 +52,24 @@ class Before(msgspec.Struct, frozen=True, omit_defaults=True):
     ours: bool = False
     validator: Validator | None = None
     integrity: str = "nothing"
+    version: str = ""  # what the store called it
 
     def published(self, path: str, *, revalidated: bool) -> Published:
         """Give the result of an operation that leaves this file as it is."""
         return Published(path, self.size, self.mtime_ns, self.integrity, revalidated=revalidated)
+
+
+class Ticket(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a far side has to be told to go on with an upload that was begun there: written down before it is used.
+
+    ``place`` is what it is called there (an upload id, a temporary name); never a secret: where it is one, ``place``
+    is "" and the upload begins anew in another process. All pieces but the last have ``unit`` bytes (0: the whole
+    object is one piece). ``epoch`` is that of the version it is of.
+    """
+
+    epoch: int
+    place: str = ""
+    unit: int = 0
 
 
 class Record(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -97,3 +112,6 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     modified: float | None = None  # when the pinned version was made (Unix time), as the server says
     refreshes: int = 0  # since bytes last came
     unproven: int = 0  # parts up to this epoch may still be written to by an owner that fell silent: only cloned
+    ticket: Ticket | None = (
+        None  # of the upload that was begun last; of an older epoch than fresh_since: to be given up
+    )

@@ -153,8 +153,8 @@ def reason_of(
         what = fault.message if fault else ""
         return {
             Stall.NO_NETWORK: f"waiting for the network: {what}",
-            Stall.COST: f"waiting for a cheaper network: {what}" if what else "waiting for a cheaper network",
-            Stall.SYSTEM: f"waiting for room: {what}" if fault and fault.error == "NoSpace" else f"waiting: {what}",
+            Stall.COST: "waiting for a cheaper network",
+            Stall.SYSTEM: f"waiting for room: {what}",
         }.get(stall or Stall.RETRY_WAIT, f"will try again: {what}")
     if phase is Phase.DONE and published is not None:
         if not published.revalidated:
@@ -173,6 +173,8 @@ def picture(record: Record, held: RangeSet | None = None, rate: float | None = N
     if phase is Phase.QUEUED and owner != "orphaned" and spec.not_before is not None:
         due = spec.not_before
     source, landed = urls.safe_url(spec.url), record.named or spec.destination
+    if spec.far:
+        landed = urls.safe_url(landed)
     if phase is not Phase.RUNNING:
         rate = None
         if phase is Phase.CANCELED and not record.keep_part:  # what had come is gone

@@ -10,9 +10,10 @@ from nbxfer.core.policy import Patience, Retry
 class Spec(msgspec.Struct, frozen=True, omit_defaults=True):
     """One request as accepted.
 
-    ``url`` is the stored form (no userinfo, no secret parameters); ``needs`` names what was cut out or lives in
-    memory only ("url", "userinfo", "auth", "header X-Api-Key" …): after a restart these have to be given again.
-    ``destination`` is absolute. ``identity`` is what a re-run is recognised by. ``references`` say where secrets are
+    ``kind`` is "download", "upload" (from this machine) or "copy". ``url`` is the stored form (no userinfo, no secret
+    parameters); ``needs`` names what was cut out or lives in memory only ("url", "userinfo", "auth", "header
+    X-Api-Key" …): after a restart these have to be given again. ``destination`` is an absolute path, or the stored form
+    of a URL. ``identity`` is what a re-run is recognised by. ``references`` say where secrets are
     to be found: ("auth", "env:HF_TOKEN"), ("proxy_auth", "keyring:NAME"), ("cookies", "file:/path").
     """
 
@@ -48,9 +49,18 @@ class Spec(msgspec.Struct, frozen=True, omit_defaults=True):
     priority: int = 0
     group: str = ""  # the name of the group that it is in
     place: float | None = None  # where it stands in its group; None: by the time of its making
-    cost_policy: int | None = None  # Windows' integers; None: the session's
-    unconstrained: bool = False  # a person let it go on with a low battery, too
     retry: Retry = Retry()
     patience: Patience = Patience()
     notebook: str = ""
     app: str = ""
+    target: str = ""  # the same of the store that a copy goes to; of an upload it is storage
+
+    @property
+    def far(self) -> bool:
+        """Whether it lands in a store or on a server, not in a file of this machine."""
+        return "://" in self.destination
+
+    @property
+    def asked(self) -> str:
+        """The URL of whose server is asked most: that of the far side which is written to, else the source's."""
+        return self.destination if self.far else self.url

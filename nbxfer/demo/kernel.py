@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -50,26 +50,18 @@ class Kernel:
         )
         self._client: Any = BlockingKernelClient(connection_file=connection)
         self._client.load_connection_file()
-        # No heartbeat: the client takes a kernel that needs more than a second to start for dead.
-        self._client.start_channels(hb=False)
+        self._client.start_channels()
 
     def __enter__(self) -> Self:
-        until = time.monotonic() + START_WITHIN
-        while not self._answers():
-            if time.monotonic() >= until or self.process.poll() is not None:
-                self.kill()
-                self._client.stop_channels()
-                raise TransferError(
-                    "The notebook kernel did not start.", hint=f"Look what {sys.executable} -m ipykernel says."
-                )
-        return self
-
-    def _answers(self) -> bool:
         try:
-            self._client.wait_for_ready(timeout=2.0)
+            self._client.wait_for_ready(timeout=START_WITHIN)
         except RuntimeError:
-            return False
-        return True
+            self.kill()
+            self._client.stop_channels()
+            raise TransferError(
+                "The notebook kernel did not start.", hint=f"Look what {sys.executable} -m ipykernel says."
+            ) from None
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -99,5 +91,5 @@ class Kernel:
 
     def kill(self) -> None:
         """Send SIGKILL: no clean-up, no goodbye."""
-        self.process.kill()
+        os.kill(self.process.pid, signal.SIGKILL)
         self.process.wait()

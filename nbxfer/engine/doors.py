@@ -20,6 +20,7 @@ from nbxfer.core.url import origin, safe_url, stored_url
 from nbxfer.engine.refresh import Renewed
 from nbxfer.errors import BadAnswer, InvalidRequest, NeedsAttention, TransferTimeout
 from nbxfer.sinks.base import Sink
+from nbxfer.sinks.far import Far
 from nbxfer.sinks.localfile import LocalFile
 from nbxfer.sources.base import Source
 from nbxfer.wire.access import Access, access
@@ -37,33 +38,30 @@ RefreshFunction = Callable[[str], Any]
 class Doors:
     """Sources by URL, sinks by destination."""
 
-    def __init__(self, requests: float | None = None) -> None:
-        """Make doors; ``requests`` a second to one host."""
+    def __init__(self) -> None:
         self._accesses: dict[str, Access] = {}
+        self._targets: dict[str, Access] = {}
         self._refreshes: dict[str, RefreshFunction] = {}
-        self._pool = Pool(requests=requests)  # many files of one server need few connections
+        self._pool = Pool()  # many files of one server need few connections
 
-    @property
-    def requests(self) -> float | None:
-        """Requests a second to one host, None for no limit; may be set at any time."""
-        return self._pool.frequency.rate
+    def give(
+        self, op_id: str, access: Access, refresh: RefreshFunction | None = None, target: Access | None = None
+    ) -> None:
+        """Remember how to get at the far side of an operation, and whom to ask when that has expired.
 
-    @requests.setter
-    def requests(self, rate: float | None) -> None:
-        self._pool.frequency.rate = rate
-
-    def give(self, op_id: str, access: Access, refresh: RefreshFunction | None = None) -> None:
-        """Remember how to get at the source of an operation, and whom to ask when that has expired.
-
-        Where ``refresh`` is None, the one that was given before stays.
+        Of a copy between two far sides ``access`` is the source's, ``target`` that of where it goes. Where ``refresh``
+        is None, the one that was given before stays.
         """
         self._accesses[op_id] = access
+        if target is not None:
+            self._targets[op_id] = target
         if refresh is not None:
             self._refreshes[op_id] = refresh
 
     def forget(self, op_id: str) -> None:
         """Drop what was remembered."""
         self._accesses.pop(op_id, None)
+        self._targets.pop(op_id, None)
         self._refreshes.pop(op_id, None)
 
     def close(self) -> None:
@@ -73,9 +71,12 @@ class Doors:
     # -- sources and sinks ---------------------------------------------------------------------------------------
     def source(self, op: Operation) -> Source:
         """Give the source of an operation. Raises what the wire raises."""
+        from nbxfer.sources.localfile import LocalSource
         from nbxfer.sources.registry import for_access
 
         spec = op.spec
+        if spec.kind == "upload":
+            return LocalSource(spec.url.partition("://")[2])
         asks_for_pages = any(name.lower() == "accept" for name, _ in spec.headers)
         sure = spec.checksum is not None or spec.checksum_at is not None or spec.expect_size is not None
         return for_access(
@@ -86,9 +87,19 @@ class Doors:
             destination=os.path.basename(spec.destination),
         )
 
-    def sink(self, op: Operation) -> Sink:
+    def sink(self, op: Operation) -> Sink | Far:
         """Give the sink of an operation."""
-        return LocalFile(op.spec.destination, op.id)
+        spec = op.spec
+        if not spec.far:
+            return LocalFile(spec.destination, op.id)
+        from nbxfer.sinks.registry import for_access
+
+        way = self._access(op.id, spec) if spec.kind == "upload" else self._target(op.id, spec)
+        return for_access(way, op.id, spec)
+
+    def _target(self, op_id: str, spec: Spec) -> Access:
+        known = self._targets.get(op_id)
+        return known if known is not None else Access(spec.destination, storage=of_record(spec.target))
 
     def small(self, spec: Spec, url: str, most: int, op_id: str = "") -> bytes:
         """Give a small file (a list of checksums) from ``url``, at most ``most`` bytes.
@@ -142,6 +153,11 @@ class Doors:
         may go to a new URL's origin. Raises InvalidRequest, and has then changed nothing.
         """
         old = self._access(op_id, spec)
+        if spec.kind == "upload" and "url" in given and stored_url(str(given["url"]))[0] != spec.destination:
+            raise InvalidRequest(
+                "An upload stays with its destination; only what signs its URL can be given anew.",
+                hint="Begin another upload for another place.",
+            )
         if unknown := set(given) - set(_READERS) - {"url"}:
             raise InvalidRequest(f"{min(unknown)} cannot be given anew.", hint="Give url, headers, auth or cookies.")
         url = given.get("url", old.url)
@@ -158,7 +174,12 @@ class Doors:
         self._accesses[op_id] = made
         stored, cut = stored_url(made.url)
         needs = tuple(dict.fromkeys((*cut, *made.needs, *lost)))
-        return stored if "url" in given else None, needs, split_headers(made.headers)[0], made.references
+        return (
+            stored if "url" in given and spec.kind != "upload" else None,
+            needs,
+            split_headers(made.headers)[0],
+            made.references,
+        )
 
     def _access(self, op_id: str, spec: Spec) -> Access:
         known = self._accesses.get(op_id)
@@ -204,8 +225,9 @@ def rebuilt(spec: Spec) -> Access:
     """
     found = dict(spec.references)
     proxy_auth = from_reference(found["proxy_auth"]) if "proxy_auth" in found else None
+    url = spec.destination if spec.kind == "upload" else spec.url
     made = Access(
-        spec.url,
+        url,
         headers=tuple(spec.headers),
         auth=from_reference(found["auth"]) if "auth" in found else None,
         verify=spec.verify,
@@ -215,7 +237,7 @@ def rebuilt(spec: Spec) -> Access:
         trust_env=spec.trust_env,
         certificate=Certificate(tuple(spec.cert), found.get("cert")) if spec.cert else None,
         http2=spec.http2,
-        storage=of_record(spec.storage) if is_store(spec.url) else None,
+        storage=of_record(spec.storage) if is_store(url) else None,
     )
     if spec.identity.startswith(("http://", "https://")) and origin(spec.identity) != origin(spec.url):
         return dataclasses.replace(made, url=spec.identity).towards(spec.url)

@@ -10,19 +10,19 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
-from nbxfer.core.policy import Patience
+from nbxfer.core import events as ev
 from nbxfer.core.ranges import RangeSet
-from nbxfer.core.record import Before
+from nbxfer.core.record import Before, Ticket
 from nbxfer.core.spec import Spec
 from nbxfer.core.url import safe_url
 from nbxfer.engine.follower import Follower
 from nbxfer.engine.hosts import Hosts
 from nbxfer.engine.landing import Landing
-from nbxfer.engine.movers import Movers
 from nbxfer.engine.pace import Pace
 from nbxfer.errors import BadAnswer
 from nbxfer.manifest.base import BlockLog, Manifest
 from nbxfer.sinks.base import Part, Sink
+from nbxfer.sinks.far import Far
 from nbxfer.sources.base import Source, Stream
 
 #: Places at a host where nobody counts them.
@@ -55,16 +55,20 @@ class Job:
         spec: Spec,
         before: Before | None,
         source: Callable[[], Source],
-        sink: Sink,
+        sink: Sink | Far,
         manifest: Manifest,
         *,
         host: str = "",
         hosts: Hosts | None = None,
         shared: Pace | None = None,
         small: Callable[[str, int], bytes] = _nothing,
-        movers: Movers | None = None,
     ) -> None:
-        self.op_id, self.spec, self.before, self.sink, self.manifest = op_id, spec, before, sink, manifest
+        self.op_id, self.spec, self.before, self.manifest = op_id, spec, before, manifest
+        self.far = sink if isinstance(sink, Far) else None
+        self._sink = sink if not isinstance(sink, Far) else None
+        self.ticket: Ticket | None = None  # of what was begun at the far side
+        self.sent = False  # what is held was sent in this life, or asked for
+        self.save: Callable[[ev.Event], None] = lambda event: None  # comes back when the turn that took it is saved
         self.unproven = 0  # to parts up to this epoch somebody else may still write
         self.epoch = 0  # of the part that is open
         self.stop = threading.Event()
@@ -79,8 +83,6 @@ class Job:
         self.pace = Pace(spec.bandwidth)
         self.shared = shared if shared is not None else Pace()
         self.host, self.hosts, self.small = host, hosts if hosts is not None else Hosts(UNCOUNTED), small
-        self.movers = movers
-        self.unfit = False  # its requests cannot be told in values, or a mover of its has died
         self.listed: str | None = None  # what the file of checksums says
         self.parts_refused = False  # the server gives no parts, whatever it says
         self.most_lanes: int | None = None  # what the server has put up with, where that was less than was wanted
@@ -90,21 +92,30 @@ class Job:
         self._source: Source | None = None
 
     @property
-    def paces(self) -> tuple[Pace, ...]:
-        """What holds its bytes up: its own limit, and that of all together."""
-        return (self.pace, self.shared)
-
-    @property
-    def patience(self) -> Patience:
-        """How long a server may take."""
-        return self.spec.patience
-
-    @property
     def source(self) -> Source:
         """The source, made on first use."""
         if self._source is None:
             self._source = self._make_source()
         return self._source
+
+    @property
+    def sink(self) -> Sink:
+        """The sink of what lands on this machine."""
+        assert self._sink is not None
+        return self._sink
+
+    def room(self) -> int | None:
+        """Give the free bytes at the destination; None where nobody can know."""
+        return self._sink.room() if self._sink is not None else None
+
+    @property
+    def looked(self) -> bool:
+        """Whether it is known what is held."""
+        return self.part is not None or self.sent
+
+    def sends(self, held: RangeSet) -> None:
+        """Take note of what the far side has."""
+        self.sent, self.landing = True, Landing(held)
 
     def park(self, stream: Stream | None) -> None:
         """Keep an open body for the fetch that follows; close the one before."""
@@ -172,6 +183,9 @@ class Job:
     def close(self) -> None:
         """Let everything go."""
         self.park(None)
+        self.sent = False
+        if self.far is not None:
+            self.far.close()
         self.close_part()
         self.forget_source()
 

@@ -22,11 +22,12 @@ from nbxfer.core.probe import Probe, same_version
 from nbxfer.core.record import Before, Published
 from nbxfer.core.spec import Spec
 from nbxfer.core.url import basename
-from nbxfer.engine import finishing, recheck
+from nbxfer.engine import finishing, recheck, sending
 from nbxfer.engine.ahead import fetch_ahead
 from nbxfer.engine.fetching import fetch
 from nbxfer.engine.job import Job
 from nbxfer.errors import DestinationExists, TransferError
+from nbxfer.sinks.far import Cut
 from nbxfer.sources import checksum_list
 from nbxfer.sources.base import Stopped
 
@@ -43,6 +44,8 @@ def perform(job: Job, action: do.Action, report: Callable[[ev.Event], None]) -> 
 
 
 def _perform(job: Job, action: do.Action, report: Callable[[ev.Event], None]) -> ev.Event:
+    if job.far is not None:
+        return sending.perform(job, job.far, action, report)
     match action:
         case do.Probe():
             return _probe(job, action)
@@ -62,8 +65,8 @@ def guarded(job: Job, action: do.Action, step: Callable[[], T]) -> T | ev.Event:
     """Give what ``step`` gives; the answer to ``action`` where it raises."""
     try:
         return step()
-    except Stopped:
-        return ev.CutShort(action.serial, job.held if job.part is not None else None)
+    except (Stopped, Cut):
+        return ev.CutShort(action.serial, job.held if job.looked else None)
     except TransferError as error:
         return lost(job, action, faults.of(error))
     except BaseException as error:  # a person's auth object may leave by SystemExit: nobody shall wait for ever
@@ -86,7 +89,7 @@ def lost(job: Job, action: do.Action, fault: Fault) -> ev.Event:
             log.warning("something of a canceled transfer was left behind: %s", fault.message)
             return ev.Discarded(action.serial)
         case _:
-            return ev.ProbeLost(action.serial, fault, job.held if job.part is not None else None)
+            return ev.ProbeLost(action.serial, fault, job.held if job.looked else None)
 
 
 # -- probe --------------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from nbxfer.engine.windows import LOOK_AGAIN, SLICE, Coming, Finished, Kept, Win
 from nbxfer.errors import InvalidTransferState
 from nbxfer.manifest.base import Found
 from nbxfer.sinks.base import Sink
+from nbxfer.sinks.far import here
 
 T = TypeVar("T")
 
@@ -81,7 +82,7 @@ class Looking:
         if op is None:
             return None
         job = self._engine.work.jobs.get(self._op_id)
-        return Sight(op.record(), "ours", self._engine.doors.sink(op) if job is None else job.sink, job)
+        return Sight(op.record(), "ours", here(self._engine.doors.sink(op)) if job is None else job.sink, job)
 
     def _elsewhere(self) -> Sight | None:
         now = time.monotonic()
@@ -93,7 +94,7 @@ class Looking:
         record = self._found.record
         self._destination = record.spec.destination
         sink = self._engine.doors.sink(Operation.load(record, record.changed, crashed=False))
-        return Sight(record, standing(self._found, self._engine.manifest), sink)
+        return Sight(record, standing(self._found, self._engine.manifest), here(sink))
 
     def _find(self) -> Found | None:
         manifest, found = self._engine.manifest, None

@@ -73,6 +73,8 @@ class Together:
 
     def takes(self, job: Job, action: do.Action) -> bool:
         """Say whether ``action`` is one for here."""
+        if job.far is not None:
+            return False
         if isinstance(action, do.Verify):
             return action.size <= SMALL and job.part is not None
         return isinstance(action, do.Commit) and action.seal.size <= SMALL

@@ -37,7 +37,7 @@ class Turns:
             self._early[op.id] = None
             return
         place = now if not spec.group else spec.place if spec.place is not None else op.created
-        self.queue.push(op.id, spec.priority, urls.server(spec.url), spec.group, place)
+        self.queue.push(op.id, spec.priority, urls.server(spec.asked), spec.group, place)
 
     def drop(self, op_id: str) -> None:
         """It waits no more."""

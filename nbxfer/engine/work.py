@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from functools import partial
 from typing import Protocol
 
 from nbxfer.core import actions as do
@@ -20,7 +22,6 @@ from nbxfer.engine import ahead
 from nbxfer.engine.dispatcher import Planned
 from nbxfer.engine.hosts import Hosts
 from nbxfer.engine.job import Job
-from nbxfer.engine.movers import Movers
 from nbxfer.engine.pace import Pace
 from nbxfer.engine.perform import perform
 from nbxfer.engine.refresh import Renewing, refreshed
@@ -30,12 +31,15 @@ from nbxfer.engine.workers import Workers
 from nbxfer.errors import TransferError
 from nbxfer.manifest.base import Manifest
 from nbxfer.sinks.base import Sink
+from nbxfer.sinks.far import Far
 from nbxfer.sources.base import Source
 
 #: Parts that stay open for operations that wait to try again.
 OPEN_JOBS = 64
 #: Seconds between two looks for room, and the number of looks after which a disk that cannot tell is tried again.
 ROOM_EVERY, ROOM_TRIES = 1.0, 30
+#: So long a worker waits until what it has to have written down is (seconds).
+SAVED_WITHIN = 60.0
 
 
 class Doors(Renewing, Protocol):
@@ -45,7 +49,7 @@ class Doors(Renewing, Protocol):
         """Give the source of an operation."""
         ...
 
-    def sink(self, op: Operation) -> Sink:
+    def sink(self, op: Operation) -> Sink | Far:
         """Give the sink of an operation."""
         ...
 
@@ -75,14 +79,13 @@ class Work:
         post_all: Callable[[Answers], None],
         hosts: Hosts | None = None,
         pace: Pace | None = None,
-        movers: Movers | None = None,
+        post_saved: Callable[[str, ev.Event, Future[None]], None] = lambda op_id, event, reply: reply.set_result(None),
     ) -> None:
+        self.post_saved = post_saved  # answers when the turn is saved
         self.manifest, self.doors, self.workers, self.timers, self.post = manifest, doors, workers, timers, post
         self.together = Together(workers, manifest, post_all)
         self.hosts = hosts if hosts is not None else Hosts(8)
         self.pace = pace if pace is not None else Pace(None)  # of all together
-        self.movers = movers
-        self.upload_pace = Pace(None)  # of all that is sent
         self.jobs: dict[str, Job] = {}
         self.leaving = False  # who is stopped stays stopped
 
@@ -97,15 +100,21 @@ class Work:
                 lambda: self.doors.source(op),
                 self.doors.sink(op),
                 self.manifest,
-                host=urls.server(op.spec.url),
+                host=urls.server(op.spec.asked),
                 hosts=self.hosts,
-                shared=self.upload_pace if op.spec.kind == "upload" else self.pace,
+                shared=self.pace,
                 small=lambda url, most: self.doors.small(op.spec, url, most, op.id),
-                movers=self.movers,
             )
-            job.unproven = op.unproven
+            job.unproven, job.ticket = op.unproven, op.ticket
+            job.save = partial(self._saved, op.id)
             self.jobs[op.id] = job
         return job
+
+    def _saved(self, op_id: str, event: ev.Event) -> None:
+        """Have the turn take ``event`` in, and come back when that is written down. Raises what the manifest raises."""
+        reply: Future[None] = Future()
+        self.post_saved(op_id, event, reply)
+        reply.result(SAVED_WITHIN)
 
     def perform(self, planned: Sequence[Planned]) -> None:
         """Start the actions of a turn. Many at once, so that what can be done as one is done as one."""
@@ -117,8 +126,6 @@ class Work:
                     self.job(op).stop.set()
                 case do.Wait():
                     self.timers.at(time.monotonic() + action.seconds, self._met(op.id, action.serial))
-                case do.AwaitClearance():
-                    pass  # the dispatcher's clearance has an eye on it
                 case do.AwaitRoom():
                     self._await_room(op, action)
                 case do.Refresh():
@@ -179,10 +186,10 @@ class Work:
         """Look once a second. A quota cannot be looked at: where the disk says it has room, try again after a while."""
         if op.phase is not Phase.STALLED or action.serial not in op.in_flight:
             return
-        sink = self.job(op).sink
+        job = self.job(op)
 
         def look() -> None:
-            room = sink.room()
+            room = job.room()
             # Not at the first look: where a write has just failed, "there is room" may be a quota's word.
             if tried >= (ROOM_TRIES if room is None else 1) and (room is None or room > action.need):
                 self.post(op.id, ev.ConditionMet(action.serial))
@@ -222,6 +229,4 @@ class Work:
             job = self.jobs.pop(op_id, None)
             if job is not None:  # else somebody else closes at the same time
                 job.let_go()
-        if self.movers is not None:
-            self.movers.close()
         self.doors.close()

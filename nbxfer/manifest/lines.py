@@ -168,6 +168,10 @@ def decode(line: Stored) -> Record | None:
     return record if record.id == got.id and record.epoch == got.epoch and _is_sane(record) else None
 
 
+def _may_be_asked(url: str) -> bool:
+    return url.partition(":")[0].lower() in PROTOCOLS
+
+
 def _is_sane(record: Record) -> bool:
     spec = record.spec
     numbers = (
@@ -178,8 +182,8 @@ def _is_sane(record: Record) -> bool:
         1 <= record.fresh_since <= record.epoch
         and record.unproven < record.epoch
         and all(0 <= n <= _LARGEST for n in numbers)
-        and all(url.partition(":")[0].lower() in PROTOCOLS for url in (spec.url, spec.checksum_at) if url is not None)
-        and os.path.isabs(spec.destination)
+        and all(_may_be_asked(url) for url in (spec.url, spec.checksum_at) if url is not None)
+        and (os.path.isabs(spec.destination) or (spec.far and _may_be_asked(spec.destination)))
         and "\0" not in spec.destination + record.named
         and (not record.named or os.path.dirname(record.named) == os.path.dirname(spec.destination))
         and (record.handed_to in (None, FREE) or is_id(record.handed_to))

@@ -78,10 +78,6 @@ class MemoryManifest:
         self._check()
         self.home.silent.discard(self.me.id)
 
-    def enlist(self, movers: Sequence[Process]) -> None:
-        """See Manifest."""
-        self.me = msgspec.structs.replace(self.me, movers=tuple(movers))
-
     def compact(self, live: Iterable[Record]) -> None:
         """Drop the past; finished operations go to the history first."""
         with self.home.lock:
@@ -284,14 +280,17 @@ class MemoryManifest:
 
     def cards(self, kind: str) -> list[Card]:
         """Give all cards of a kind, in whosoever's hands."""
-        return [card for card in list(self.home.cards.values()) if card.kind == kind]
+        with self.home.lock:
+            return [card for card in self.home.cards.values() if card.kind == kind]
 
     def take_card(self, card: Card) -> Card | None:
         """Take a card into our hands; None where somebody else was quicker."""
         with self.home.lock:
-            if (there := self.home.cards.pop((card.kind, card.name, card.owner), None)) is None:
+            there = self.home.cards.pop((card.kind, card.name, card.owner), None)
+            if there is None:
                 return None
-            mine = self.home.cards[card.kind, card.name, self.me.id] = msgspec.structs.replace(there, owner=self.me.id)
+            mine = msgspec.structs.replace(there, owner=self.me.id)
+            self.home.cards[mine.kind, mine.name, mine.owner] = mine
             return mine
 
     def drop_card(self, card: Card) -> bool:

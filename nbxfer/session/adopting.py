@@ -18,6 +18,7 @@ from nbxfer.session import request
 from nbxfer.session.operation import Operation
 from nbxfer.session.request import Request
 from nbxfer.sinks.adopting import Theirs
+from nbxfer.sinks.far import here
 
 if TYPE_CHECKING:
     from nbxfer.session.desk import Session
@@ -48,7 +49,7 @@ def adopt(
         machine, starts = _made(session, asked, in_place=in_place)
         engine, doors = session._engine, session._doors
         try:
-            adopted = adoption.adopt(doors.sink(machine), engine.manifest, machine.id, path, move=move)
+            adopted = adoption.adopt(here(doors.sink(machine)), engine.manifest, machine.id, path, move=move)
         except BaseException:
             doors.forget(machine.id)
             raise
@@ -56,7 +57,7 @@ def adopt(
             machine.tell("adopted", _told(adopted.length, os.path.basename(path), machine))
             engine.call(lambda: engine.submit([machine]))
         except Exception:  # an interrupt is none: it may be accepted all the same
-            adoption.give_up(doors.sink(machine), engine.manifest, machine.id, adopted.theirs)
+            adoption.give_up(here(doors.sink(machine)), engine.manifest, machine.id, adopted.theirs)
             doors.forget(machine.id)
             raise
         # It is written down whose it is now: only then does the old name go, and only then does it move.

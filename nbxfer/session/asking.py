@@ -35,6 +35,7 @@ class _Plan(msgspec.Struct):
     asked: Request
     access: Access
     spec: Spec
+    target: Access | None = None
     decision: rerun.Decision | None = None
     error: TransferError | None = None
     op_id: str = ""
@@ -95,7 +96,8 @@ class Asking:
 
     # -- deciding ------------------------------------------------------------------------------------------------
     def _planned(self, asked: Request, access: Access, *, offline: bool) -> _Plan:
-        plan = _Plan(asked, access, request.spec(asked, access, self._seat), error=asked.refused)
+        target = request.way_out(asked)
+        plan = _Plan(asked, access, request.spec(asked, access, self._seat, target), target, error=asked.refused)
         if plan.error is None:
             try:
                 decision = rerun.decide(self._records, plan.spec, asked.options.on_duplicate)
@@ -147,7 +149,7 @@ class Asking:
 
     def _give(self, op_id: str, plan: _Plan) -> None:
         refresh = plan.asked.options.refresh
-        self._doors.give(op_id, plan.access, refresh if callable(refresh) else None)
+        self._doors.give(op_id, plan.access, refresh if callable(refresh) else None, plan.target)
 
     def _refusal(self, plan: _Plan) -> Machine | None:
         """Give an operation that says why not; None where the same request has one already."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Any, overload
 
 import anyio.to_thread
@@ -128,11 +127,11 @@ class Batch(Sequence[Operation]):
         """Wait until all are over; give whether they are (seconds; None: as long as it takes)."""
         return watch(list(self._each_once()), timeout, progress)
 
-    def results(self, timeout: float | None = None) -> list[Path]:
+    def results(self, timeout: float | None = None) -> list[Any]:
         """Give the paths in order; raise an ExceptionGroup of what failed, when all are over."""
         end = None if timeout is None else time.monotonic() + timeout
         self.wait(timeout, progress=False)
-        paths: list[Path] = []
+        paths: list[Any] = []
         errors: list[Exception] = []
         for operation in self:
             try:
@@ -147,10 +146,10 @@ class Batch(Sequence[Operation]):
         """Give each when it is over, the first one first. Raises TimeoutError (seconds), NeedsAttention."""
         return completed(list(self._each_once()), timeout)
 
-    def __await__(self) -> Generator[Any, None, list[Path]]:
+    def __await__(self) -> Generator[Any, None, list[Any]]:
         return self._awaited().__await__()
 
-    async def _awaited(self) -> list[Path]:
+    async def _awaited(self) -> list[Any]:
         for operation in self._each_once():
             async for shown in operation.snapshots():
                 if shown.phase in OVER:

@@ -154,8 +154,16 @@ def unique(path: Path) -> Path:
 def before(path: str, spec: Spec, finished: Record | None) -> Before | None:
     """Say what stands at ``path`` and may be replaced or kept; raise DestinationExists where it may not.
 
-    ``finished`` is the operation that finished it, where one of ours did.
+    ``finished`` is the operation that finished it, where one of ours did. What stands far away is asked for later.
     """
+    if "://" in path:
+        done = finished.published if finished is not None else None
+        ours = finished is not None and finished.spec.identity == spec.identity and done is not None
+        if not ours or done is None or finished is None:
+            return None
+        return Before(
+            done.size, 0, ours=True, validator=finished.validator, integrity=done.integrity, version=done.version
+        )
     try:
         there = os.lstat(path)
     except FileNotFoundError:

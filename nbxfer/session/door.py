@@ -9,7 +9,6 @@ from pkgutil import resolve_name
 from typing import Any, overload
 
 from nbxfer.core.phases import TransferStatus
-from nbxfer.core.surroundings import Surroundings
 from nbxfer.session.batch import Batch
 from nbxfer.session.cleaning import Leftover
 from nbxfer.session.kernel import default
@@ -26,6 +25,24 @@ def download(
 ) -> Operation | Batch:
     """Fetch one URL, several, or {url: destination} in the background; see Session.download."""
     return default().download(url, dest, **options)
+
+
+@overload
+def upload(path: Path_, url: str, **options: Any) -> Operation: ...
+@overload
+def upload(path: Iterable[Path_], url: str, **options: Any) -> Batch: ...
+def upload(path: Path_ | Iterable[Path_], url: str, **options: Any) -> Operation | Batch:
+    """Send a file of this machine, or several, to a URL in the background; see Session.upload."""
+    return default().upload(path, url, **options)
+
+
+@overload
+def copy(source: Path_, target: Path_, **options: Any) -> Operation: ...
+@overload
+def copy(source: Iterable[Path_], target: Path_, **options: Any) -> Batch: ...
+def copy(source: Path_ | Iterable[Path_], target: Path_, **options: Any) -> Operation | Batch:
+    """Copy from anywhere to anywhere in the background, with no file in between; see Session.copy."""
+    return default().copy(source, target, **options)
 
 
 def fetch(
@@ -69,13 +86,3 @@ def clean(older_than: float | timedelta | None = None, ids: Any = None) -> list[
 def panel() -> Any:
     """Show everything in a panel that can be steered."""
     return resolve_name("nbxfer.faces.panel:panel")(default())
-
-
-def network(word: str | None = None, **said: Any) -> Surroundings:
-    """Say what the network is like ("metered", "offline", "auto" …), or only look; see Session.network."""
-    return default().network(word, **said)
-
-
-def request_unconstrained(operations: Any) -> bool:
-    """Let operations go on with a low battery, too, never in spite of cost; see Session.request_unconstrained."""
-    return default().request_unconstrained(operations)

@@ -91,7 +91,8 @@ def fetch(
     if not watch([operation], left, progress, patience=PATIENCE):
         shown = operation.snapshot
         raise TimeoutError(f"{shown.name} was not over after {round(timeout or 0, 2):g} s: {shown.reason.rstrip('.')}.")
-    return operation.result()
+    fetched: Path = operation.result()
+    return fetched
 
 
 def _folder(url: str, options: Options) -> Path:

@@ -19,7 +19,6 @@ import anyio
 from nbxfer.core import faults
 from nbxfer.core.phases import FINAL, Phase, TransferStatus
 from nbxfer.core.snapshot import Snapshot
-from nbxfer.core.surroundings import CostPolicy
 from nbxfer.errors import InvalidTransferState, TransferCanceled, TransferError
 from nbxfer.session.reader import opened
 from nbxfer.session.response import Response, response_of
@@ -63,8 +62,11 @@ class Operation:
 
     @property
     def path(self) -> Path:
-        """Where it lands."""
-        return Path(self.snapshot.destination)
+        """Where it lands on this machine; of an upload, the file that is sent."""
+        shown = self.snapshot
+        if "://" in shown.destination and shown.source.startswith("file://"):
+            return Path(shown.source.partition("://")[2])
+        return Path(shown.destination)
 
     @property
     def url(self) -> str:
@@ -99,15 +101,6 @@ class Operation:
     @bandwidth.setter
     def bandwidth(self, rate: float | str | None) -> None:
         self._session.steer(self.id, "bandwidth", rate=rate)
-
-    @property
-    def cost_policy(self) -> CostPolicy:
-        """On which networks it may move; set it at any time, also as a word; None for what the session says."""
-        return self._session.cost_policy_of(self.id)
-
-    @cost_policy.setter
-    def cost_policy(self, policy: CostPolicy | int | str | None) -> None:
-        self._session.steer(self.id, "cost_policy", policy=policy)
 
     @property
     def ranges(self) -> list[tuple[int, int]]:
@@ -190,11 +183,15 @@ class Operation:
         """
         return watch([self], timeout, progress)
 
-    def result(self, timeout: float | None = None) -> Path:
-        """Wait, and give the path; raise the TransferError it ended with, or TimeoutError (seconds)."""
+    def result(self, timeout: float | None = None) -> Any:
+        """Wait, and give the path, or the URL (a text) where it lands far away.
+
+        Raises the TransferError it ended with, or TimeoutError (seconds).
+        """
         if (error := self.exception(timeout)) is not None:
             raise error
-        return self.path
+        landed = self.snapshot.destination
+        return landed if "://" in landed else self.path
 
     def exception(self, timeout: float | None = None) -> TransferError | None:
         """Wait, and give the error it ended with; None when it is done. Raises TimeoutError (seconds)."""
@@ -237,10 +234,10 @@ class Operation:
         unsubscribe = self._session.board.subscribe(lambda _: look(self._session.apart), ids=[self.id])
         look(lambda ring: ring())
 
-    def __await__(self) -> Generator[Any, None, Path]:
+    def __await__(self) -> Generator[Any, None, Any]:
         return self._awaited().__await__()
 
-    async def _awaited(self) -> Path:
+    async def _awaited(self) -> Any:
         # Awake often: a cell that awaits can be interrupted only when its loop wakes.
         async for _ in self.snapshots():
             pass

@@ -43,6 +43,10 @@ def opened(operation: Operation, mode: str) -> io.BufferedReader:
             hint="Give 'rb'; for text, wrap it: io.TextIOWrapper(op.open(), encoding='utf-8').",
         )
     shown = operation.snapshot
+    if "://" in shown.destination:
+        raise InvalidTransferState(
+            "It is sent far away, and nothing of it lands here.", op_id=shown.id, hint="Open the source."
+        )
     if shown.phase is not Phase.DONE:
         return io.BufferedReader(Reader(operation), BUFFER)
     try:

@@ -13,6 +13,7 @@ import msgspec
 from nbxfer.core import url as urls
 from nbxfer.core.policy import Patience, Retry
 from nbxfer.core.spec import Spec
+from nbxfer.core.stores import is_store, scheme
 from nbxfer.errors import AccessDenied, InvalidRequest, TransferError
 from nbxfer.session import destination as where
 from nbxfer.session import options as wording
@@ -29,10 +30,11 @@ MOST_SOURCES: Final = 1_000_000
 
 
 class Request(msgspec.Struct):
-    """One download as asked for, checked. ``url`` and what ``options`` holds may be secret: memory only.
+    """One transfer as asked for, checked. ``url``, ``target`` and what ``options`` holds may be secret: memory only.
 
-    ``destination`` is absolute. ``naming`` is "url" where the name is settled, else "server" or "auto". ``refused``
-    says why it cannot be done at the moment, where that is one of many.
+    ``destination`` is absolute, or the stored form of ``target``, the URL of a far destination ("": a file here).
+    ``naming`` is "url" where the name is settled, else "server" or "auto". ``refused`` says why it cannot be done at
+    the moment, where that is one of many.
     """
 
     url: str
@@ -42,6 +44,13 @@ class Request(msgspec.Struct):
     naming: str = "url"
     proof: Proof = Proof()
     refused: TransferError | None = None
+    kind: str = "download"
+    target: str = ""
+
+    @property
+    def main(self) -> str:
+        """The URL that headers, credentials and the like are for: an upload's target, else the source."""
+        return self.target if self.kind == "upload" else self.url
 
     def __repr__(self) -> str:
         return f"Request({urls.safe_url(self.url)!r}, {self.destination!r})"
@@ -174,13 +183,14 @@ def ways_in(asked: Sequence[Request]) -> list[Access]:
     made: dict[tuple[str, str, int], Access] = {}
     ways: list[Access] = []
     for number, request in enumerate(asked, 1):
-        known = None if "@" in request.url else made.get(urls.origin(request.url))
+        url = request.main
+        known = None if "@" in url else made.get(urls.origin(url))
         try:
-            ways.append(replace(known, url=request.url) if known is not None else _way_in(request))
+            ways.append(replace(known, url=url) if known is not None else _way_in(request))
         except InvalidRequest as error:
-            _say_which(number, len(asked), request.url, error)
-        if "@" not in request.url:
-            made.setdefault(urls.origin(request.url), ways[-1])
+            _say_which(number, len(asked), url, error)
+        if "@" not in url:
+            made.setdefault(urls.origin(url), ways[-1])
     first, *others = made.values() or ways[:1]
     for other in others:
         kept = first.towards(other.url)
@@ -195,7 +205,7 @@ def ways_in(asked: Sequence[Request]) -> list[Access]:
 def _way_in(request: Request) -> Access:
     o = request.options
     return access(
-        request.url,
+        request.main,
         o.headers,
         o.auth,
         o.verify,
@@ -205,19 +215,43 @@ def _way_in(request: Request) -> Access:
         trust_env=o.trust_env,
         cert=o.cert,
         http2=o.http2,
-        storage=read_storage(request.url, o.storage_options, o.filesystem),
+        storage=read_storage(request.main, side(request, request.main), o.filesystem),
     )
 
 
-def spec(request: Request, access: Access, seat: Seat) -> Spec:
+def way_out(request: Request) -> Access | None:
+    """Give how to get at where a copy goes; None where nothing but the main way in is needed. Raises InvalidRequest."""
+    if not request.target or request.kind == "upload":
+        return None
+    o = request.options
+    storage = read_storage(request.target, side(request, request.target), None) if is_store(request.target) else None
+    return access(request.target, proxy=o.proxy, trust_env=o.trust_env, storage=storage)
+
+
+def side(request: Request, url: str) -> object:
+    """Give the storage options that are for ``url``: of {protocol: options} its own, else all of them.
+
+    Options that are not by protocol belong to both sides where both are of one kind, else to the one that is a store.
+    """
+    given = request.options.storage_options
+    names = {scheme(u) for u in (request.url, request.target) if u}
+    if not isinstance(given, Mapping) or not given or not request.target or not set(given) <= names:
+        return given if is_store(url) and scheme(url) not in ("file", "local") else None
+    return given.get(scheme(url)) if all(isinstance(own, Mapping) for own in given.values()) else given
+
+
+def spec(request: Request, access: Access, seat: Seat, target: Access | None = None) -> Spec:
     """Give the part of a request that may be written down."""
     options, proof = request.options, request.proof
     stored, cut = urls.stored_url(request.url, options.secret_query)
+    if request.target:
+        cut = (*cut, *urls.stored_url(request.target, options.secret_query)[1])
+        cut = (*cut, *(target.needs if target is not None else ()))
     patience = Patience()
     if options.timeout is not None:
         patience = msgspec.structs.replace(patience, connect=options.timeout, response=options.timeout)
     return Spec(
-        kind="download",
+        kind=request.kind,
         url=stored,
         destination=request.destination,
         identity=request.identity,
@@ -241,13 +275,13 @@ def spec(request: Request, access: Access, seat: Seat) -> Spec:
         preserve_mtime=options.preserve_mtime,
         random_access=options.random_access,
         storage=access.storage.stored if access.storage is not None else "",
+        target=target.storage.stored if target is not None and target.storage is not None else "",
         connections=options.connections,
         bandwidth=options.bandwidth,
         not_before=options.not_before,
         deadline=options.deadline,
         priority=options.priority,
         group=options.group or "",
-        cost_policy=options.cost_policy,
         retry=options.retry or Retry(),
         patience=patience,
         notebook=seat.notebook,

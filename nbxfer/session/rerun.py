@@ -117,7 +117,7 @@ def _waiting_place(records: Records, spec: Spec) -> tuple[Spec, Found | None]:
 def _anew(records: Records, spec: Spec) -> Decision:
     path = landed = spec.destination
     finished = None
-    if spec.naming != "url" or os.path.lexists(path):
+    if spec.naming != "url" or spec.far or os.path.lexists(path):
         finished = records.finished(path)
         if spec.naming != "url" and finished is not None and finished.published is not None:
             landed = finished.published.path

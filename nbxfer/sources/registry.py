@@ -36,5 +36,11 @@ def _filesystem(access: Access, _patience: Patience, _pool: Pool) -> Source:
     return FilesystemSource(access.url, access.storage)
 
 
+def _local(access: Access, _patience: Patience, _pool: Pool) -> Source:
+    from nbxfer.sources.localfile import LocalSource
+
+    return LocalSource(access.url.partition("://")[2])
+
+
 #: By protocol; whatever is not here is read through fsspec.
-_MAKERS: Final[dict[str, Maker]] = {}
+_MAKERS: Final[dict[str, Maker]] = {"file": _local, "local": _local}

@@ -239,7 +239,7 @@ def _run(command: list[str], out: Path) -> bytes | None:
 
 def _ours(session: Session, url: str, target: Path) -> bytes | TransferError:
     try:
-        return session.download(url, target, retry=QUICK).result(30).read_bytes()
+        return Path(session.download(url, target, retry=QUICK).result(30)).read_bytes()
     except TransferError as error:
         return error
 

@@ -123,8 +123,7 @@ class _Patience:
         from nbxfer.core.phases import Phase, TransferStatus
 
         def stuck(snapshot: Snapshot) -> bool:
-            held = (TransferStatus.PAUSED_SYSTEM_POLICY, TransferStatus.PAUSED_COSTED_NETWORK)
-            return snapshot.phase is Phase.PAUSED or snapshot.status in held
+            return snapshot.phase is Phase.PAUSED or snapshot.status is TransferStatus.PAUSED_SYSTEM_POLICY
 
         if self._seconds is None or not all(stuck(handle.snapshot) for handle in waiting):
             self._since = None
