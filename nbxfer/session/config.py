@@ -17,6 +17,8 @@ import msgspec
 from nbxfer.core import amounts
 from nbxfer.errors import InvalidRequest
 
+#: Seconds between signs of life, where it is only said that they are wanted.
+ALIVE_EVERY: Final = 20.0
 #: The file of whoever runs the machine.
 SYSTEM_FILE: Final = Path("/etc/nbxfer/config.toml")
 
@@ -69,6 +71,21 @@ def _flag(value: Any) -> bool:
     raise ValueError("true or false")
 
 
+def _beat(value: Any) -> float | None:
+    """Read seconds between signs of life: on, off, or a number."""
+    try:
+        return ALIVE_EVERY if _flag(value) else None
+    except ValueError:
+        pass
+    try:
+        seconds = float(value)
+    except (TypeError, ValueError):
+        seconds = 0.0
+    if not 1 < seconds <= 3600:
+        raise ValueError("on, off, or seconds between 1 and 3600")
+    return seconds
+
+
 def _one_of(*words: str) -> Callable[[Any], str]:
     def read(value: Any) -> str:
         word = value.strip().lower() if isinstance(value, str) else ""
@@ -106,6 +123,11 @@ OPTIONS: Final[dict[str, _Option]] = {
         "what the end of the program does to unfinished work (auto: a script waits, a kernel leaves)",
         _one_of("auto", "wait", "leave"),
         lambda: "auto",
+    ),
+    "keep_alive": _Option(
+        "whether a notebook's kernel is kept from being culled while it transfers (on, off, or seconds between signs)",
+        _beat,
+        lambda: None,
     ),
     "cache_dir": _Option("the folder in which fetch() keeps what it has fetched", _folder, _cache_folder),
     "offline": _Option("whether to ask the network for nothing", _flag, lambda: False),

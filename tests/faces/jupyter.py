@@ -52,6 +52,10 @@ class Lab:
             body: bytes = answer.read()
         return body
 
+    def kernels(self) -> int:
+        """Give how many kernels run."""
+        return len(json.loads(self._ask("GET", "/api/kernels")))
+
     def saved(self, name: str) -> str:
         """Give the notebook's file."""
         return (self.folder / name).read_text("utf-8")
@@ -60,10 +64,11 @@ class Lab:
 class Book:
     """A notebook that is open in a page."""
 
-    def __init__(self, page: Any, lab: Lab, name: str) -> None:
+    def __init__(self, page: Any, lab: Lab, name: str, app: str = "lab") -> None:
+        """Open it in JupyterLab, or in Notebook 7 (``app="notebook"``)."""
         self.page, self.lab, self.name = page, lab, name
-        workspace = secrets.token_hex(4)
-        self.address = f"{lab.url}/lab/workspaces/{workspace}/tree/{name}?token={lab.token}"
+        place = f"lab/workspaces/{secrets.token_hex(4)}/tree" if app == "lab" else "notebooks"
+        self.address = f"{lab.url}/{place}/{name}?token={lab.token}"
         self.open()
 
     def open(self) -> None:
@@ -122,6 +127,14 @@ class Book:
         until(lambda: path.stat().st_mtime_ns != before and self.lab.saved(self.name).endswith("}\n"))
 
 
+def picture(page: Any, name: str) -> Path:
+    """Keep a screenshot as an artifact of this run; give its path."""
+    path = ROOT / "test-results" / f"{name}.png"
+    path.parent.mkdir(exist_ok=True)
+    page.screenshot(path=path)
+    return path
+
+
 def until(true: Callable[[], object], seconds: float = 20.0) -> None:
     """Wait until something is true; fail when it takes too long."""
     end = time.monotonic() + seconds
@@ -131,8 +144,11 @@ def until(true: Callable[[], object], seconds: float = 20.0) -> None:
 
 
 @contextmanager
-def jupyterlab(folder: Path) -> Iterator[Lab]:
-    """Start JupyterLab with settings, data and history of its own."""
+def jupyterlab(folder: Path, more: dict[str, str] | None = None, **variables: str) -> Iterator[Lab]:
+    """Start JupyterLab (and Notebook 7) with settings, data and history of its own.
+
+    ``more`` are options of the server, ``variables`` are added to its environment and so to that of its kernels.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -150,13 +166,15 @@ def jupyterlab(folder: Path) -> Iterator[Lab]:
         "ServerApp.root_dir": str(books),
         "ServerApp.port_retries": "0",
         "LabApp.expose_app_in_browser": "True",
+        "JupyterNotebookApp.expose_app_in_browser": "True",
         "LabApp.news_url": "None",
         "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
+        **(more or {}),
     }
     with (folder / "lab.log").open("w") as log:
         process = subprocess.Popen(
             [*command, *(f"--{name}={value}" for name, value in options.items())],
-            env={**kept, **mine, "PYTHONPATH": str(ROOT)}, stdout=log, stderr=subprocess.STDOUT, cwd=books,
+            env={**kept, **mine, "PYTHONPATH": str(ROOT), **variables}, stdout=log, stderr=subprocess.STDOUT, cwd=books,
         )  # fmt: skip
         try:
             url = f"http://127.0.0.1:{port}"

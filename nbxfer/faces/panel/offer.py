@@ -141,9 +141,8 @@ def offered(session: Session, left: Sequence[Snapshot], note: str = "") -> tuple
     return live[0] | data, offer
 
 
-def reopen(session: Session, uid: str, model: str) -> bool:
+def reopen(session: Session, uid: str, model: str) -> None:
     """Make the offer of a saved output again: it is about what is unfinished now."""
     if (known := _offers.get(uid)) is None or known.comm is None:
         offer = _offers[uid] = Offer(session, uid, model)
         offer.about([s.id for s in session.left_over()])
-    return True

@@ -36,19 +36,26 @@ def revive(session: Session) -> int:
 
     One that was renamed finds those of its former name, as it finds its transfers.
     """
+    session.refresh()
     kept = [output for book in sorted(rows.books(session)) for output in session.kept_outputs(book)]
-    made = 0
+    made = []
     for output in kept:
         with contextlib.suppress(TransferError):
-            made += _make(session, output)
-    return made
+            _make(session, output)
+            made.append(output.model)
+    if made:
+        from nbxfer.faces.panel.reviver import draw_again
+
+        draw_again(made)
+    return len(made)
 
 
-def _make(session: Session, output: Any) -> bool:
+def _make(session: Session, output: Any) -> None:
     from nbxfer.faces.panel import offer, widget
 
     if output.kind == "offer":
-        return offer.reopen(session, output.uid, output.model)
+        offer.reopen(session, output.uid, output.model)
+        return
     known = widget._panels.get(output.uid)
     if known is None or known.comm is None:
         known = widget._panels[output.uid] = widget.Panel(session, output.uid)
@@ -59,4 +66,3 @@ def _make(session: Session, output: Any) -> bool:
         view = widget._views.get(output.model)
         if view is None or view.comm is None:
             widget._views[output.model] = widget.Panel(session, output.uid, output.only, output.op_ids)
-    return True
