@@ -71,6 +71,7 @@ class Session(Helm):
         )
         self._asking = Asking(self._engine, self._manifest, self._doors, self)
         self._given: list[Operation] = []
+        self._told: set[str] = set()  # of which somebody has heard how they ended
         leaving.register(self)
 
     # -- asking for transfers ------------------------------------------------------------------------------------

@@ -38,6 +38,7 @@ class Helm:
     board: Board
     patience: float | None
     _pid: int
+    _told: set[str]
     _engine: Engine
     _manifest: FolderManifest
     _doors: Doors

@@ -11,8 +11,10 @@ import logging
 import os
 import sys
 import weakref
-from typing import TYPE_CHECKING
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, Final
 
+from nbxfer.core.phases import Phase
 from nbxfer.errors import TransferError
 from nbxfer.session import config, seat
 
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     from nbxfer.session.desk import Session
 
 log = logging.getLogger("nbxfer")
+
+#: So many failures that nobody has looked at are told one by one.
+SAID: Final = 5
 
 _sessions: weakref.WeakSet[Session] = weakref.WeakSet()
 _strong: set[Session] = set()  # an engine that works keeps its session
@@ -50,6 +55,8 @@ def _leave_all() -> None:
             if _waits(session):
                 _wait(session)
             session.close()
+            if not seat.in_kernel():
+                _say_what_failed(session)
         except Exception:
             log.exception("leaving failed; what was saved can be gone on with")
 
@@ -73,7 +80,19 @@ def _wait(session: Session) -> None:
     try:
         print(f"nbxfer: waiting for {many} (Ctrl-C leaves; then: nbxfer resume --all)", file=sys.stderr)
         watch(unfinished, None, progress=True, until=RESTING)
+        if resolve_name("nbxfer.faces.bar:mode")() != "bar":  # else its last line has said it
+            session._told.difference_update(o.id for o in unfinished)
     except KeyboardInterrupt:
         print("nbxfer: left; to go on: nbxfer resume --all", file=sys.stderr)
     except TransferError as error:
         print(f"nbxfer: {error}", file=sys.stderr)
+
+
+def _say_what_failed(session: Session) -> None:
+    """Say of what this program asked for, failed, and never looked at again, that it has failed, and why."""
+    failed = [o.snapshot for o in session._given if o.id not in session._told and o.snapshot.phase is Phase.FAILED]
+    line = resolve_name("nbxfer.faces.words:line")
+    for shown in failed[:SAID]:
+        print(f"nbxfer: {line(shown)} (to try again: nbxfer retry {shown.id[:8]})", file=sys.stderr)
+    if len(failed) > SAID:
+        print(f"nbxfer: {len(failed) - SAID} more failed; to see them: nbxfer ls", file=sys.stderr)

@@ -22,7 +22,7 @@ from nbxfer.core.snapshot import Snapshot
 from nbxfer.errors import InvalidTransferState, TransferCanceled, TransferError
 from nbxfer.session.reader import opened
 from nbxfer.session.response import Response, response_of
-from nbxfer.session.waiting import LOOK_EVERY, OVER, Impatience, watch
+from nbxfer.session.waiting import LOOK_EVERY, OVER, Impatience, heard, watch
 
 if TYPE_CHECKING:
     from nbxfer.session.helm import Helm
@@ -86,6 +86,8 @@ class Operation:
     def error(self) -> TransferError | None:
         """What it failed with, or waits for."""
         fault = self.snapshot.fault
+        if fault is not None:
+            heard([self])
         return faults.to_error(fault, self.id) if fault is not None else None
 
     @property
@@ -200,6 +202,7 @@ class Operation:
             raise TimeoutError(
                 f"{shown.name} was not over after {round(timeout or 0, 2):g} s: {shown.reason.rstrip('.')}."
             )
+        heard([self])
         if self.snapshot.phase is Phase.CANCELED:
             return TransferCanceled(f"{self.snapshot.name} was canceled.", op_id=self.id)
         return self.error if self.snapshot.phase is Phase.FAILED else None
@@ -238,13 +241,16 @@ class Operation:
         return self._awaited().__await__()
 
     async def _awaited(self) -> Any:
-        # Awake often: a cell that awaits can be interrupted only when its loop wakes.
-        async for _ in self.snapshots():
+        async for _ in self._looks(quiet=False):
             pass
         return self.result()
 
-    async def snapshots(self) -> AsyncIterator[Snapshot]:
+    def snapshots(self) -> AsyncIterator[Snapshot]:
         """Give the snapshot whenever it has changed, the last one when it is over."""
+        return self._looks(quiet=True)
+
+    async def _looks(self, *, quiet: bool) -> AsyncIterator[Snapshot]:
+        # Awake often: a cell that awaits can be interrupted only when its loop wakes.
         last: Snapshot | None = None
         impatience = Impatience([self])
         while True:
@@ -253,5 +259,5 @@ class Operation:
                 yield now
             if last.phase in OVER:
                 return
-            impatience.check()
+            impatience.check(quiet=quiet)
             await anyio.sleep(LOOK_EVERY)

@@ -65,7 +65,7 @@ class Impatience:
         if self.patience is None:
             if not quiet and not self.said and now - self.since >= SAY_AFTER:
                 self.said = True
-                print(f"nbxfer: waiting; {first.name} is {_held_up(first)}", file=sys.stderr)
+                print(f"nbxfer: {_held_up(first)}", file=sys.stderr)
         elif now - self.since >= self.patience:
             raise NeedsAttention(
                 f"{first.name} waits for a person: {first.reason}",
@@ -76,8 +76,10 @@ class Impatience:
 
 def _held_up(shown: Snapshot) -> str:
     if shown.phase is Phase.CREATED:
-        return "not started: start() lets it go."
-    return f"{shown.reason}." if shown.fault is not None else "paused by you: resume() lets it go on."
+        return f"waiting; {shown.name} is not started: start() lets it go."
+    if shown.fault is None:
+        return f"waiting; {shown.name} is paused by you: resume() lets it go on."
+    return f"{shown.name} waits for you: {shown.reason.rstrip('.')}."
 
 
 def _waits_for_person(shown: Snapshot) -> bool:
@@ -196,6 +198,13 @@ def watch(
         finally:
             if bar is not None:
                 bar.close()
+            heard(o for o in operations if o.id not in {left.id for left in looks.left.values()})
+
+
+def heard(operations: Iterable[Operation]) -> None:
+    """Know that somebody waited for these to their end, and so was told how they ended."""
+    for operation in operations:
+        operation._session._told.add(operation.id)
 
 
 def completed(operations: Sequence[Operation], timeout: float | None) -> Iterator[Operation]:
@@ -203,6 +212,7 @@ def completed(operations: Sequence[Operation], timeout: float | None) -> Iterato
     with _Looks(operations, timeout, OVER) as looks:
         while looks.left:
             over = looks.over()
+            heard(over)
             yield from sorted(over, key=lambda o: o.snapshot.changed)
             if not over and not looks.sleep(quiet=False):
                 raise TimeoutError(

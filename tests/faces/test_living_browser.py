@@ -20,10 +20,9 @@ __all__ = ["lab", "tab"]  # the fixtures of this file
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 SIZE = 6_000_000
-APPS = ["lab", "notebook"]
 
 
-@pytest.fixture(params=APPS)
+@pytest.fixture(params=["lab", pytest.param("notebook", marks=pytest.mark.soak)])
 def app(request: pytest.FixtureRequest, lab: Lab) -> Iterator[str]:
     """Give the front end; afterwards no kernel runs."""
     yield str(request.param)

@@ -57,6 +57,18 @@ def test_an_interrupt_stops_the_cell_never_the_transfer(
     assert sha256(tmp_path / "X") == server.sha256
 
 
+def test_who_waits_for_himself_is_told_so(kernel: Callable[..., Kernel]) -> None:
+    """A cell that waits for credentials that are not set says what it waits for, whichever way it waits."""
+    one = kernel()
+    one.run("import nbxfer\nop = nbxfer.download('http://127.0.0.1:9/x.bin', 'd/', auth=nbxfer.Bearer('env:NOPE'))")
+    for cell in ("op.result()", "await op"):
+        sent = one.send(cell)
+        time.sleep(3)
+        one.manager.interrupt_kernel()
+        assert one.reply(sent)["status"] == "error"
+        assert "nbxfer: x.bin waits for you: The environment variable NOPE, which holds" in one._printed(sent), cell
+
+
 def test_a_kernel_that_is_shut_down_leaves_at_once(
     kernel: Callable[[], Kernel], serve: Callable[..., DemoServer], tmp_path: Path
 ) -> None:

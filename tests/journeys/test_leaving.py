@@ -112,6 +112,28 @@ print(op.result().name)
     assert sha256(terminal.folder / "X") == server.sha256
 
 
+def test_what_failed_and_nobody_looked_at_is_said_at_the_end(
+    terminal: Terminal, serve: Callable[..., DemoServer]
+) -> None:
+    """A script that never asks how its downloads ended is told at its end which failed; one that asks is not."""
+    missing = serve(1000).url.replace("data.bin", "there/is/nothing")
+    ask = f"import nbxfer, time\nops = nbxfer.download([{missing!r} + str(n) for n in range(7)], 'many/')\n"
+    script = terminal.script(f"{ask}while not ops.done(): time.sleep(0.05)\n")
+    _, err = _ends(script, 20)
+    lines = [line for line in err.splitlines() if line.startswith("nbxfer: ")]
+    assert len(lines) == 6, err
+    assert "nothing0: failed: " in lines[0]
+    assert "nbxfer retry " in lines[0]
+    assert lines[5] == "nbxfer: 2 more failed; to see them: nbxfer ls"
+    waits = terminal.script(f"import nbxfer; nbxfer.download({missing!r} + 'x', 'X')\n")
+    _, err = _ends(waits, 20)
+    assert err.count("failed: ") == 1, err
+    asks = terminal.script(f"import nbxfer; print(nbxfer.download({missing!r} + 'y', 'Y').exception())\n")
+    out, err = _ends(asks, 20)
+    assert out
+    assert "failed" not in err
+
+
 def test_a_forked_child_is_inert_and_may_have_a_session_of_its_own(
     terminal: Terminal, serve: Callable[..., DemoServer]
 ) -> None:
