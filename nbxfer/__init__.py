@@ -41,8 +41,19 @@ if TYPE_CHECKING:
         UnknownOption,
         WebErrorStatus,
     )
-    from nbxfer.session import Batch, Group, Operation, Session
-    from nbxfer.session.door import clean, copy, download, fetch, leftovers, operations, panel, reattach, upload
+    from nbxfer.session import Batch, CompletionGroup, Group, Operation, Session
+    from nbxfer.session.door import (
+        as_completed,
+        clean,
+        copy,
+        download,
+        fetch,
+        leftovers,
+        operations,
+        panel,
+        reattach,
+        upload,
+    )
     from nbxfer.wire.credentials import Basic, Bearer
 
 __version__ = "0.1.0"
@@ -52,6 +63,7 @@ _ROOMS = {
     "nbxfer.core.policy": ("Retry",),
     "nbxfer.core.snapshot": ("Snapshot",),
     "nbxfer.session.door": (
+        "as_completed",
         "clean",
         "copy",
         "download",
@@ -62,7 +74,7 @@ _ROOMS = {
         "reattach",
         "upload",
     ),
-    "nbxfer.session": ("Batch", "Group", "Operation", "Session"),
+    "nbxfer.session": ("Batch", "CompletionGroup", "Group", "Operation", "Session"),
     "nbxfer.wire.credentials": ("Basic", "Bearer"),
 }
 
@@ -74,6 +86,7 @@ __all__ = [
     "Bearer",
     "CertificateRefused",
     "ChecksumMismatch",
+    "CompletionGroup",
     "DestinationExists",
     "ForkedError",
     "Group",
@@ -98,6 +111,7 @@ __all__ = [
     "TransferTimeout",
     "UnknownOption",
     "WebErrorStatus",
+    "as_completed",
     "clean",
     "copy",
     "download",

@@ -13,14 +13,20 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 
+from nbxfer.core.completion import Notice
 from nbxfer.core.snapshot import Snapshot
 
 log = logging.getLogger("nbxfer")
 
 #: What a subscriber is called with: the newest snapshot of each operation that changed, by id.
 News = Mapping[str, Snapshot]
+
+
+#: Notices that are kept for those who come late.
+KEPT = 50
 
 
 class _Subscriber:
@@ -30,6 +36,15 @@ class _Subscriber:
         self.call, self.every, self.due, self.ids = call, every, 0.0, ids
         self.broken = False
         self.news: dict[str, Snapshot] = {}
+
+    def hear(self, news: News) -> None:
+        """Call it; that it fails is said once."""
+        try:
+            self.call(news)
+        except Exception:
+            if not self.broken:  # once: it would be said ten times a second
+                log.exception("a subscriber of the board failed")
+            self.broken = True
 
 
 class Board:
@@ -42,6 +57,7 @@ class Board:
         # Dictionaries for their order, and because leaving costs nothing however many there are.
         self._of_all: dict[_Subscriber, None] = {}
         self._of_one: dict[str, dict[_Subscriber, None]] = {}
+        self._notices: deque[Notice] = deque(maxlen=KEPT)
         self._waiting: dict[_Subscriber, None] = {}  # those with news
 
     def __len__(self) -> int:
@@ -70,6 +86,19 @@ class Board:
                         self._waiting[subscriber] = None
         self.flush(urgent=urgent)
 
+    def announce(self, notice: Notice) -> None:
+        """Show a notice to whoever looks at the board, now or soon after; the last few are kept."""
+        with self._lock:
+            self._notices.append(notice)
+            ready = list(self._of_all)
+        for subscriber in ready:
+            subscriber.hear({})
+
+    def notices(self, after: float = 0.0) -> list[Notice]:
+        """Give the notices that are kept and were made after ``after`` (Unix time), the oldest first."""
+        with self._lock:
+            return [notice for notice in self._notices if notice.at > after]
+
     def flush(self, *, urgent: bool = False) -> None:
         """Call the subscribers whose time has come; the engine calls this on every tick."""
         if not self._waiting:
@@ -82,12 +111,7 @@ class Board:
                 ready.append((subscriber, subscriber.news))
                 subscriber.news, subscriber.due = {}, now + subscriber.every
         for subscriber, news in ready:
-            try:
-                subscriber.call(news)
-            except Exception:
-                if not subscriber.broken:  # once: it would be said ten times a second
-                    log.exception("a subscriber of the board failed")
-                subscriber.broken = True
+            subscriber.hear(news)
 
     def subscribe(
         self, call: Callable[[News], None], *, per_second: float = 10.0, ids: Iterable[str] | None = None

@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from nbxfer.board import Board, News
+from nbxfer.board import KEPT, Board, News
+from nbxfer.core.completion import Notice
 from nbxfer.core.phases import Phase
 from nbxfer.core.snapshot import Snapshot
 from tests.core.life import Life
@@ -236,3 +237,18 @@ def test_many_threads() -> None:
     assert failed == []
     assert len(board) == 50
     assert {int(s.id) for s in board.all()} == set(range(50))
+
+
+def test_notices() -> None:
+    """A notice wakes who hears of everything, and waits for those who come late; a few are kept."""
+    board, woken = Board(), list[int]()
+    leave = board.subscribe(lambda news: woken.append(len(news)))
+    notices = [Notice(f"{n}", float(n), True, "done", "") for n in range(1, KEPT + 2)]
+    for notice in notices:
+        board.announce(notice)
+    assert woken == [0] * (KEPT + 1)
+    assert board.notices() == notices[1:]
+    assert board.notices(after=float(KEPT)) == notices[-1:]
+    leave()
+    board.announce(notices[0])
+    assert len(woken) == KEPT + 1

@@ -111,6 +111,13 @@ class DeadlineOver(Event, frozen=True):
     """The time that a person gave it is over."""
 
 
+class Noted(Event, frozen=True):
+    """Something that its story should tell: a listener that failed."""
+
+    what: str
+    detail: str = ""
+
+
 class TurnOver(Event, frozen=True):
     """Others go first now; it waits for its next turn."""
 

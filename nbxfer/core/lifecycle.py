@@ -106,6 +106,10 @@ class Operation(Answers):
         elif self.phase in (Phase.PROBING, Phase.RUNNING):
             self._stop()
 
+    def _noted(self, event: ev.Noted) -> None:
+        self.tell(event.what, event.detail)
+        self.dirty = True
+
     def _turn_over(self, _: ev.TurnOver) -> None:
         if self.handed_to or self.phase not in (Phase.PROBING, Phase.RUNNING):
             return
@@ -147,6 +151,7 @@ _HANDLERS: dict[type[ev.Event], Callable[[Any, Any], None]] = {
     ev.HandOverAsked: Operation._hand_over,
     ev.PlaceAsked: Operation._place,
     ev.AccessAsked: Operation._access,
+    ev.Noted: Operation._noted,
     ev.TurnOver: Operation._turn_over,
     ev.TimeCome: Operation._time_come,
     ev.SlotFree: Operation._slot,

@@ -10,11 +10,23 @@ from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs, urlsplit
 
+from nbxfer.demo import receiving
+from nbxfer.demo.gates import COOKIE, Refusal, check
 from nbxfer.demo.madeup import MadeUp, amount
 
 if TYPE_CHECKING:
     from nbxfer.demo.server import DemoServer
 
+WELCOME: Final = """\
+nbxfer's demo server
+/data.bin, /NAME.bin     the file, under any name; ?rate=2M brakes it
+/private/NAME.bin        for demo with the password made-up
+/members/NAME.bin        with the cookie that /login gives
+/ticket                  the path of the file with a ticket that is good for half of it
+/list                    the URLs of five files
+/form, /upload/NAME      take in what is sent (POST, PUT); /received tells what that was
+/sha256, /stats          its digest; what was sent of it
+"""
 _PIECE: Final = 256 * 1024
 #: A braked connection sends so many pieces a second.
 _BEATS: Final = 50
@@ -49,21 +61,62 @@ class Answer(BaseHTTPRequestHandler):
             self._text("application/json", json.dumps(self.server.stats(), indent=2) + "\n")
         elif url.path == "/sha256":
             self._text("text/plain", self.server.sha256 + "\n")
+        elif url.path == "/list":
+            self._text("text/plain", "".join(f"{self.server.url_of(f'file{n}.bin')}\n" for n in range(1, 6)))
+        elif url.path == "/ticket":
+            self._text("text/plain", self.server.tickets.sell("data.bin", self.server.size) + "\n")
+        elif url.path == "/login":
+            self._text("text/plain", "welcome\n", more={"Set-Cookie": f"{COOKIE[0]}={COOKIE[1]}; Path=/"})
+        elif url.path == "/received":
+            self._text("application/json", json.dumps(self.server.received, indent=2) + "\n")
         elif url.path == "/":
-            self._text("text/plain", "nbxfer's demo server: /data.bin /sha256 /stats\n")
+            self._text("text/plain", WELCOME)
         elif url.path.endswith(".bin"):
-            try:
-                rate = amount(parse_qs(url.query).get("rate", ["0"])[-1]) or self.server.rate
-            except ValueError:
-                self._text("text/plain", "rate= is a number of bytes a second, like 20M\n", HTTPStatus.BAD_REQUEST)
-            else:
-                self._file(url.path, rate)
+            self._gated(url.path, parse_qs(url.query))
         else:
             self._text("text/plain", "there is no such thing\n", HTTPStatus.NOT_FOUND)
 
-    def _text(self, kind: str, text: str, status: HTTPStatus = HTTPStatus.OK) -> None:
+    def do_POST(self) -> None:
+        """Take in what is sent to ``/form`` or ``/upload/…``, and answer with what came."""
+        self.close_connection = True
+        path, length = urlsplit(self.path).path, self.headers.get("Content-Length")
+        if path != "/form" and not path.startswith("/upload/"):
+            return self._text("text/plain", "nothing is received here\n", HTTPStatus.METHOD_NOT_ALLOWED)
+        if not (length or "0").isdigit() or int(length or 0) > receiving.LARGEST:
+            return self._text("text/plain", "that is too much\n", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        if self.headers.get("Expect", "").lower() == "100-continue":
+            self.send_response_only(HTTPStatus.CONTINUE)
+            self.end_headers()
+        body = receiving.pieces(self.rfile, int(length) if length is not None else None)
+        seen = receiving.received(path, self.command, self.headers.get("Content-Type", ""), body)
+        self.server.received.append(seen)
+        return self._text("application/json", json.dumps(seen) + "\n", HTTPStatus.CREATED)
+
+    def do_PUT(self) -> None:
+        """Take in what is sent to ``/upload/…``."""
+        self.do_POST()
+
+    def _gated(self, path: str, query: dict[str, list[str]]) -> None:
+        """Answer with a file, where the request may have it."""
+        ticket = query.get("ticket", [""])[-1]
+        left = self.server.tickets.left(ticket)
+        try:
+            check(path, self.headers.get("Authorization", ""), self.headers.get("Cookie", ""), left)
+            rate = amount(query.get("rate", ["0"])[-1]) or self.server.rate
+        except Refusal as refusal:
+            self.server.count(path, request=True)
+            self._text("text/plain", refusal.text, refusal.status, refusal.headers)
+        except ValueError:
+            self._text("text/plain", "rate= is a number of bytes a second, like 20M\n", HTTPStatus.BAD_REQUEST)
+        else:
+            self._file(path, rate, ticket if path.startswith("/tickets/") else "")
+
+    def _text(
+        self, kind: str, text: str, status: HTTPStatus = HTTPStatus.OK, more: dict[str, str] | None = None
+    ) -> None:
         body = text.encode()
-        self._head(status, {"Content-Type": kind, "Content-Length": str(len(body)), "Cache-Control": "no-store"})
+        told = {"Content-Type": kind, "Content-Length": str(len(body)), "Cache-Control": "no-store"}
+        self._head(status, told | (more or {}))
         if self.command != "HEAD":
             self.wfile.write(body)
 
@@ -73,7 +126,7 @@ class Answer(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
 
-    def _file(self, path: str, rate: float | None) -> None:
+    def _file(self, path: str, rate: float | None, ticket: str = "") -> None:
         data, etag = self.server.data, self.server.etag
         self.server.count(path, request=True)
         same = {"ETag": etag, "Accept-Ranges": "bytes"}
@@ -94,6 +147,11 @@ class Answer(BaseHTTPRequestHandler):
             more["Content-Range"] = f"bytes {start}-{stop - 1}/{data.size}"
         self._head(status, {**same, **more, "Content-Length": str(stop - start)})
         if self.command != "HEAD":
+            if ticket:
+                end = min(stop, start + self.server.tickets.left(ticket))
+                self.server.tickets.use(ticket, end - start)
+                self.close_connection = self.close_connection or end < stop  # it breaks off, and is worth nothing more
+                stop = end
             with self.server.sending(path):
                 self._send(path, data, start, stop, rate)
 

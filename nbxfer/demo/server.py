@@ -25,6 +25,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from nbxfer.demo.answers import Answer
+from nbxfer.demo.gates import Tickets
 from nbxfer.demo.madeup import MadeUp, amount
 
 
@@ -51,6 +52,8 @@ class DemoServer(ThreadingHTTPServer):
         super().__init__((host, port), Answer)
         self.rate = rate
         self.data = MadeUp(size, seed)
+        self.tickets = Tickets()
+        self.received: list[dict[str, Any]] = []
         self.closing = threading.Event()
         self._count = threading.Condition()
         self._sent: Counter[str] = Counter()
@@ -74,6 +77,10 @@ class DemoServer(ThreadingHTTPServer):
     def url(self) -> str:
         """The URL of the file."""
         return self.url_of("data.bin")
+
+    def ticket(self, name: str = "data.bin", share: float = 0.5) -> str:
+        """Sell a ticket for a share of the file: give its URL. What is behind it is cut off, and 403 from then on."""
+        return f"http://{self.server_name}:{self.server_port}" + self.tickets.sell(name, self.size, share)
 
     def url_of(self, name: str, rate: float | None = None) -> str:
         """Give the URL of the file under another name (``*.bin``), braked to ``rate`` bytes a second."""

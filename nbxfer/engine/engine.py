@@ -21,6 +21,7 @@ from nbxfer.core.lease import HEARTBEAT
 from nbxfer.core.lifecycle import Operation
 from nbxfer.core.record import Record
 from nbxfer.engine import clock, rules
+from nbxfer.engine.callers import Callers
 from nbxfer.engine.custody import Custody
 from nbxfer.engine.dispatcher import Dispatcher
 from nbxfer.engine.hosts import Hosts
@@ -68,7 +69,7 @@ class Engine:
         self.pid = os.getpid()
         self.timers = Timers()
         self.workers = Workers(running + 4)
-        self.callers = Workers(1, "nbxfer-callbacks")  # what programs want to have called may take its time
+        self.callers = Callers()  # what programs want to have called may take its time
         self.pace, hosts = Pace(bandwidth), Hosts(per_host)
         self.work = Work(
             manifest, doors, self.workers, self.timers, self.post, self.post_all, hosts, self.pace, self.post
@@ -165,12 +166,9 @@ class Engine:
         self._calls.append((call, Future()))
         self._portal.wake()
 
-    def apart(self, call: Callable[[], None]) -> None:
-        """Have ``call`` made soon, on a thread for what may wait."""
-        try:
-            self.callers.submit(call)
-        except RuntimeError:  # the interpreter is leaving, and gives no more threads
-            call()
+    def apart(self, call: Callable[[], None], key: str = "") -> None:
+        """Have ``call`` made soon, on a thread for what may wait, after those of the same key."""
+        self.callers.submit(call, key)
 
     def wish(self, op_id: str, event: ev.Event) -> None:
         """Hand a wish over and wait until it is saved. Raises InvalidTransferState; KeyError for an unknown id."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 
 from nbxfer.session.batch import Batch
+from nbxfer.session.completion import CompletionGroup
 from nbxfer.session.desk import Session
 from nbxfer.session.group import Group
 from nbxfer.session.kernel import default, forget_default
@@ -18,4 +19,4 @@ from nbxfer.session.operation import Operation
 # Nothing is printed unless the program wants to hear it: a thread's output lands in whichever cell ran last.
 logging.getLogger("nbxfer").addHandler(logging.NullHandler())
 
-__all__ = ["Batch", "Group", "Operation", "Session", "default", "forget_default"]
+__all__ = ["Batch", "CompletionGroup", "Group", "Operation", "Session", "default", "forget_default"]

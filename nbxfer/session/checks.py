@@ -189,10 +189,12 @@ def _retry(option: str, value: object) -> Retry | None:
 
 
 def _refresh(option: str, value: object) -> Any:
+    return None if value is None else function(option, value, "the URL")
+
+
+def function(option: str, value: object, argument: str) -> Any:
     """Give a function, or the name of one that can be imported ("module:function")."""
-    hint = "Give a function of one argument, the URL, or its name: 'module:function'."
-    if value is None:
-        return None
+    hint = f"Give a function of one argument, {argument}, or its name: 'module:function'."
     found: Any = value
     if isinstance(value, str):
         if not _FUNCTION.fullmatch(value) or value.startswith("__main__:"):
@@ -207,6 +209,15 @@ def _refresh(option: str, value: object) -> Any:
         raise InvalidRequest(f"{option}={shown(value)} is no function.", hint=hint)
     if inspect.iscoroutinefunction(found):
         raise InvalidRequest(f"{option} is a coroutine function, which cannot be called here.", hint=hint)
+    return value
+
+
+def _completion(option: str, value: object) -> Any:
+    if value is not None:
+        check = getattr(value, "check_open", None)
+        if check is None:
+            raise InvalidRequest(f"{option}={shown(value)} is no CompletionGroup.", hint="Give one, or leave it out.")
+        check()
     return value
 
 
@@ -234,6 +245,7 @@ CHECKS: Final[Mapping[str, Callable[[str, object], Any]]] = {
     "timeout": _seconds,
     "not_before": _moment,
     "deadline": _deadline,
+    "completion": _completion,
     "start": _flag,
 }
 

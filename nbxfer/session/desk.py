@@ -18,9 +18,11 @@ from nbxfer.manifest.folder import FolderManifest
 from nbxfer.session import adopting, config, fetching, given, leaving, request, seat, sending
 from nbxfer.session.asking import Asking
 from nbxfer.session.batch import Batch
+from nbxfer.session.completion import CompletionGroup
 from nbxfer.session.group import Group
 from nbxfer.session.helm import Helm
 from nbxfer.session.operation import Operation
+from nbxfer.session.options import Options
 from nbxfer.session.request import Path_, Request
 from nbxfer.session.waiting import somebody_looks
 
@@ -100,11 +102,14 @@ class Session(Helm):
             with self._lock:
                 operation = Operation(self, self._asking.one(asked))
             self._given.append(operation)
+            self._promise([operation], asked.options)
             return operation
         all_asked = request.read_all(url, dest, options)
         with self._lock:
             batch = Batch(Operation(self, op_id) for op_id in self._asking.all(all_asked))
         self._given += batch
+        if batch:
+            self._promise(batch, all_asked[0].options)
         return batch
 
     @overload
@@ -149,11 +154,22 @@ class Session(Helm):
         with self._lock:
             if one:
                 operation = Operation(self, self._asking.one(asked[0]))
-                self._given.append(operation)
-                return operation
-            batch = Batch(Operation(self, op_id) for op_id in self._asking.all(asked))
-        self._given += batch
-        return batch
+            else:
+                batch = Batch(Operation(self, op_id) for op_id in self._asking.all(asked))
+        made = [operation] if one else list(batch)
+        self._given += made
+        if made:
+            self._promise(made, asked[0].options)
+        return operation if one else batch
+
+    def _promise(self, operations: Iterable[Operation], options: Options) -> None:
+        """Have what was asked for done when these are over."""
+        if options.completion is not None:
+            options.completion.add(operations)
+        if options.notify:
+            told = CompletionGroup(notify=list(options.notify), session=self)
+            told.add(operations)
+            told.enable()
 
     def fetch(
         self,

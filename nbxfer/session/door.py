@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any, overload
 
 from nbxfer.core.phases import TransferStatus
+from nbxfer.errors import InvalidRequest
 from nbxfer.session.batch import Batch
+from nbxfer.session.checks import shown
 from nbxfer.session.cleaning import Leftover
 from nbxfer.session.kernel import default
 from nbxfer.session.operation import Operation
 from nbxfer.session.request import Path_
+from nbxfer.session.waiting import completed
 
 
 @overload
@@ -81,6 +84,23 @@ def leftovers(older_than: float | timedelta | None = None) -> list[Leftover]:
 def clean(older_than: float | timedelta | None = None, ids: Any = None) -> list[Leftover]:
     """Remove what is left over and of no use, never a finished file; see Session.clean."""
     return default().clean(older_than, ids)
+
+
+def as_completed(
+    operations: Operation | Iterable[Operation | Iterable[Operation]], timeout: float | None = None
+) -> Iterator[Operation]:
+    """Give each operation when it is over, the first one first; batches and groups are taken apart.
+
+    Raises InvalidRequest for what is no operation, TimeoutError (seconds), NeedsAttention.
+    """
+    found: dict[str, Operation] = {}
+    for one in [operations] if isinstance(operations, Operation) else operations:
+        many: Iterable[Any] = [one] if isinstance(one, Operation) or not isinstance(one, Iterable) else one
+        for op in many:
+            if not isinstance(op, Operation):
+                raise InvalidRequest(f"{shown(op)} is no operation.", hint="Give what download() has given.")
+            found[op.id] = op
+    return completed(list(found.values()), timeout)
 
 
 def panel() -> Any:

@@ -8,13 +8,16 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from nbxfer.board import Board
 from nbxfer.core import events as ev
 from nbxfer.core.groups import Rule
 from nbxfer.core.phases import FINAL, TransferStatus
+from nbxfer.core.record import Entry
 from nbxfer.core.snapshot import Snapshot
 from nbxfer.core.spec import Spec
-from nbxfer.engine import rules
+from nbxfer.engine import clock, rules
 from nbxfer.engine.dispatcher import Item
 from nbxfer.engine.doors import Doors
 from nbxfer.engine.engine import Engine
@@ -23,7 +26,7 @@ from nbxfer.manifest import outputs
 from nbxfer.manifest.base import Found
 from nbxfer.manifest.folder import FolderManifest
 from nbxfer.manifest.outputs import Output
-from nbxfer.session import cleaning, looking, seat, steering, unfinished
+from nbxfer.session import cleaning, completion, looking, seat, steering, unfinished
 from nbxfer.session.asking import Asking
 from nbxfer.session.batch import Batch
 from nbxfer.session.cleaning import Leftover
@@ -93,12 +96,15 @@ class Helm:
     def reattach(self, start: bool = True, scope: str = "notebook") -> Batch:
         """Take over what no living kernel runs, and go on with it; what a person had paused stays paused.
 
-        Gives everything that is unfinished, also what other kernels run. ``start=False`` only lists.
+        Gives everything that is unfinished, also what other kernels run. ``start=False`` only lists. What a completion
+        group of a process that is gone had promised is done as soon as its operations are over.
         """
         unfinished = [o for o in self.operations(scope=scope) if o.snapshot.phase not in FINAL]
         if start:
             ids = {o.id for o in unfinished if o.snapshot.owner == "orphaned"}
             self._adopt([f for f in self._others() if f.record.id in ids])
+            for watch in completion.left(self, None if scope == "all" else self.notebook).values():
+                watch.begin()
         return Batch(unfinished, seat.elsewhere(self.board.all(), unfinished))
 
     def history(self, limit: int = 50) -> list[Snapshot]:
@@ -123,6 +129,8 @@ class Helm:
             steering.ask_owner(self._manifest, self._found(op_id), verb, fields)
             return
         event = steering.event(verb, fields)
+        if isinstance(event, ev.AccessAsked):
+            steering.check_rest(shown)
         given = {name: fields[name] for name in ("url", "headers", "auth") if fields.get(name) is not None}
         if given:  # what is not given anew (proxy, cookies, certificate) stays
             event = type(event)(*self._doors.renew(op_id, self._spec(op_id), given))
@@ -177,9 +185,21 @@ class Helm:
             found = [f for f in self._others() if f.record.id in wanted]  # what has just ended, the board knows now
             self._engine.call(lambda: self._engine.custody.attend(found))
 
-    def apart(self, call: Callable[[], None]) -> None:
-        """Have ``call`` made soon, on a thread that may wait: the engine's own must not."""
-        self._engine.apart(call)
+    def apart(self, call: Callable[[], None], key: str = "") -> None:
+        """Have ``call`` made soon, on a thread that may wait; after those of the same key, beside all others."""
+        self._engine.apart(call, key)
+
+    def note(self, op_id: str, what: str, detail: str) -> None:
+        """Add a line to the story of an operation; returns at once."""
+        if op_id in self._engine.dispatcher.ops:
+            self._engine.post(op_id, ev.Noted(what, detail))
+        elif (shown := self.board.get(op_id)) is not None:  # it is over, and written down: the line is for this process
+            line = Entry(round(clock.now(), 3), what, detail)
+            self.board.post([msgspec.structs.replace(shown, story=(*shown.story, line))])
+
+    def headers_of(self, op_id: str) -> dict[str, str]:
+        """Give the headers of an operation that are stored: what is secret is not among them."""
+        return dict(self._spec(op_id).headers)
 
     def unfinished(self) -> list[Operation]:
         """Give what this process still has to do by itself: neither over, nor waiting for a person."""

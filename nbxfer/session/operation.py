@@ -7,12 +7,10 @@ handles may exist for one operation, in any thread.
 from __future__ import annotations
 
 import io
-import logging
-import threading
-from collections.abc import AsyncIterator, Callable, Generator, Sequence
+from collections.abc import AsyncIterator, Generator, Sequence
 from pathlib import Path
 from pkgutil import resolve_name
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import anyio
 
@@ -20,24 +18,16 @@ from nbxfer.core import faults
 from nbxfer.core.phases import FINAL, Phase, TransferStatus
 from nbxfer.core.snapshot import Snapshot
 from nbxfer.errors import InvalidTransferState, TransferCanceled, TransferError
+from nbxfer.session.listening import Listening
 from nbxfer.session.reader import opened
 from nbxfer.session.response import Response, response_of
 from nbxfer.session.waiting import LOOK_EVERY, OVER, Impatience, heard, watch
 
-if TYPE_CHECKING:
-    from nbxfer.session.helm import Helm
 
-log = logging.getLogger("nbxfer")
-
-
-class Operation:
+class Operation(Listening):
     """One transfer, as its person sees it."""
 
-    __slots__ = ("_session", "id")
-
-    def __init__(self, session: Helm, op_id: str) -> None:
-        self._session = session
-        self.id = op_id
+    __slots__ = ()
 
     # -- reading -------------------------------------------------------------------------------------------------
     @property
@@ -70,8 +60,24 @@ class Operation:
 
     @property
     def url(self) -> str:
-        """The source, in the form that may be shown."""
+        """The source, in the form that may be shown; a new one may be set while it is paused, has failed or is idle.
+
+        Then ``resume`` goes on from what is here where the version is certain, else it begins again.
+        """
         return self.snapshot.source
+
+    @url.setter
+    def url(self, url: str) -> None:
+        self._session.steer(self.id, "access", url=url)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The request's own headers, without those that are secret; may be set while it is paused or has failed."""
+        return self._session.headers_of(self.id)
+
+    @headers.setter
+    def headers(self, headers: Any) -> None:
+        self._session.steer(self.id, "access", headers=headers)
 
     @property
     def priority(self) -> int:
@@ -218,24 +224,6 @@ class Operation:
     def cancelled(self) -> bool:
         """Whether it was canceled."""
         return self.snapshot.phase is Phase.CANCELED
-
-    def add_done_callback(self, fn: Callable[[Operation], object]) -> None:
-        """Have ``fn(self)`` called once when it is over: at once if it is, else on a thread for callbacks."""
-        once = threading.Lock()
-
-        def ring() -> None:
-            try:
-                fn(self)
-            except BaseException:  # those of others are called on the same thread
-                log.exception("a done callback failed")
-
-        def look(call: Callable[[Callable[[], None]], None]) -> None:
-            if self.done() and once.acquire(blocking=False):
-                unsubscribe()
-                call(ring)
-
-        unsubscribe = self._session.board.subscribe(lambda _: look(self._session.apart), ids=[self.id])
-        look(lambda ring: ring())
 
     def __await__(self) -> Generator[Any, None, Any]:
         return self._awaited().__await__()

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from nbxfer.errors import InvalidRequest, UnknownOption
+from nbxfer.session import notifying
 from nbxfer.session.checks import CHECKS
 
 
@@ -47,6 +48,8 @@ class Options(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     timeout: Any = None
     not_before: Any = None
     deadline: Any = None
+    notify: Any = ()
+    completion: Any = None
     start: Any = True
 
 
@@ -62,6 +65,7 @@ def read(given: Mapping[str, Any], verb: str = "download") -> Options:
             hint = f"Did you mean {near[0]!r}?" if near else "The options are: " + ", ".join(sorted(known)) + "."
             raise UnknownOption(f"{verb}() has no option {name!r}.", hint=hint)
     options = Options(**given)
+    options.notify = notifying.sinks("notify", options.notify)
     for name, check in CHECKS.items():
         if name in given:
             setattr(options, name, check(name, given[name]))

@@ -12,7 +12,7 @@ import msgspec
 from nbxfer.core import amounts
 from nbxfer.core import events as ev
 from nbxfer.core.faults import Remedy
-from nbxfer.core.phases import FINAL, Phase
+from nbxfer.core.phases import FINAL, RESTING, Phase
 from nbxfer.core.record import Before
 from nbxfer.core.snapshot import Snapshot
 from nbxfer.core.spec import Spec
@@ -31,6 +31,8 @@ def event(verb: str, fields: dict[str, Any]) -> ev.Event:
     priority = PRIORITIES.get(priority, priority) if isinstance(priority, str) else priority
     if priority not in PRIORITIES.values():
         raise InvalidRequest(f"priority={priority!r} is unknown.", hint="Give 'default', 'high' or 'low'.")
+    if verb == "access":
+        return ev.AccessAsked()
     if verb == "bandwidth":
         return ev.BandwidthAsked(None if (rate := fields.get("rate")) is None else amounts.rate(rate))
     delete = bool(fields.get("delete_partial", True))
@@ -127,6 +129,16 @@ def go_on(dispatcher: Dispatcher, op_id: str, spec: Spec, before: Before | None)
     items: list[Item] = [(op_id, wish, Future()) for wish in wishes]
     dispatcher.happened(items)
     return Asked(op_id, spec, old, [answer for _, _, answer in items if answer is not None])
+
+
+def check_rest(shown: Snapshot) -> None:
+    """Raise InvalidTransferState where it is no time for a new URL or new headers: nothing is changed then."""
+    if shown.phase not in RESTING:
+        raise InvalidTransferState(
+            f"A new URL or headers can be given to {shown.name} once it is paused; it is {shown.phase}.",
+            op_id=shown.id,
+            hint="Pause it first.",
+        )
 
 
 def done_by_adopting(verb: str, shown: Snapshot) -> bool:

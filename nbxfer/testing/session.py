@@ -247,7 +247,8 @@ class FakeSession:
 
     def operations(self, status: Any = None, group: str | None = None, scope: str = "notebook") -> list[FakeOperation]:
         """List everything on the board."""
-        return [FakeOperation(self, s.id) for s in self.board.all() if status is None or s.status == status]
+        shown = [s for s in self.board.all() if status is None or s.status == status]
+        return [FakeOperation(self, s.id) for s in shown if group in (None, s.group)]
 
     def find(self, prefix: str) -> FakeOperation:
         """Find the one operation whose id begins so."""

@@ -116,3 +116,11 @@ def test_a_new_url_for_what_has_failed() -> None:
     assert life.op.record().phase is Phase.FAILED
     life.tell(ev.RetryAsked())
     assert life.phase is Phase.QUEUED
+
+
+def test_what_the_story_is_told_from_outside() -> None:
+    """A line that somebody else has to say is kept with the others."""
+    life = Life()
+    life.op.dirty = False
+    life.tell(ev.Noted("listener failed", "ValueError"))
+    assert (life.words[-1], life.op.dirty) == ("listener failed", True)

@@ -127,7 +127,7 @@ def test_other_paths(server: DemoServer) -> None:
     assert len(ask(server, "/other%20name.bin")[2]) == SIZE
     assert ask(server, "/favicon.ico")[0] == 404
     assert ask(server, "/data.bin?rate=much")[0] == 400
-    assert ask(server, method="POST")[0] == 501
+    assert ask(server, method="POST")[0] == 405
     assert b"/data.bin" in ask(server, "/")[2]
 
 

@@ -166,3 +166,21 @@ def demo(url: str | None) -> None:
     """
     # The one door upward: the demo stands above the faces, and is opened by name.
     pkgutil.resolve_name("nbxfer.demo.play:main")(url)
+
+
+@main.command("demo-server", short_help="Serve a made-up file, to try things on.")
+@click.option("--port", type=int, default=0, show_default=True, help="0: any free one.")
+@click.option("--size", default="200M", show_default=True, help="Bytes of the file; 200M, 64MiB.")
+@click.option("--rate", default="0", show_default=True, help="Bytes a second for each connection; 0: no brake.")
+@click.pass_context
+def demo_server(ctx: click.Context, port: int, size: str, rate: str) -> None:
+    """Serve a large made-up file on this machine, with and without credentials; take in what is sent.
+
+    Its first line is the URL of the file; the page at / tells the others. It ends with Ctrl-C.
+
+    \b
+    Example:
+      nbxfer demo-server --rate 5M
+    """
+    arguments = ["--port", str(port), "--size", size, "--rate", rate]
+    ctx.exit(pkgutil.resolve_name("nbxfer.demo.server:main")(arguments))

@@ -113,7 +113,7 @@ class Desk(Protocol):
         """Remove it, and give what was removed."""
         ...
 
-    def operations(self, status: None = None, group: None = None, scope: str = "notebook") -> Sequence[Handle]:
+    def operations(self, status: None = None, group: str | None = None, scope: str = "notebook") -> Sequence[Handle]:
         """List operations."""
         ...
 
@@ -181,6 +181,7 @@ class Call:
         self.open, self.die, self.secret, self.agree = open, die, secret, agree
         self.home: Path | None = None
         self.pen = Pen()
+        self.group: str | None = None
         #: What the person would have to go on with, if this were interrupted now.
         self.staying: Sequence[Handle] = ()
         #: In which line of a list each URL stands; what has to be given again after a break.

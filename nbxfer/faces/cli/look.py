@@ -26,9 +26,10 @@ HISTORY: Final = 10_000
 
 @click.command(short_help="List downloads.")
 @click.option("--all", "every", is_flag=True, help="Show what ended lately, too, and all that failed.")
+@click.option("--group", metavar="NAME", help="Only those of one group, in its order.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
 @click.pass_obj
-def ls(call: Call, every: bool, as_json: bool) -> None:
+def ls(call: Call, every: bool, group: str | None, as_json: bool) -> None:
     """List the downloads that are not done, of every notebook and terminal.
 
     \b
@@ -36,8 +37,8 @@ def ls(call: Call, every: bool, as_json: bool) -> None:
       nbxfer ls --all
     """
     call.pen.setup(json=as_json)
-    shown = snapshots(call.desk())
-    shown = _with_history(call.desk(), shown) if every else list(filter(unfinished, shown))
+    shown = snapshots(call.desk(), group)
+    shown = _with_history(call.desk(), shown, group) if every else list(filter(unfinished, shown))
     if as_json:
         for snapshot in shown:
             call.pen.snapshot(snapshot)
@@ -114,13 +115,16 @@ def _shown(setting: Setting) -> str:
 
 
 # -- what there is -------------------------------------------------------------------------------------------------
-def snapshots(desk: Desk) -> list[Snapshot]:
-    """Give all that is known of every notebook and terminal, in the order of its making, in the terminal's words."""
+def snapshots(desk: Desk, group: str | None = None) -> list[Snapshot]:
+    """Give all that is known of every notebook and terminal, in the order of its making, in the terminal's words.
+
+    Those of one ``group`` come in its order.
+    """
     found = []
-    for handle in desk.operations(scope="all"):
+    for handle in desk.operations(group=group, scope="all"):
         with contextlib.suppress(InvalidRequest):  # gone since it was listed
             found.append(_worded(handle.snapshot))
-    return found
+    return found if group is None else sorted(found, key=lambda s: s.place)
 
 
 def unfinished(snapshot: Snapshot) -> bool:
@@ -143,11 +147,11 @@ def _worded(snapshot: Snapshot) -> Snapshot:
     return msgspec.structs.replace(snapshot, reason=in_shell(snapshot.reason, snapshot.id))
 
 
-def _with_history(desk: Desk, shown: Sequence[Snapshot]) -> list[Snapshot]:
+def _with_history(desk: Desk, shown: Sequence[Snapshot], group: str | None) -> list[Snapshot]:
     """Add what ended in processes that have left."""
     known = {s.id for s in shown}
-    ended = [_worded(s) for s in desk.history() if s.id not in known]
-    return sorted([*ended, *shown], key=lambda s: s.created)
+    ended = [_worded(s) for s in desk.history() if s.id not in known and group in (None, s.group)]
+    return sorted([*ended, *shown], key=lambda s: s.created if group is None else s.place)
 
 
 def _lately_failed(shown: Sequence[Snapshot]) -> tuple[list[Snapshot], int]:

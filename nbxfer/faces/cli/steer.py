@@ -28,8 +28,21 @@ def _which(command: Command) -> Command:
     command = click.pass_obj(click.pass_context(command))
     command = click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")(command)
     every = click.option("--all", "every", is_flag=True, help="All that this fits, of every notebook and terminal.")
-    named: Command = click.argument("ids", metavar="ID...|--all", nargs=-1)(every(command))
+    named: Command = click.argument("ids", metavar="ID...|--all", nargs=-1)(every(grouped(command)))
     return named
+
+
+def grouped(command: Command) -> Command:
+    """Add the option that picks the operations of one group."""
+
+    def take(ctx: click.Context, _: click.Parameter, name: str | None) -> None:
+        ctx.ensure_object(Call).group = name
+
+    option = click.option(
+        "--group", metavar="NAME", expose_value=False, callback=take, help="All of one group that this fits."
+    )
+    added: Command = option(command)
+    return added
 
 
 def _staying(command: Command) -> Command:
@@ -57,7 +70,7 @@ def pause(ctx: click.Context, call: Call, ids: tuple[str, ...], every: bool, as_
 
     call.pen.setup(json=as_json)
     held = (BUSY - {Phase.CANCELING, Phase.COMMITTING}) | {Phase.QUEUED, Phase.STALLED}
-    handles = _meant(call, ids, every, lambda s: s.phase in held and s.owner != "orphaned", "running")
+    handles = _meant(call, ids, every, lambda s: s.phase in held and s.owner != "orphaned", "running", backwards=True)
     ctx.exit(_ask(call, handles, _pause, lambda s: s.phase not in held))
 
 
@@ -75,7 +88,7 @@ def cancel(ctx: click.Context, call: Call, ids: tuple[str, ...], every: bool, as
     from nbxfer.core.phases import FINAL
 
     call.pen.setup(json=as_json)
-    handles = _meant(call, ids, every, lambda s: s.phase not in FINAL, "unfinished")
+    handles = _meant(call, ids, every, lambda s: s.phase not in FINAL, "unfinished", backwards=True)
     ctx.exit(_ask(call, handles, lambda h: h.cancel(delete_partial=not keep_part), lambda s: s.phase in FINAL))
 
 
@@ -128,16 +141,25 @@ def retry(
 
 
 # -- which operations ----------------------------------------------------------------------------------------------
-def _meant(call: Call, ids: Sequence[str], every: bool, fits: Callable[[Snapshot], bool], words: str) -> list[Handle]:
-    if every == bool(ids):
-        raise click.UsageError("Say which: ids as 'nbxfer ls' shows them, or --all.")
+def _meant(
+    call: Call,
+    ids: Sequence[str],
+    every: bool,
+    fits: Callable[[Snapshot], bool],
+    words: str,
+    *,
+    backwards: bool = False,
+) -> list[Handle]:
+    if (every, bool(ids), call.group is not None).count(True) != 1:
+        raise click.UsageError("Say which: ids as 'nbxfer ls' shows them, or --all, or --group.")
     desk = call.desk()
     if ids:
         return list({handle.id: handle for handle in (_found(desk, op_id) for op_id in ids)}.values())
-    handles = [handle for handle in desk.operations(scope="all") if fits(handle.snapshot)]
+    handles = [handle for handle in desk.operations(group=call.group, scope="all") if fits(handle.snapshot)]
     if not handles:
         call.nothing(f"nothing here is {words}.")
-    return handles
+    # Of a group the first one first; who holds one up begins with the last, so that nobody begins for another's sake.
+    return handles if call.group is None else sorted(handles, key=lambda h: h.snapshot.place, reverse=backwards)
 
 
 def _found(desk: Desk, prefix: str) -> Handle:

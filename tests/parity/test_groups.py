@@ -124,9 +124,10 @@ def test_high_ones_run_beside_the_line(session: Session, serve: Serve, tmp_path:
 
 def test_strictly_one_at_a_time(session: Session, serve: Serve, tmp_path: Path) -> None:
     """A strict line lets nothing run beside it: a high one is the next, no more."""
-    server = serve(SIZE, RATE * 2)
+    server = serve(BIG, BIG * 3.0)
     session.group("line", "serialized-strict")
-    batch = session.download([server.url_of(f"{n}.bin") for n in "ABC"], tmp_path, group="line")
+    urls = [server.url_of("A.bin", BIG * 0.7), server.url_of("B.bin"), server.url_of("C.bin")]
+    batch = session.download(urls, tmp_path, group="line")
     until(lambda: batch[0].snapshot.received > 0)
     high = session.download(server.url_of("H.bin"), tmp_path, group="line", priority="high")
     everything = Batch([*batch, high])
