@@ -66,7 +66,10 @@ class Doors:
 
     def close(self) -> None:
         """Let the connections go that are kept for the next request."""
+        from nbxfer.sources.registry import close_idle
+
         self._pool.close()
+        close_idle()
 
     # -- sources and sinks ---------------------------------------------------------------------------------------
     def source(self, op: Operation) -> Source:

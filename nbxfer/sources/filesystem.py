@@ -12,10 +12,12 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from nbxfer.core.probe import Probe, Validator, Want, same_version
+from nbxfer.core.policy import Patience
+from nbxfer.core.probe import Probe, Want, same_version
 from nbxfer.core.url import safe_url
-from nbxfer.errors import BadAnswer, NetworkError, RangesRefused, SourceChanged, WebErrorStatus
+from nbxfer.errors import BadAnswer, SourceChanged
 from nbxfer.sources.base import Stop, Stopped
+from nbxfer.sources.pinned import Opening, described, early, patient
 from nbxfer.wire import bridge, fsread
 from nbxfer.wire.filesystems import instance
 from nbxfer.wire.storage import Storage
@@ -29,8 +31,10 @@ PIECE: Final = 4 << 20
 class FilesystemSource:
     """What ``url`` names, through fsspec. Several streams may be open at once."""
 
-    def __init__(self, url: str, storage: Storage | None = None, now: Callable[[], float] = time.time) -> None:
-        self._url, self._storage, self._now = url, storage, now
+    def __init__(
+        self, url: str, storage: Storage | None, patience: Patience, now: Callable[[], float] = time.time
+    ) -> None:
+        self._url, self._storage, self._patience, self._now = url, storage, patience, now
         self._where = safe_url(url)
         self._crew = bridge.crew(url.partition(":")[0].lower(), MOST)
         self._fs: Any = None
@@ -44,35 +48,15 @@ class FilesystemSource:
             if stop.is_set():
                 raise Stopped
 
-        tick()
-        info = self._crew.call(self._info, tick)
+        wait = patient(stop, self._patience.response, self._where)
+        wait()
+        info = self._crew.call(self._info, wait)
         size, validator, modified = fsread.describe(info, self._now())
-        same = same_version(want.unless, validator)
-        if same and validator is not None and validator.strong:
+        how = described(want, self._where, size, validator, modified)
+        if how is None:
             return None
-        fits = want.size in (None, size) and same_version(want.pinned, validator) is not False
-        if want.part:
-            self._tied(want, validator, fits=fits)
-        if want.ranged and want.pinned is None and size is None:
-            raise BadAnswer(
-                f"{self._where} does not say how long it is, so it cannot be read in any order.",
-                status=WebErrorStatus.MISSING_CONTENT_LENGTH_SUPPORT,
-                hint="Leave random_access out: it can be fetched from its beginning to its end.",
-            )
-        start = want.start if fits and size is not None and want.start <= size else 0
-        stop_at = size if want.stop is None or not fits or size is None else min(want.stop, size)
-        file = self._crew.call(lambda: self._opened(start), tick, _close)
-        probe = Probe(size, validator, size is not None, start, final_url=self._where, modified=modified)
-        left = None if stop_at is None else stop_at - start
-        return FileStream(self, file, probe, left, tick, restarted=not fits)
-
-    def _tied(self, want: Want, validator: Validator | None, *, fits: bool) -> None:
-        if not fits:
-            raise SourceChanged(f"{self._where} has another version now.")
-        if want.pinned is None or validator is None or not (want.pinned.strong or validator.strong):
-            raise RangesRefused(
-                f"{self._where} gives no parts: nothing ties them together.", hint="It is fetched over one connection."
-            )
+        file = self._crew.call(lambda: self._opened(how.start), wait, _close)
+        return FileStream(self, file, how, tick)
 
     # -- on the crew's threads ---------------------------------------------------------------------------------------
     def _info(self) -> Mapping[str, Any]:
@@ -127,18 +111,10 @@ class FilesystemSource:
 class FileStream:
     """An open file that is read up to a length. One reader; ``close`` may come from another thread."""
 
-    def __init__(
-        self,
-        source: FilesystemSource,
-        file: Any,
-        probe: Probe,
-        left: int | None,
-        tick: Callable[[], None],
-        *,
-        restarted: bool,
-    ) -> None:
-        self.probe, self.restarted = probe, restarted
-        self._source, self._file, self._left, self._tick = source, file, left, tick
+    def __init__(self, source: FilesystemSource, file: Any, how: Opening, tick: Callable[[], None]) -> None:
+        self.probe, self.restarted = how.probe, how.restarted
+        self._source, self._file, self._tick = source, file, tick
+        self._left = None if how.stop is None else how.stop - how.start
         self._lock = threading.Lock()
         self._closed = self._checked = False
 
@@ -168,10 +144,7 @@ class FileStream:
 
     def _end(self) -> int:
         if self._left:
-            raise NetworkError(
-                f"The body of {self.probe.final_url} ended {self._left} bytes early.",
-                status=WebErrorStatus.CONNECTION_ABORTED,
-            )
+            raise early(self.probe.final_url, self._left)
         if not self._checked:
             self._source.check(self.probe, self._tick)
             self._checked = True

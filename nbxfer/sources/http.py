@@ -61,7 +61,7 @@ class HttpSource:
 
         ask = Ask.first(want)
         while True:
-            answer = self._client.get(ask.headers(), tick)
+            answer = self._client.get(self._headers(ask.headers()), tick)
             verdict = judge(ask, self._reply(answer))
             if isinstance(verdict, Take):
                 return HttpStream(answer, verdict, tick, self._looked_into(answer, verdict, tick))
@@ -101,6 +101,9 @@ class HttpSource:
         text = " ".join([*told, *(value for _, value in self._access.headers)])
         repeats = any(word in text for word in _WORD.findall(title)) or any(w in title for w in _WORD.findall(text))
         return "" if repeats else title
+
+    def _headers(self, asked: list[tuple[str, str]]) -> list[tuple[str, str]]:
+        return asked
 
     def _reply(self, answer: Answer) -> Reply:
         return Reply(answer.status, answer.headers, answer.safe_url, answer.path, self._now())

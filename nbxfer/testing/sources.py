@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from typing import Final
 
@@ -30,7 +30,18 @@ _HOME: Final = 0.3
 
 
 class SourceContract(PartsContract):
-    """The rules of sources/base.py as tests. Skip in ``serve`` (pytest.skip) what a kind of source cannot meet."""
+    """The rules of sources/base.py as tests.
+
+    What a kind of source, or of server, cannot be brought to do is named when it is subclassed, and left out:
+    ``class TestMine(SourceContract, cannot=("no_length", "claims"))`` leaves ``test_no_length`` and ``test_claims``.
+    """
+
+    def __init_subclass__(cls, cannot: Iterable[str] = (), **more: object) -> None:
+        super().__init_subclass__(**more)
+        for name in cannot:
+            if not callable(getattr(cls, f"test_{name}", None)):
+                raise TypeError(f"the contract has no test {name!r}")
+            setattr(cls, f"test_{name}", None)
 
     # -- bytes -----------------------------------------------------------------------------------------------------
     @pytest.mark.parametrize("size", [1, 4096, LONG])

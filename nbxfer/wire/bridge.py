@@ -46,6 +46,10 @@ class Crew:
         self._submit(job)
         return waited(reply, tick, late)
 
+    def begin(self, job: Callable[[], None]) -> None:
+        """Have ``job``, which must not raise, done soon; nobody waits for it."""
+        self._submit(job)
+
     def _submit(self, job: Callable[[], None]) -> None:
         with self._lock:
             self._load += 1

@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import os
 import threading
+from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any, Final
 
@@ -120,5 +121,14 @@ def _shared(url: str, options: dict[str, Any]) -> Any:
     key = (os.getpid(), name, repr(sorted(given.items(), key=lambda pair: pair[0])))
     with _lock:
         if key not in _made:
-            _made[key] = cls(**{"use_listings_cache": False, **given}, skip_instance_cache=True)
+            _made[key] = cls(
+                **{"use_listings_cache": False, **_defaults(name, given), **given}, skip_instance_cache=True
+            )
         return _made[key]
+
+
+def _defaults(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what we want otherwise than the backend does where nothing was said."""
+    if name in ("s3", "s3a") and not given.get("anon") and "config_kwargs" not in given:
+        return {"config_kwargs": {"signature_version": "s3v4"}}  # botocore presigns by version 2, which ends
+    return {}

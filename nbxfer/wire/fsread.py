@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -67,7 +68,12 @@ def _time(value: object) -> float | None:
 
 def open_file(fs: Any, path: str) -> Any:
     """Give a binary file; where the backend reads over a network, in steps that suit who reads on and on."""
-    return fs.open(path, "rb", block_size=8 << 20) if getattr(fs, "async_impl", False) else fs.open(path, "rb")
+    if getattr(fs, "async_impl", False):
+        return fs.open(path, "rb", block_size=8 << 20)
+    made = fs.open(path, "rb")
+    if isinstance(made, io.BytesIO):  # the file itself, whose position all who open it share
+        return io.BytesIO(made.getvalue())
+    return made
 
 
 def translated(error: Exception, where: str) -> TransferError:

@@ -134,6 +134,8 @@ def read_storage(url: str, options: object, filesystem: object) -> Storage | Non
         )
     given: Mapping[str, Any] = options if isinstance(options, Mapping) else {}
     made = Storage(dict(given), filesystem)
+    if getattr(filesystem, "asynchronous", False):  # it belongs to a loop that we are not in: one like it is made
+        made = Storage(made._all)
     if len(made.stored) > _LONGEST:
         raise InvalidRequest("storage_options are too long to be remembered.", hint="Give those alone that are needed.")
     return made

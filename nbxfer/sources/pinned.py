@@ -1,0 +1,107 @@
+"""What sources have in common that tell versions apart by what a server says of a file before it is opened."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from nbxfer.core.probe import Probe, Validator, Want, same_version
+from nbxfer.errors import BadAnswer, NetworkError, RangesRefused, SourceChanged, TransferTimeout, WebErrorStatus
+from nbxfer.sources.base import Stop, Stopped
+from nbxfer.wire import fsread
+
+
+def patient(stop: Stop, seconds: float, where: str) -> Callable[[], None]:
+    """Give the tick of who waits for an answer: raises Stopped, and TransferTimeout after so many seconds."""
+    until = time.monotonic() + seconds
+
+    def tick() -> None:
+        if stop.is_set():
+            raise Stopped
+        if time.monotonic() > until:
+            raise TransferTimeout(f"{where} did not answer within {seconds:.0f} s.")
+
+    return tick
+
+
+class Opening(NamedTuple):
+    """How a wish is to be met: from ``start`` to ``stop`` (exclusive; None: to the end that nobody knows)."""
+
+    probe: Probe
+    start: int
+    stop: int | None
+    restarted: bool
+
+
+def decided(
+    want: Want, where: str, size: int | None, mtime: float | None, now: float, *, ranges: bool = True
+) -> Opening | None:
+    """Say how ``want`` is met by a file of this size and time; None where it is the one that is not wanted.
+
+    See described, which this is for files that say their size and time of change.
+    """
+    info = {"size": size, "mtime": mtime}
+    size, validator, modified = fsread.describe(info, now)
+    return described(want, where, size, validator, modified, ranges=ranges)
+
+
+def described(
+    want: Want,
+    where: str,
+    size: int | None,
+    validator: Validator | None,
+    modified: float | None,
+    *,
+    ranges: bool = True,
+) -> Opening | None:
+    """Say how ``want`` is met by a file of this description; None where it is the version that is not wanted.
+
+    Raises SourceChanged and RangesRefused for parts, BadAnswer where what is to be shown is not to be had.
+    """
+    if same_version(want.unless, validator) and validator is not None and validator.strong:
+        return None
+    fits = (size is None or want.size in (None, size)) and same_version(want.pinned, validator) is not False
+    if want.part:
+        _tied(want, where, validator, fits=fits, ranges=ranges and size is not None)
+    if want.ranged and want.pinned is None and want.size is None and size != 0:
+        _shown(where, size, ranges=ranges)
+    start = want.start if fits and ranges and size is not None and want.start <= size else 0
+    stop = size if want.stop is None or not fits or size is None else min(want.stop, size)
+    probe = Probe(size, validator, ranges and size is not None, start, final_url=where, modified=modified)
+    return Opening(probe, start, stop, not fits)
+
+
+def _tied(want: Want, where: str, validator: Validator | None, *, fits: bool, ranges: bool) -> None:
+    if not fits:
+        raise SourceChanged(f"{where} has another version now.")
+    if ranges and want.pinned is not None and validator is not None and (want.pinned.strong or validator.strong):
+        return
+    why = "nothing tells its versions apart for certain" if ranges else "it gives only the whole"
+    raise RangesRefused(f"{where} gives no parts: {why}.", hint="It is fetched over one connection.")
+
+
+def _shown(where: str, size: int | None, *, ranges: bool) -> None:
+    if size is not None and ranges:
+        return
+    status = (
+        WebErrorStatus.MISSING_CONTENT_LENGTH_SUPPORT if size is None else WebErrorStatus.INSUFFICIENT_RANGE_SUPPORT
+    )
+    lack = "does not say how long it is" if size is None else "gives only the whole"
+    raise BadAnswer(
+        f"{where} {lack}, so it cannot be read in any order.",
+        status=status,
+        hint="Leave random_access out: it can be fetched from its beginning to its end.",
+    )
+
+
+def early(where: str, left: int) -> NetworkError:
+    """Give the error for a body that ends before its promised length."""
+    return NetworkError(f"The body of {where} ended {left} bytes early.", status=WebErrorStatus.CONNECTION_ABORTED)
+
+
+def unchanged(probe: Probe, size: int | None, mtime: float | None, now: float) -> None:
+    """Raise SourceChanged where a file is not any more what it was when it was opened."""
+    found, validator, _ = fsread.describe({"size": size, "mtime": mtime}, now)
+    if found != probe.size or same_version(validator, probe.validator) is False:
+        raise SourceChanged(f"{probe.final_url} changed while it was read.")

@@ -1,0 +1,210 @@
+"""The sources of stores keep what every source has to keep, each against a real server of its kind."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+import uuid
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nbxfer.core.policy import Patience
+from nbxfer.sources.base import Source
+from nbxfer.sources.registry import for_access
+from nbxfer.testing.sources import Served, SourceContract
+from nbxfer.wire.access import access
+from nbxfer.wire.pool import Pool
+from nbxfer.wire.storage import Storage
+from tests.servers import stores
+from tests.servers.stores import PASSWORD, USER
+
+_COUNT = itertools.count()
+
+
+def source(url: str, pool: Pool, options: dict[str, Any] | None = None, **more: Any) -> Source:
+    """Give the source that an operation would have."""
+    way = access(url, storage=Storage(options or {}), **more)
+    return for_access(way, Patience(connect=5, response=5), pool)
+
+
+@pytest.fixture
+def pool() -> Iterator[Pool]:
+    """Connections of one test."""
+    made = Pool()
+    yield made
+    made.close()
+
+
+def put(path: Path, served: Served) -> None:
+    """Have a file say what is served, or not be there. Its time tells versions apart, where that is wanted."""
+    if served.missing:
+        path.unlink(missing_ok=True)
+        return
+    path.write_bytes(served.data)
+    old = 1000.0 * next(_COUNT) + 100_000
+    when = served.modified if served.modified is not None else time.time() - old if served.validator else time.time()
+    same = path.with_suffix(".last")
+    if served.modified is None and served.validator:
+        key = str(hash(served.data))
+        if same.exists() and same.read_text().split()[0] == key:
+            when = float(same.read_text().split()[1])
+        same.write_text(f"{key} {when}")
+    os.utime(path, (int(when), int(when)))
+
+
+NEVER = ("name", "claims", "surplus")
+
+
+class TestMemory(
+    SourceContract,
+    cannot=(*NEVER, "no_ranges", "no_length", "early_end", "stop_while_nothing_is_answered",
+            "stop_while_nothing_comes", "part_where_there_are_none", "part_of_no_version", "ranges_are_not_to_be_had",
+            "ranges_of_what_has_no_length", "modified"),
+):  # fmt: skip
+    """fsspec's files in memory: they can neither break nor stall."""
+
+    @pytest.fixture(autouse=True)
+    def _name(self, pool: Pool) -> Iterator[None]:
+        import fsspec
+
+        self.pool, self.fs, self.path = pool, fsspec.filesystem("memory"), f"/{uuid.uuid4().hex}/a b#1.bin"
+        yield
+        self.fs.store.pop(self.path, None)
+
+    def serve(self, served: Served) -> Source:
+        known = self.fs.store.get(self.path)
+        if served.missing:
+            self.fs.store.pop(self.path, None)
+        elif known is None or known.getvalue() != served.data:
+            self.fs.pipe_file(self.path, served.data)
+        return source(f"memory://{self.path.removeprefix('/')}", self.pool)
+
+
+class TestLocal(
+    SourceContract,
+    cannot=(*NEVER, "no_ranges", "no_length", "early_end", "stop_while_nothing_is_answered",
+            "stop_while_nothing_comes", "part_where_there_are_none", "part_of_no_version", "ranges_are_not_to_be_had",
+            "ranges_of_what_has_no_length"),
+):  # fmt: skip
+    """A file of this machine."""
+
+    @pytest.fixture(autouse=True)
+    def _file(self, pool: Pool, tmp_path: Path) -> None:
+        self.pool, self.path = pool, tmp_path / "a b#1.bin"
+
+    def serve(self, served: Served) -> Source:
+        put(self.path, served)
+        return source(f"file://{self.path}", self.pool)
+
+    @pytest.mark.parametrize("modified", [1_700_000_000.0])
+    def test_modified(self, modified: float | None) -> None:
+        """A file has a time of change, always."""
+        super().test_modified(modified)
+
+
+class TestZip(
+    SourceContract,
+    cannot=(*NEVER, "no_ranges", "no_length", "early_end", "stop_while_nothing_is_answered",
+            "stop_while_nothing_comes", "part_where_there_are_none", "part_of_no_version", "ranges_are_not_to_be_had",
+            "ranges_of_what_has_no_length", "modified"),
+):  # fmt: skip
+    """A member of an archive, which has a CRC and so a version."""
+
+    @pytest.fixture(autouse=True)
+    def _file(self, pool: Pool, tmp_path: Path) -> None:
+        self.pool, self.path = pool, tmp_path / "a.zip"
+
+    def serve(self, served: Served) -> Source:
+        with zipfile.ZipFile(self.path, "w") as archive:
+            archive.writestr("other.txt", "x")
+            if not served.missing:
+                archive.writestr("in/a b.bin", served.data)
+        return source(f"zip://in/a b.bin::file://{self.path}", self.pool)
+
+
+class TestS3(SourceContract, cannot=(*NEVER, "modified", "no_length", "ranges_of_what_has_no_length")):
+    """An object of S3: moto's, with keys that no web URL could have."""
+
+    @pytest.fixture(autouse=True)
+    def _bucket(self, pool: Pool, moto: stores.Moto) -> Iterator[None]:
+        self.pool, self.moto, self.key = pool, moto, f"{uuid.uuid4().hex}/a b?c#1%20.bin"
+        yield
+        self.moto.spoiling.served = Served()
+
+    def serve(self, served: Served) -> Source:
+        self.moto.spoiling.served = served
+        if served.missing:
+            self.moto.client.delete_object(Bucket="lab", Key=self.key)
+        else:
+            self.moto.client.put_object(Bucket="lab", Key=self.key, Body=served.data)
+        return source(f"s3://lab/{self.key}", self.pool, self.moto.options)
+
+
+class TestWebdav(SourceContract, cannot=(*NEVER, "no_length", "ranges_of_what_has_no_length")):
+    """A file on a WebDAV server."""
+
+    @pytest.fixture(autouse=True)
+    def _file(self, pool: Pool, dav: stores.Dav) -> Iterator[None]:
+        self.pool, self.dav, self.path = pool, dav, dav.folder / f"{uuid.uuid4().hex} b%20#.bin"
+        yield
+        self.dav.spoiling.served = Served()
+
+    def serve(self, served: Served) -> Source:
+        self.dav.spoiling.served = served
+        put(self.path, served)
+        url = f"webdav://127.0.0.1:{self.dav.port}/{self.path.name}"
+        return source(url, self.pool, auth=(USER, PASSWORD))
+
+    @pytest.mark.parametrize("modified", [1_700_000_000.0])
+    def test_modified(self, modified: float | None) -> None:
+        """A file has a time of change, always."""
+        super().test_modified(modified)
+
+
+class TestSftp(
+    SourceContract,
+    cannot=(*NEVER, "no_ranges", "no_length", "part_where_there_are_none", "ranges_are_not_to_be_had",
+            "ranges_of_what_has_no_length"),
+):  # fmt: skip
+    """A file over SFTP, from asyncssh's server."""
+
+    @pytest.fixture(autouse=True)
+    def _file(self, pool: Pool, sftp: stores.Sftp) -> Iterator[None]:
+        self.pool, self.sftp, self.path = pool, sftp, sftp.folder / f"{uuid.uuid4().hex} b#.bin"
+        yield
+        self.sftp.vices.served = Served()
+
+    def serve(self, served: Served) -> Source:
+        self.sftp.vices.served = served
+        put(self.path, served)
+        return source(f"sftp://127.0.0.1:{self.sftp.port}/{self.path.name}", self.pool, self.sftp.options())
+
+    @pytest.mark.parametrize("modified", [1_700_000_000.0])
+    def test_modified(self, modified: float | None) -> None:
+        """A file has a time of change, always."""
+        super().test_modified(modified)
+
+
+class TestFtp(SourceContract, cannot=(*NEVER,)):
+    """A file over FTP, from pyftpdlib."""
+
+    @pytest.fixture(autouse=True)
+    def _file(self, pool: Pool, ftp: stores.Ftp) -> Iterator[None]:
+        self.pool, self.ftp, self.path = pool, ftp, ftp.folder / f"{uuid.uuid4().hex} b#.bin"
+        yield
+        self.ftp.vices.served = Served()
+
+    def serve(self, served: Served) -> Source:
+        self.ftp.vices.served = served
+        put(self.path, served)
+        return source(f"ftp://127.0.0.1:{self.ftp.port}/{self.path.name}", self.pool, auth=(USER, PASSWORD))
+
+    @pytest.mark.parametrize("modified", [1_700_000_000.0])
+    def test_modified(self, modified: float | None) -> None:
+        """A file has a time of change, always."""
+        super().test_modified(modified)
