@@ -85,6 +85,8 @@ class LocalSource:
 
     def open(self, want: Want, stop: Stop) -> LocalStream | None:
         """Open it as ``want`` says. Raises SourceNotFound, AccessDenied, InvalidRequest, FileChanged."""
+        if stop.is_set():
+            raise Stopped
         fd = self._opened()
         try:
             there = os.fstat(fd)
