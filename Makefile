@@ -5,8 +5,12 @@
 .DEFAULT_GOAL := help
 
 BIN := .venv/bin
+# uv resolves in seconds what takes pip minutes, for the cloud stores pin each other tightly; pip knows pip.conf.
+UV := VIRTUAL_ENV="$(CURDIR)/.venv" UV_LINK_MODE=copy $(BIN)/uv pip install -q
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest
+# Most tests wait for something: four processes share them, each file in one of them.
+SHARED := -n 4 --dist loadfile
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -15,7 +19,7 @@ help: ## this list
 .venv/.with-%: pyproject.toml
 	@sh tools/venv.sh
 	@echo "installing nbxfer[$*] into .venv"
-	@$(PIP) -e '.[$*]'
+	@$(UV) -e '.[$*]' 2>/dev/null || $(PIP) -e '.[$*]'
 	@touch $@
 
 demo: .venv/.with-demo ## a download whose kernel is killed half-way, in under a minute
@@ -27,7 +31,7 @@ lab: .venv/.with-lab ## JupyterLab with the quickstart
 test: .venv/.with-dev lint ## everything that a change must pass
 	@sh tools/servers.sh
 	$(BIN)/python -m coverage erase
-	$(PYTEST) --cov --cov-report= $(ARGS)
+	$(PYTEST) $(if $(ARGS),,$(SHARED)) --cov --cov-report= $(ARGS)
 	@$(if $(ARGS),:,sh tools/coverage.sh)
 
 test-servers: .venv/.with-dev ## against real nginx, Apache, Caddy and squid, which `make test` leaves out

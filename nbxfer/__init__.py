@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from nbxfer.core.phases import TransferStatus
     from nbxfer.core.policy import Retry
     from nbxfer.core.snapshot import Snapshot
+    from nbxfer.core.surroundings import CostPolicy, NetworkConnectivity, NetworkCostType, Surroundings
     from nbxfer.errors import (
         AccessDenied,
         BadAnswer,
@@ -49,9 +50,11 @@ if TYPE_CHECKING:
         download,
         fetch,
         leftovers,
+        network,
         operations,
         panel,
         reattach,
+        request_unconstrained,
         upload,
     )
     from nbxfer.wire.credentials import Basic, Bearer
@@ -62,6 +65,7 @@ _ROOMS = {
     "nbxfer.core.phases": ("TransferStatus",),
     "nbxfer.core.policy": ("Retry",),
     "nbxfer.core.snapshot": ("Snapshot",),
+    "nbxfer.core.surroundings": ("CostPolicy", "NetworkConnectivity", "NetworkCostType", "Surroundings"),
     "nbxfer.session.door": (
         "as_completed",
         "clean",
@@ -72,6 +76,7 @@ _ROOMS = {
         "operations",
         "panel",
         "reattach",
+        "request_unconstrained",
         "upload",
     ),
     "nbxfer.session": ("Batch", "CompletionGroup", "Group", "Operation", "Session"),
@@ -87,12 +92,15 @@ __all__ = [
     "CertificateRefused",
     "ChecksumMismatch",
     "CompletionGroup",
+    "CostPolicy",
     "DestinationExists",
     "ForkedError",
     "Group",
     "InvalidRequest",
     "InvalidTransferState",
     "NeedsAttention",
+    "NetworkConnectivity",
+    "NetworkCostType",
     "NetworkError",
     "NoSpace",
     "Offline",
@@ -104,6 +112,7 @@ __all__ = [
     "SourceChanged",
     "SourceNotFound",
     "StorageFailed",
+    "Surroundings",
     "TakenOver",
     "TransferCanceled",
     "TransferError",
@@ -117,9 +126,11 @@ __all__ = [
     "download",
     "fetch",
     "leftovers",
+    "network",
     "operations",
     "panel",
     "reattach",
+    "request_unconstrained",
     "upload",
 ]
 
@@ -129,6 +140,8 @@ _WHERE = {name: room for room, names in _ROOMS.items() for name in names}
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'nbxfer' has no attribute {name!r}")
+    if name == "network":  # the room itself, which may be called: any import of it puts it here
+        return importlib.import_module("nbxfer.network")
     found = getattr(importlib.import_module(_WHERE.get(name, "nbxfer.errors")), name)
     globals()[name] = found
     return found

@@ -9,6 +9,8 @@ command -v curl >/dev/null || missing="$missing curl"
 command -v wget >/dev/null || missing="$missing wget"
 command -v aria2c >/dev/null || missing="$missing aria2"
 command -v chromium >/dev/null || command -v google-chrome >/dev/null || missing="$missing chromium"
+command -v dbus-daemon >/dev/null || missing="$missing dbus-daemon"
+command -v ip >/dev/null || [ -x /usr/sbin/ip ] || missing="$missing iproute2"
 command -v strace >/dev/null || missing="$missing strace"
 if [ "${1:-}" = heavy ]; then
     # The bare program: the package apache2 would start a server of its own.

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes .venv from the first Python that is new enough. PYTHON=… chooses one.
 set -eu
-[ -x .venv/bin/python ] && .venv/bin/python -c 'import pip' 2>/dev/null && exit 0
+[ -x .venv/bin/uv ] && .venv/bin/python -c '' 2>/dev/null && exit 0
 
 new_enough='import sys; raise SystemExit(sys.version_info < (3, 11) or sys.implementation.name != "cpython")'
 python=
@@ -31,3 +31,4 @@ fi
 
 rm -rf .venv
 "$python" -m venv .venv
+.venv/bin/python -m pip install -qq --disable-pip-version-check uv

@@ -3,7 +3,7 @@
 Answers: Probe → Probed | Unchanged | AllHere | ProbeLost | CutShort; Fetch → RangeLanded | RangeLost | CutShort (and
 BlocksLanded on the way); Verify → Verified | Mismatched | VerifyLost | CutShort; Commit → Committed | CommitLost;
 Commit also → NameTaken; Discard → Discarded; Refresh → Refreshed | RefreshLost;
-Wait, AwaitRoom → ConditionMet. Stop has no answer of its own: what it stops answers.
+Wait, AwaitRoom, AwaitClearance → ConditionMet. Stop has no answer of its own: what it stops answers.
 
 The dispatcher hands the engine the actions of a whole turn at once, so that many small ones can be done as one:
 a composite (fetch whole files, publish many) is one action type more, with one answer for each operation in it.
@@ -109,3 +109,7 @@ class AwaitRoom(Action, frozen=True):
     """Tell when the destination has room for ``need`` bytes."""
 
     need: int
+
+
+class AwaitClearance(Action, frozen=True):
+    """Tell when the surroundings let it move: cost, network, battery."""

@@ -109,6 +109,15 @@ class Allotment:
         self.free = self.free.add(at, stop)
         return True
 
+    def lease(self) -> RangeSet:
+        """Hand out all that nobody has, to somebody who sees to it alone; what does not come of it is restored."""
+        leased, self.free = self.free, RangeSet()
+        return leased
+
+    def restore(self, ranges: RangeSet) -> None:
+        """Take back what was leased and did not come."""
+        self.free = self.free.union(ranges)
+
     def steal(self, lane: int, rate: Callable[[int], float]) -> ByteRange | None:
         """Give ``lane``, which found nothing free, half of what the slowest has not entered; None: not worth it.
 

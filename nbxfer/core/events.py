@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from nbxfer.core.faults import Fault
+from nbxfer.core.phases import Stall
 from nbxfer.core.probe import Probe
 from nbxfer.core.ranges import RangeSet
 from nbxfer.core.record import Before, Published, Seal, Ticket
@@ -75,6 +76,16 @@ class BandwidthAsked(Event, frozen=True):
     rate: int | None
 
 
+class CostPolicyAsked(Event, frozen=True):
+    """A person says on which networks it may move: Windows' integers; None for what the session says."""
+
+    policy: int | None
+
+
+class UnconstrainedAsked(Event, frozen=True):
+    """A person lets it go on although the machine is short of battery or memory; cost is another matter."""
+
+
 class HandOverAsked(Event, frozen=True):
     """Another living process of the same person asks to own this; ``to`` is its owner id."""
 
@@ -107,6 +118,13 @@ class HostBusy(Event, frozen=True):
     fault: Fault
 
 
+class Held(Event, frozen=True):
+    """The surroundings forbid that it moves: a network that is too dear, none at all, an empty battery."""
+
+    stall: Stall
+    fault: Fault
+
+
 class DeadlineOver(Event, frozen=True):
     """The time that a person gave it is over."""
 
@@ -127,7 +145,7 @@ class TimeCome(Event, frozen=True):
 
 
 class ConditionMet(Event, frozen=True):
-    """The answer to Wait and AwaitRoom: the time has come, or there is room."""
+    """The answer to Wait, AwaitRoom and AwaitClearance: the time has come, there is room, the way is free."""
 
     serial: int
 

@@ -153,8 +153,8 @@ def reason_of(
         what = fault.message if fault else ""
         return {
             Stall.NO_NETWORK: f"waiting for the network: {what}",
-            Stall.COST: "waiting for a cheaper network",
-            Stall.SYSTEM: f"waiting for room: {what}",
+            Stall.COST: f"waiting for a cheaper network: {what}" if what else "waiting for a cheaper network",
+            Stall.SYSTEM: f"waiting for room: {what}" if fault and fault.error == "NoSpace" else f"waiting: {what}",
         }.get(stall or Stall.RETRY_WAIT, f"will try again: {what}")
     if phase is Phase.DONE and published is not None:
         if not published.revalidated:

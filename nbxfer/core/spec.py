@@ -49,6 +49,8 @@ class Spec(msgspec.Struct, frozen=True, omit_defaults=True):
     priority: int = 0
     group: str = ""  # the name of the group that it is in
     place: float | None = None  # where it stands in its group; None: by the time of its making
+    cost_policy: int | None = None  # Windows' integers; None: the session's
+    unconstrained: bool = False  # a person let it go on with a low battery, too
     retry: Retry = Retry()
     patience: Patience = Patience()
     notebook: str = ""

@@ -198,6 +198,14 @@ def server(url: str) -> str:
     return (scheme + mark + rest.partition("/")[0].partition("?")[0]).lower()
 
 
+def leads_out(url: str) -> bool:
+    """Say whether a URL is of another machine, as far as its text tells; a path is of this one."""
+    if "://" not in url or url.startswith(("file:", "memory:", "local:")):
+        return False
+    host = (_split(url).hostname or "").rstrip(".")
+    return not (host in ("localhost", "::1") or host.endswith(".localhost") or host.startswith("127."))
+
+
 def basename(url: str) -> str:
     """Give the last component of the path, decoded once; empty where the path ends in a slash.
 

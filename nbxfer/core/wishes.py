@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from nbxfer.core import actions as do
 from nbxfer.core import events as ev
 from nbxfer.core.faults import Remedy
 from nbxfer.core.phases import FINAL, RESTING, Cause, Phase
@@ -71,10 +72,38 @@ class Wishes(Steps):
 
     def _bandwidth(self, event: ev.BandwidthAsked) -> None:
         self._ours()
-        if self.phase in FINAL:
-            raise InvalidTransferState(f"An operation that is {self.phase} moves no bytes any more.")
+        self._unended()
         self.spec = msgspec.structs.replace(self.spec, bandwidth=event.rate)
         self.dirty = True
+
+    def _cost_policy(self, event: ev.CostPolicyAsked) -> None:
+        self._ours()
+        self._unended()
+        self.spec = msgspec.structs.replace(self.spec, cost_policy=event.policy)
+        self.dirty = True
+
+    def _unconstrained(self, _: ev.UnconstrainedAsked) -> None:
+        self._ours()
+        self._unended()
+        self.spec = msgspec.structs.replace(self.spec, unconstrained=True)
+        self.dirty = True
+
+    def _unended(self) -> None:
+        if self.phase in FINAL:
+            raise InvalidTransferState(f"An operation that is {self.phase} moves no bytes any more.")
+
+    # -- what the surroundings say ---------------------------------------------------------------------------------
+    def _held(self, event: ev.Held) -> None:
+        """Hold where the surroundings forbid to move; what is in flight comes home first, and waits in its turn."""
+        if self.handed_to:
+            return
+        if self.phase is Phase.QUEUED:
+            self.fault = event.fault
+            self._move(Cause.STARVED, event.fault.message)
+            self.stall = event.stall
+            self.out.append(do.AwaitClearance(self._next()))
+        elif self.phase in (Phase.PROBING, Phase.RUNNING):
+            self._stop()
 
     def _cancel(self, event: ev.CancelAsked) -> None:
         self._ours()

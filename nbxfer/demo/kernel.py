@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -50,18 +50,26 @@ class Kernel:
         )
         self._client: Any = BlockingKernelClient(connection_file=connection)
         self._client.load_connection_file()
-        self._client.start_channels()
+        # No heartbeat: the client takes a kernel that needs more than a second to start for dead.
+        self._client.start_channels(hb=False)
 
     def __enter__(self) -> Self:
-        try:
-            self._client.wait_for_ready(timeout=START_WITHIN)
-        except RuntimeError:
-            self.kill()
-            self._client.stop_channels()
-            raise TransferError(
-                "The notebook kernel did not start.", hint=f"Look what {sys.executable} -m ipykernel says."
-            ) from None
+        until = time.monotonic() + START_WITHIN
+        while not self._answers():
+            if time.monotonic() >= until or self.process.poll() is not None:
+                self.kill()
+                self._client.stop_channels()
+                raise TransferError(
+                    "The notebook kernel did not start.", hint=f"Look what {sys.executable} -m ipykernel says."
+                )
         return self
+
+    def _answers(self) -> bool:
+        try:
+            self._client.wait_for_ready(timeout=2.0)
+        except RuntimeError:
+            return False
+        return True
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -91,5 +99,5 @@ class Kernel:
 
     def kill(self) -> None:
         """Send SIGKILL: no clean-up, no goodbye."""
-        os.kill(self.process.pid, signal.SIGKILL)
+        self.process.kill()
         self.process.wait()

@@ -7,38 +7,22 @@ them: it reports and syncs, makes way for readers, sends those home that hear no
 from __future__ import annotations
 
 import contextvars
-import logging
 import threading
 import time
 from collections.abc import Callable
 from typing import Final
 
 from nbxfer.core import actions as do
-from nbxfer.core import faults
-from nbxfer.core.allotment import LEAST, Allotment
-from nbxfer.core.probe import Want
-from nbxfer.core.ranges import BLOCK, ByteRange, RangeSet
-from nbxfer.engine import parts
-from nbxfer.engine.job import Job
+from nbxfer.core.allotment import LEAST
+from nbxfer.core.ranges import BLOCK, RangeSet
+from nbxfer.engine.convoy import Convoy
 from nbxfer.engine.lane import Lane
-from nbxfer.engine.pump import Pump
-from nbxfer.engine.width import Width
+from nbxfer.engine.lanes import TICK, Lanes
+from nbxfer.engine.workplace import Workplace
 from nbxfer.engine.writer import Writer
-from nbxfer.errors import (
-    AccessDenied,
-    NoSpace,
-    RangesRefused,
-    SourceChanged,
-    StorageFailed,
-    TransferError,
-    WebErrorStatus,
-)
-from nbxfer.sources.base import Stop, Stopped, Stream
+from nbxfer.errors import TransferError
+from nbxfer.sources.base import Stopped, Stream
 
-log = logging.getLogger("nbxfer")
-
-#: Seconds between two looks at everything.
-TICK: Final = 0.1
 #: A lane that has heard nothing for so long is sent home when another has nothing to do (seconds).
 SILENCE: Final = 3.0
 #: So long a lane has its piece before it is called slow (seconds), and so long it takes to begin another connection.
@@ -48,29 +32,27 @@ START: Final = 0.5
 BRIEF: Final = 0.3
 
 
-class Crew:
-    """Fetches the segments of ``action`` into what ``writer`` writes, beginning with the open ``stream``."""
+class Crew(Lanes):
+    """Fetches the segments of ``action`` into what ``writer`` writes, beginning with the open ``stream``, if any.
+
+    With a ``convoy`` a mover does as much of it as it can.
+    """
 
     def __init__(
-        self, job: Job, action: do.Fetch, stream: Stream, writer: Writer, clock: Callable[[], float] = time.monotonic
+        self,
+        job: Workplace,
+        action: do.Fetch,
+        stream: Stream | None,
+        writer: Writer,
+        clock: Callable[[], float] = time.monotonic,
+        convoy: Convoy | None = None,
     ) -> None:
-        self.ending = False
-        self._job, self._action, self._writer, self._clock = job, action, writer, clock
-        self._bell = threading.Condition()
-        self._shares = Allotment(RangeSet(action.segments))
-        self._lanes: list[Lane] = []
+        super().__init__(job, action, stream, writer, clock)
         self._threads: list[threading.Thread] = []
-        self._numbers = 0
-        strong = action.pinned is not None and action.pinned.strong
-        self._parts = strong and action.size is not None and stream.probe.ranges
-        self._answered = False  # a part has been had
-        self._parts_from = 0.0  # before then no more parts are asked for (monotonic)
-        self._width = Width(action.lanes, job.most_lanes, clock())
         self._looked = 0.0
-        self._fatal: Exception | None = None
-        self._last: TransferError | None = None
-        self._alone = action.lanes <= 1
-        self._stream, self._front = stream, writer.landing.held.front()
+        self._convoy = convoy
+        self._alone = self._alone and convoy is None
+        self._stream, self._front = stream, writer.landing.held.front() if stream is not None else 0
 
     # -- the caller's thread -------------------------------------------------------------------------------------
     def run(self) -> None:
@@ -79,16 +61,21 @@ class Crew:
         Raises what ended the last lane, or all of them at once; Stopped. No lane works any more then.
         """
         try:
+            if self._convoy is not None:
+                self._convoy.first()
+                self._led, self._awaited = self._convoy.leads, self._convoy.coming
             self._call_in(self._stream, self._front)
-            while self._lanes:
+            while self._lanes or self._away:
                 self._look()
-                with self._bell:
-                    if self._lanes:
-                        self._bell.wait(TICK)
+                self._rest()
+                if self._convoy is not None and (self.ending or self._job.stop.is_set()):
+                    self._convoy.halt()
         except BaseException as error:
             self.fail(error if isinstance(error, Exception) else Stopped())
             raise
         finally:
+            if self._convoy is not None:
+                self._convoy.halt()
             for thread in self._threads:
                 thread.join()
             self._writer.tell()
@@ -98,6 +85,23 @@ class Crew:
             raise Stopped
         if self._shares.free and self._last is not None:
             raise self._last
+
+    @property
+    def _away(self) -> bool:
+        """Whether a mover is at work, or will be at once with what nobody else sees to."""
+        convoy = self._convoy
+        if convoy is None or convoy.over:
+            return False
+        return convoy.working or (convoy.coming and self._led and self.may_ask and bool(self._shares))
+
+    def _rest(self) -> None:
+        """Wait until something may be to do."""
+        if self._convoy is not None and self._convoy.coming:
+            self._convoy.wait(TICK)
+            return
+        with self._bell:
+            if self._lanes:
+                self._bell.wait(TICK)
 
     def _call_in(self, stream: Stream | None = None, front: int = 0, *, placed: bool = False) -> bool:
         """Let one more lane work; False where there is no thread for it."""
@@ -123,6 +127,8 @@ class Crew:
 
     def _look(self) -> None:
         """Do what is to be done now and then; a lane that is alone does it between its reads."""
+        if self._convoy is not None:
+            self._convoyed(self._convoy)
         now = self._clock()
         if now - self._looked < TICK / 2:
             return
@@ -138,8 +144,21 @@ class Crew:
             if self.may_ask and (wanted := self._writer.landing.wanted()):
                 self._make_way(wanted, rates)
             self._overtake(now, rates)
-        if not self._alone:
+        if not self._alone and not self._led:
             self._grow(now)
+
+    def _convoyed(self, convoy: Convoy) -> None:
+        """See to the convoy. Where it has given out, lanes take over what it had."""
+        try:
+            if not self._job.stop.is_set() and not self.ending:
+                convoy.look(self)
+        except TransferError as error:
+            convoy.halt(self)
+            self.fail(error)
+        self._led, self._awaited = convoy.leads and not convoy.over, convoy.coming
+        self._out = convoy.working and not convoy.leads
+        if convoy.over and not self._lanes and self._shares.free and self._last is None and self.may_ask:
+            self._call_in()
 
     def _make_way(self, wanted: RangeSet, rates: dict[int, float]) -> None:
         for number in self._shares.preempt(wanted):
@@ -176,125 +195,14 @@ class Crew:
             looking = sum(not lane.busy for lane in self._lanes)
             return self._shares.free.total > looking * LEAST or (not looking and bool(self._shares))
 
-    def fail(self, error: Exception) -> None:
-        """Let everybody come home; ``run`` raises the first of these."""
-        with self._bell:
-            self._fatal = self._fatal or error
-            self.ending = True
-            self._bell.notify_all()
-
-    # -- the lanes' threads --------------------------------------------------------------------------------------
+    # -- from any thread -----------------------------------------------------------------------------------------
     @property
-    def may_ask(self) -> bool:
-        """Whether parts may be asked for now."""
-        return self._parts and not self._job.parts_refused and self._clock() >= self._parts_from
+    def width(self) -> int:
+        """How many lanes there are."""
+        return len(self._lanes)
 
-    def part(self, start: int, stop: int, lane: Stop) -> Stream | None:
-        """Open the part from ``start`` to ``stop`` of the very version that is fetched; None where none may be had."""
-        if not self.may_ask:
-            return None
-        want = Want(start, stop, self._action.pinned, self._action.size, part=True)
-        stream = parts.opened(self._job.source, want, lane)
+    def broaden(self, lanes: int) -> None:
+        """Let there be so many lanes from now on."""
         with self._bell:
-            self._answered = True
-            self._bell.notify_all()
-        return stream
-
-    def pump(self, lane: Lane) -> Pump:
-        """Give what ``lane`` reads with; made on its own thread."""
-        paces = (self._job.pace, self._job.shared)
-        look = self._look if self._alone else lambda: None
-        return Pump(self._writer, self._job.spec.patience, lane, paces, look, self._clock)
-
-    def next(self, lane: Lane) -> ByteRange | None:
-        """Wait for a piece that ``lane`` can fetch; None where there will be none. Raises Stopped."""
-        with self._bell:
-            try:
-                while not lane.is_set():
-                    piece = self._piece(lane) if not self._surplus(lane) else None
-                    if piece is not None:
-                        lane.busy, lane.since = True, self._clock()
-                        return piece
-                    if self._surplus(lane) or not any(other.busy for other in self._lanes):
-                        self.left(lane)
-                        return None
-                    lane.idle = True
-                    self._bell.wait(TICK)
-            finally:
-                lane.idle = False
-        raise Stopped
-
-    def _piece(self, lane: Lane) -> ByteRange | None:
-        at = lane.at
-        if not self.may_ask:
-            return None if at is None else self._shares.take(lane.number, 1, at, onward=True)
-        if at is not None and not self._answered and any(other.busy for other in self._lanes):
-            # Whether parts can be had at all is being asked: the body that brings everything is not left before.
-            if not self._shares.free.covers(at, at + 1):
-                return None
-            return self._shares.take(lane.number, self._width.limit, at, onward=True)
-        wanted = self._writer.landing.wanted()
-        piece = self._shares.take(lane.number, self._width.limit, at, wanted)
-        if piece is None:
-            rates = {other.number: other.rate(self._clock()) for other in self._lanes}
-            piece = self._shares.steal(lane.number, rates.__getitem__)
-        return piece
-
-    def _surplus(self, lane: Lane) -> bool:
-        """Say whether this one should go home: there are too many, or an operation waits for its place."""
-        keep = next((other for other in self._lanes if other.at is not None), self._lanes[0])
-        hungry = lane.placed and self._job.hosts.hungry(self._job.host)
-        return lane is not keep and (hungry or len(self._lanes) > self._width.limit)
-
-    def enter(self, lane: Lane, position: int) -> int:
-        """See Allotment."""
-        with self._bell:
-            return self._shares.enter(lane.number, position)
-
-    def give_back(self, lane: Lane, position: int) -> None:
-        """Take the piece of ``lane`` back, read up to ``position``."""
-        with self._bell:
-            lane.busy = False
-            self._shares.give_back(lane.number, position)
-            self._bell.notify_all()
-
-    def lost(self, lane: Lane, error: TransferError) -> bool:
-        """Decide what follows when a connection ends with ``error``; say whether ``lane`` is to try another."""
-        log.debug("a connection ended: %s", error.message)
-        with self._bell:
-            others = len(self._lanes) - 1
-            disk = isinstance(error, AccessDenied) and error.http_status is None
-            if disk or isinstance(error, SourceChanged | NoSpace | StorageFailed):
-                self.fail(error)
-                return False
-            self._last = error
-            got = lane.pump.got if lane.pump is not None else 0
-            if error.status == WebErrorStatus.STALLED and others and got != lane.stalled_at:
-                lane.stalled_at = got
-                return True
-            if isinstance(error, RangesRefused):
-                self._job.parts_refused = True
-            elif not error.retryable:
-                self._parts = False  # what is open may go on; nothing more is asked for in vain
-            if error.retry_after is not None:
-                self._parts_from = self._clock() + error.retry_after
-                self._job.hosts.shut(self._job.host, error.retry_after, faults.of(error))
-            if self._width.failed(error, others, self._clock()) and not self._alone:
-                self._job.most_lanes = 1
-            if self._width.limit == 1:
-                for other in self._lanes:
-                    if self._surplus(other):
-                        self._shares.cut(other.number)
-            return False
-
-    def left(self, lane: Lane) -> None:
-        """Take note that ``lane`` goes home: a place goes back, for the operation's own is another lane's now."""
-        with self._bell:
-            if lane not in self._lanes:
-                return
-            self._lanes.remove(lane)
-            heir = lane if lane.placed else next((other for other in self._lanes if other.placed), None)
-            if heir is not None:
-                heir.placed = False
-                self._job.hosts.release(self._job.host)
+            self._width.allow(lanes, self._clock())
             self._bell.notify_all()

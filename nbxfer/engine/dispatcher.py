@@ -21,6 +21,7 @@ from nbxfer.core.groups import Rule
 from nbxfer.core.lifecycle import Operation
 from nbxfer.core.phases import ASKING, BUSY, FINAL, Phase
 from nbxfer.core.record import Record
+from nbxfer.engine.clearance import Clearance
 from nbxfer.engine.limits import Slots
 from nbxfer.engine.turns import Turns
 from nbxfer.errors import InvalidRequest, TakenOver, TransferError
@@ -53,11 +54,14 @@ class Dispatcher:
         lanes: int = 1,
         ahead: Callable[[Operation, do.Action], ev.Event | None] = lambda op, action: None,
         rule_of: Callable[[str], Rule] = lambda group: Rule(),
+        clearance: Clearance | None = None,
     ) -> None:
         self.manifest, self.board, self.slots = manifest, board, slots
         self.perform, self.missing, self.rested, self.clock = perform, missing, rested, clock
         self.ahead = ahead  # gives the answer to an action that has been done already
+        self.clearance = clearance if clearance is not None else Clearance()
         self.lanes = lanes  # the most connections of one operation that does not say how many
+        self.came: Callable[[Iterable[Operation]], None] = lambda ops: None  # counts what has come
         self.ops: dict[str, Operation] = {}
         self.by_destination: dict[str, Operation] = {}
         self.turns = Turns(self.ops, slots, rule_of)
@@ -88,8 +92,8 @@ class Dispatcher:
         """Decide: give each event to its operation."""
         now, chance, talk = self.clock(), random.random, log.isEnabledFor(logging.DEBUG)
         moved: dict[str, Operation] = {}
-        for op_id, event, reply in items:
-            op = self.ops.get(op_id)
+        for op_id, told, reply in items:
+            op, event = self.ops.get(op_id), self.clearance.disguised(told)
             if op is None:
                 if reply is not None:
                     self._replies.append((reply, KeyError(op_id)))
@@ -147,6 +151,7 @@ class Dispatcher:
         """Finish the turn: grant slots, save, tell, do."""
         if crowd := self.turns.making_room():
             self.happened([(op_id, ev.TurnOver(), None) for op_id in crowd])
+        self.happened(self.clearance.review(list(self._touched.values())))
         self._settle()
         self._grant()
         touched = self._touched
@@ -160,6 +165,7 @@ class Dispatcher:
             return
         now = self.clock()
         self.board.post([op.snapshot(now) for op in touched.values()])
+        self.came(touched.values())
         for op in touched.values():
             self.rested(op)
             if op.phase in FINAL or op.handed_over:
@@ -181,7 +187,8 @@ class Dispatcher:
 
     def _grant(self) -> None:
         now, hosts = self.clock(), self.slots.hosts
-        while self.slots.free > 0 and not self.leaving and (op := self.turns.next(hosts.closed)) is not None:
+        go = self.clearance.ready and not self.leaving
+        while go and self.slots.free > 0 and (op := self.turns.next(hosts.closed)) is not None:
             host = urls.server(op.spec.asked)
             actions = op.handle(self._turn_of(op, host), now)
             self._touched[op.id] = op
@@ -193,6 +200,8 @@ class Dispatcher:
     def _turn_of(self, op: Operation, host: str) -> ev.Event:
         if missing := self.missing(op):
             return ev.SecretsMissing(missing)
+        if (hold := self.clearance.hold(op)) is not None:
+            return ev.Held(hold.stall, hold.fault)
         if (busy := self.slots.hosts.wait(host)) is not None:
             return ev.HostBusy(*busy)
         return ev.SlotFree(self.lanes)

@@ -38,11 +38,21 @@ RefreshFunction = Callable[[str], Any]
 class Doors:
     """Sources by URL, sinks by destination."""
 
-    def __init__(self) -> None:
+    def __init__(self, requests: float | None = None) -> None:
+        """Make doors; ``requests`` a second to one host."""
         self._accesses: dict[str, Access] = {}
         self._targets: dict[str, Access] = {}
         self._refreshes: dict[str, RefreshFunction] = {}
-        self._pool = Pool()  # many files of one server need few connections
+        self._pool = Pool(requests=requests)  # many files of one server need few connections
+
+    @property
+    def requests(self) -> float | None:
+        """Requests a second to one host, None for no limit; may be set at any time."""
+        return self._pool.frequency.rate
+
+    @requests.setter
+    def requests(self, rate: float | None) -> None:
+        self._pool.frequency.rate = rate
 
     def give(
         self, op_id: str, access: Access, refresh: RefreshFunction | None = None, target: Access | None = None

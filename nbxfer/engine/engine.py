@@ -20,12 +20,16 @@ from nbxfer.core.groups import Rule
 from nbxfer.core.lease import HEARTBEAT
 from nbxfer.core.lifecycle import Operation
 from nbxfer.core.record import Record
+from nbxfer.core.surroundings import CostPolicy
 from nbxfer.engine import clock, rules
 from nbxfer.engine.callers import Callers
+from nbxfer.engine.clearance import Clearance
 from nbxfer.engine.custody import Custody
 from nbxfer.engine.dispatcher import Dispatcher
 from nbxfer.engine.hosts import Hosts
 from nbxfer.engine.limits import Slots
+from nbxfer.engine.movers import Movers, Use
+from nbxfer.engine.outlook import Outlook
 from nbxfer.engine.pace import Pace
 from nbxfer.engine.portal import Portal
 from nbxfer.engine.timers import Timers
@@ -35,6 +39,7 @@ from nbxfer.engine.work import Doors, Work
 from nbxfer.engine.workers import Workers
 from nbxfer.errors import ForkedError, InvalidTransferState, TransferError
 from nbxfer.manifest.base import Fenced, Manifest
+from nbxfer.network.watch import Watch
 
 log = logging.getLogger("nbxfer")
 T = TypeVar("T")
@@ -60,10 +65,16 @@ class Engine:
         lanes: int = 8,
         per_host: int = 8,
         bandwidth: int | None = None,
+        movers: Use = "auto",
+        upload_bandwidth: int | None = None,
+        watch: Watch | None = None,
+        cost_policy: CostPolicy = CostPolicy.DEFAULT,
     ) -> None:
         """Make an engine of up to ``running`` operations, each of up to ``lanes`` connections, ``per_host`` to a host.
 
-        ``bandwidth`` is in bytes a second, of all together; ``pace.rate`` changes it live.
+        ``bandwidth`` is in bytes a second, of all together; ``pace.rate`` changes it live. ``watch`` sees what the
+        surroundings allow; without one nothing is ever held up for them. ``movers`` says when child processes move
+        bytes.
         """
         self.manifest, self.board, self.doors = manifest, board, doors
         self.pid = os.getpid()
@@ -71,9 +82,12 @@ class Engine:
         self.workers = Workers(running + 4)
         self.callers = Callers()  # what programs want to have called may take its time
         self.pace, hosts = Pace(bandwidth), Hosts(per_host)
+        self.movers = Movers(manifest.enlist, movers)
         self.work = Work(
-            manifest, doors, self.workers, self.timers, self.post, self.post_all, hosts, self.pace, self.post
+            manifest, doors, self.workers, self.timers, self.post, self.post_all, hosts, self.pace, self.movers
         )
+        self.work.post_saved = self.post
+        self.work.upload_pace.rate = upload_bandwidth
         self.dispatcher = Dispatcher(
             manifest,
             board,
@@ -85,9 +99,12 @@ class Engine:
             ahead=self.work.ahead,
             clock=clock.now,
             rule_of=lambda group: rules.stored(manifest, group) or Rule(),
+            clearance=Clearance(cost_policy),
         )
         self.custody = Custody(self.dispatcher, self.work, self.later)
         self.upkeep = Upkeep(manifest, self.dispatcher, self.workers, self.timers, self.later, self._live)
+        watch = watch if watch is not None else Watch(providers=list)
+        self.outlook = Outlook(watch, self.dispatcher, self.workers, self.timers, self.later)
         self._inbox: deque[tuple[str, ev.Event, Future[None] | None]] = deque()
         self._calls: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
         self._portal = Portal(self._main, self._refuse)
@@ -206,6 +223,7 @@ class Engine:
     # -- the loop ------------------------------------------------------------------------------------------------
     async def _main(self) -> None:
         self.timers.at(time.monotonic() + HEARTBEAT, self.upkeep.beat)
+        self.outlook.begin()
         while not self._ended:
             try:
                 self._round()
@@ -215,7 +233,9 @@ class Engine:
                 log.exception("a turn failed; please report this")
             self._gather()
             now = time.monotonic()
-            await self._portal.sleep(0 if self._inbox or self._calls else self.timers.next(now, self._tick()))
+            pause = 0 if self._inbox or self._calls else self.timers.next(now, self._tick())
+            await self._portal.sleep(pause)
+            self.movers.woke(time.monotonic() - now - pause)
         self.workers.close()
         self.callers.close()
 
@@ -251,6 +271,7 @@ class Engine:
         if now >= self._next_checkpoint:
             self._next_checkpoint = now + 1.0
             self.dispatcher.checkpoint()
+            self.movers.tidy()
         self.custody.tick(now)
         self.dispatcher.turn()
         self.board.flush()
@@ -272,4 +293,5 @@ class Engine:
             self.manifest.sync()
         finally:
             self._ended = True
+            self.outlook.watch.close()
             self.manifest.end()  # a full disk is no reason not to say that nobody writes here any more

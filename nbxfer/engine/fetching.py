@@ -10,9 +10,12 @@ from nbxfer.core import faults
 from nbxfer.core.allotment import LEAST
 from nbxfer.core.ranges import RangeSet
 from nbxfer.engine import digests, recheck
+from nbxfer.engine.asked import prepared
+from nbxfer.engine.convoy import Convoy, sharing
 from nbxfer.engine.crew import Crew
 from nbxfer.engine.follower import Follower
 from nbxfer.engine.job import Job
+from nbxfer.engine.movers import LARGE_WHEN_BUSY
 from nbxfer.engine.pump import Pump
 from nbxfer.engine.writer import Writer
 from nbxfer.errors import BadAnswer, NetworkError, StorageFailed, TransferError, WebErrorStatus
@@ -50,7 +53,7 @@ def fetch(job: Job, action: do.Fetch, report: Callable[[ev.Event], None]) -> ev.
             size, proven = _to_the_end(job, writer, stream, action.most)
         else:
             size = action.size
-            Crew(job, action, stream, writer).run()
+            Crew(job, action, stream, writer, convoy=_convoy(job, action, stream, writer)).run()
     except TransferError as error:
         held = landing.held
         if isinstance(error, StorageFailed):
@@ -62,9 +65,24 @@ def fetch(job: Job, action: do.Fetch, report: Callable[[ev.Event], None]) -> ev.
     return ev.RangeLanded(serial, landing.held, size, proven)
 
 
+def _convoy(job: Job, action: do.Fetch, stream: Stream, writer: Writer) -> Convoy | None:
+    """Give what has a mover do the work, where one could; whether it is worth it shows itself."""
+    movers, pinned = job.movers, action.pinned
+    if movers is None or job.unfit or job.parts_refused or movers.why_not is not None:
+        return None
+    if pinned is None or not pinned.strong or action.size is None or not stream.probe.ranges:
+        return None
+    if sharing(job.part) is None or sharing(job.blocks) is None:
+        return None
+    if movers.use != "always" and sum(map(len, action.segments)) < LARGE_WHEN_BUSY:
+        return None
+    request = prepared(stream)
+    return None if request is None else Convoy(job, movers, request, action.size, pinned, action.lanes, writer)
+
+
 def _to_the_end(job: Job, writer: Writer, stream: Stream, most: int | None) -> tuple[int, bool]:
     """Read a body of unknown length; give its length, and whether its end was proven."""
-    pump = Pump(writer, job.spec.patience, job.stop, (job.pace, job.shared), writer.look)
+    pump = Pump(writer, job.spec.patience, job.stop, job.paces, writer.look)
     held = writer.landing.held
     try:
         pump.attach(stream)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 from nbxfer.core import events as ev
+from nbxfer.core.policy import Patience
 from nbxfer.core.ranges import RangeSet
 from nbxfer.core.record import Before, Ticket
 from nbxfer.core.spec import Spec
@@ -18,6 +19,7 @@ from nbxfer.core.url import safe_url
 from nbxfer.engine.follower import Follower
 from nbxfer.engine.hosts import Hosts
 from nbxfer.engine.landing import Landing
+from nbxfer.engine.movers import Movers
 from nbxfer.engine.pace import Pace
 from nbxfer.errors import BadAnswer
 from nbxfer.manifest.base import BlockLog, Manifest
@@ -62,6 +64,7 @@ class Job:
         hosts: Hosts | None = None,
         shared: Pace | None = None,
         small: Callable[[str, int], bytes] = _nothing,
+        movers: Movers | None = None,
     ) -> None:
         self.op_id, self.spec, self.before, self.manifest = op_id, spec, before, manifest
         self.far = sink if isinstance(sink, Far) else None
@@ -83,6 +86,8 @@ class Job:
         self.pace = Pace(spec.bandwidth)
         self.shared = shared if shared is not None else Pace()
         self.host, self.hosts, self.small = host, hosts if hosts is not None else Hosts(UNCOUNTED), small
+        self.movers = movers
+        self.unfit = False  # its requests cannot be told in values, or a mover of its has died
         self.listed: str | None = None  # what the file of checksums says
         self.parts_refused = False  # the server gives no parts, whatever it says
         self.most_lanes: int | None = None  # what the server has put up with, where that was less than was wanted
@@ -90,6 +95,16 @@ class Job:
         self._inside = self._closing = False
         self._make_source = source
         self._source: Source | None = None
+
+    @property
+    def paces(self) -> tuple[Pace, ...]:
+        """What holds its bytes up: its own limit, and that of all together."""
+        return (self.pace, self.shared)
+
+    @property
+    def patience(self) -> Patience:
+        """How long a server may take."""
+        return self.spec.patience
 
     @property
     def source(self) -> Source:

@@ -35,6 +35,12 @@ class Landing:
             self._bell.notify_all()
             return self._held
 
+    def absorb(self, ranges: RangeSet) -> None:
+        """Take note of many ranges at once; another process has put them on the disk."""
+        with self._bell:
+            self._held = self._held.union(ranges)
+            self._bell.notify_all()
+
     def wait(self, offset: int, seconds: float) -> bool:
         """Wait until the byte at ``offset`` is there; say whether it is. Comes back early when this ends."""
         deadline = time.monotonic() + seconds
@@ -56,6 +62,11 @@ class Landing:
         with self._bell:
             if span in self._wants:
                 self._wants.remove(span)
+
+    def wish(self, ranges: RangeSet) -> None:
+        """Have ``ranges`` stand for what all readers want: they are in another process."""
+        with self._bell:
+            self._wants = list(ranges)
 
     def wanted(self) -> RangeSet:
         """Give what readers wait for and is not there yet."""

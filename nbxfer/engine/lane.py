@@ -13,7 +13,7 @@ from nbxfer.errors import NetworkError, TransferError
 from nbxfer.sources.base import Stop, Stopped, Stream
 
 if TYPE_CHECKING:
-    from nbxfer.engine.crew import Crew
+    from nbxfer.engine.lanes import Lanes
 
 
 class Lane:
@@ -23,7 +23,7 @@ class Lane:
     own waiting.
     """
 
-    def __init__(self, number: int, crew: Crew, stop: Stop, stream: Stream | None = None, front: int = 0) -> None:
+    def __init__(self, number: int, crew: Lanes, stop: Stop, stream: Stream | None = None, front: int = 0) -> None:
         self.number = number
         self.placed = False  # it has a place at the host that is its own, not the operation's
         self.busy = self.idle = False  # it has a piece; it waits for one

@@ -34,6 +34,12 @@ class Width:
         self.limit = max(1, min(to, self.limit))
         self._steady_since = now
 
+    def allow(self, most: int, now: float) -> None:
+        """Take note that there may be ``most`` lanes from now on, be it more or fewer."""
+        self.limit = most if self.limit == self.most else max(1, min(most, self.limit))
+        self.most = most
+        self._steady_since = now
+
     def failed(self, error: TransferError, others: int, now: float) -> bool:
         """Narrow as ``error`` of one lane asks for, when there are so many others; say whether it is too crowded there.
 

@@ -22,6 +22,7 @@ from nbxfer.engine import ahead
 from nbxfer.engine.dispatcher import Planned
 from nbxfer.engine.hosts import Hosts
 from nbxfer.engine.job import Job
+from nbxfer.engine.movers import Movers
 from nbxfer.engine.pace import Pace
 from nbxfer.engine.perform import perform
 from nbxfer.engine.refresh import Renewing, refreshed
@@ -66,6 +67,10 @@ class Doors(Renewing, Protocol):
         ...
 
 
+def _saved_at_once(_op_id: str, _event: ev.Event, reply: Future[None]) -> None:
+    reply.set_result(None)
+
+
 class Work:
     """Performs the actions of a turn and keeps the jobs."""
 
@@ -79,13 +84,16 @@ class Work:
         post_all: Callable[[Answers], None],
         hosts: Hosts | None = None,
         pace: Pace | None = None,
-        post_saved: Callable[[str, ev.Event, Future[None]], None] = lambda op_id, event, reply: reply.set_result(None),
+        movers: Movers | None = None,
     ) -> None:
-        self.post_saved = post_saved  # answers when the turn is saved
+        #: Answers when the turn that took the event is saved.
+        self.post_saved: Callable[[str, ev.Event, Future[None]], None] = _saved_at_once
         self.manifest, self.doors, self.workers, self.timers, self.post = manifest, doors, workers, timers, post
         self.together = Together(workers, manifest, post_all)
         self.hosts = hosts if hosts is not None else Hosts(8)
         self.pace = pace if pace is not None else Pace(None)  # of all together
+        self.movers = movers
+        self.upload_pace = Pace(None)  # of all that is sent
         self.jobs: dict[str, Job] = {}
         self.leaving = False  # who is stopped stays stopped
 
@@ -102,8 +110,9 @@ class Work:
                 self.manifest,
                 host=urls.server(op.spec.asked),
                 hosts=self.hosts,
-                shared=self.pace,
+                shared=self.upload_pace if op.spec.kind == "upload" else self.pace,
                 small=lambda url, most: self.doors.small(op.spec, url, most, op.id),
+                movers=self.movers,
             )
             job.unproven, job.ticket = op.unproven, op.ticket
             job.save = partial(self._saved, op.id)
@@ -126,6 +135,8 @@ class Work:
                     self.job(op).stop.set()
                 case do.Wait():
                     self.timers.at(time.monotonic() + action.seconds, self._met(op.id, action.serial))
+                case do.AwaitClearance():
+                    pass  # the dispatcher's clearance has an eye on it
                 case do.AwaitRoom():
                     self._await_room(op, action)
                 case do.Refresh():
@@ -229,4 +240,6 @@ class Work:
             job = self.jobs.pop(op_id, None)
             if job is not None:  # else somebody else closes at the same time
                 job.let_go()
+        if self.movers is not None:
+            self.movers.close()
         self.doors.close()

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import msgspec
 
-from nbxfer.core.lease import Hold, Owner
+from nbxfer.core.lease import Hold, Owner, Process
 from nbxfer.core.phases import FINAL, Phase
 from nbxfer.core.ranges import RangeSet
 from nbxfer.core.record import Record
@@ -100,6 +100,13 @@ class Manifest(Protocol):
 
     def touch(self) -> None:
         """Heartbeat, and a look at whether our journal still is ours. Raises Fenced, StorageFailed."""
+        ...
+
+    def enlist(self, movers: Sequence[Process]) -> None:
+        """Enter other processes that write for us: who takes over waits until they are gone too. Any thread.
+
+        Raises NoSpace, StorageFailed, AccessDenied.
+        """
         ...
 
     def compact(self, live: Iterable[Record]) -> None:

@@ -68,6 +68,18 @@ class FileBlockLog:
                 storage.remove(aside)
                 raise
 
+    @classmethod
+    def of(cls, descriptor: int) -> FileBlockLog:
+        """Give the log that is open already, in another process, as ``descriptor``."""
+        made = cls.__new__(cls)
+        made._lock, made._fd = threading.Lock(), descriptor
+        return made
+
+    def share(self) -> int:
+        """Give another descriptor of it, for a process that appends too; who takes it closes it."""
+        with self._lock, storage.doing("The block log could not be shared"):
+            return os.dup(self._fd)
+
     def append(self, rows: Sequence[Row]) -> None:
         """Add rows in one write; call it after the bytes were written. Raises NoSpace, StorageFailed."""
         data = b"".join(map(_packed, rows))

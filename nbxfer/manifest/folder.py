@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from nbxfer.core.lease import Hold, Owner
+from nbxfer.core.lease import Hold, Owner, Process
 from nbxfer.core.phases import Phase
 from nbxfer.core.record import Record
 from nbxfer.errors import ForkedError, TransferError
@@ -117,6 +117,11 @@ class FolderManifest:
         with self._fence():
             journal.check()
         self._owners.touch()
+
+    def enlist(self, movers: Sequence[Process]) -> None:
+        """Enter other processes that write for us into the owner file. Raises NoSpace, StorageFailed, AccessDenied."""
+        with storage.doing("The owner file could not be written"):
+            self.me = self._owners.enlist(tuple(movers))
 
     def compact(self, live: Iterable[Record]) -> None:
         """Rewrite the journal without the past; finished operations go to the history first.

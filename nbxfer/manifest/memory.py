@@ -78,6 +78,10 @@ class MemoryManifest:
         self._check()
         self.home.silent.discard(self.me.id)
 
+    def enlist(self, movers: Sequence[Process]) -> None:
+        """See Manifest."""
+        self.me = msgspec.structs.replace(self.me, movers=tuple(movers))
+
     def compact(self, live: Iterable[Record]) -> None:
         """Drop the past; finished operations go to the history first."""
         with self.home.lock:
@@ -280,17 +284,14 @@ class MemoryManifest:
 
     def cards(self, kind: str) -> list[Card]:
         """Give all cards of a kind, in whosoever's hands."""
-        with self.home.lock:
-            return [card for card in self.home.cards.values() if card.kind == kind]
+        return [card for card in list(self.home.cards.values()) if card.kind == kind]
 
     def take_card(self, card: Card) -> Card | None:
         """Take a card into our hands; None where somebody else was quicker."""
         with self.home.lock:
-            there = self.home.cards.pop((card.kind, card.name, card.owner), None)
-            if there is None:
+            if (there := self.home.cards.pop((card.kind, card.name, card.owner), None)) is None:
                 return None
-            mine = msgspec.structs.replace(there, owner=self.me.id)
-            self.home.cards[mine.kind, mine.name, mine.owner] = mine
+            mine = self.home.cards[card.kind, card.name, self.me.id] = msgspec.structs.replace(there, owner=self.me.id)
             return mine
 
     def drop_card(self, card: Card) -> bool:

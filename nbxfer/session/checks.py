@@ -15,10 +15,11 @@ import msgspec
 
 from nbxfer.core import amounts
 from nbxfer.core.policy import Retry
+from nbxfer.core.tree.verdict import COMPARE
 from nbxfer.engine import clock
 from nbxfer.engine.wording import PRIORITIES
 from nbxfer.errors import InvalidRequest
-from nbxfer.session import config
+from nbxfer.session import config, network
 
 IF_EXISTS: Final = ("revalidate", "error", "skip", "overwrite", "unique")
 #: A number up to this is seconds from now; a greater one is Unix time (2001 and later).
@@ -169,6 +170,13 @@ def _words(option: str, value: object) -> tuple[str, ...]:
     raise InvalidRequest(f"{option}={shown(value)} is no list of names.", hint="Give names of query parameters.")
 
 
+def _patterns(option: str, value: object) -> tuple[str, ...]:
+    words = [value] if isinstance(value, str) else value
+    if isinstance(words, list | tuple | set | frozenset) and all(isinstance(w, str) and w for w in words):
+        return tuple(words)
+    raise InvalidRequest(f"{option}={shown(value)} is no list of patterns.", hint="Give patterns: '*.csv'.")
+
+
 def _retry(option: str, value: object) -> Retry | None:
     if value is None:
         return None
@@ -241,12 +249,19 @@ CHECKS: Final[Mapping[str, Callable[[str, object], Any]]] = {
     "bandwidth": _rate,
     "random_access": _flag,
     "priority": _priority,
+    "cost_policy": lambda option, value: None if value is None else int(network.policy(value, option)),
     "retry": _retry,
     "timeout": _seconds,
     "not_before": _moment,
     "deadline": _deadline,
     "completion": _completion,
     "start": _flag,
+    "recursive": _flag,
+    "glob": _flag,
+    "include": _patterns,
+    "exclude": _patterns,
+    "compare": _one_of(*COMPARE),
+    "plan": _flag,
 }
 
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from nbxfer.core import amounts
+from nbxfer.core.surroundings import NAMED
 from nbxfer.errors import InvalidRequest
 
 #: Seconds between signs of life, where it is only said that they are wanted.
@@ -60,6 +61,31 @@ def _rate(value: Any) -> int | None:
         return amounts.rate(value)
     except InvalidRequest:
         raise ValueError("a speed like '5 MB/s', or 'none'") from None
+
+
+def _bytes(value: Any) -> int | None:
+    if isinstance(value, str) and value.strip().lower() == "none":
+        return None
+    try:
+        return amounts.size(value)
+    except InvalidRequest:
+        raise ValueError("an amount like '50 GB', or 'none'") from None
+
+
+def _percent(value: Any) -> int:
+    number = int(value) if isinstance(value, str) else value
+    if type(number) is not int or not 0 <= number <= 100:
+        raise ValueError("a whole number from 0 to 100")
+    return number
+
+
+def _frequency(value: Any) -> float | None:
+    if isinstance(value, str) and value.strip().lower() == "none":
+        return None
+    number = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else 0.0
+    if not 0.001 <= number <= 1e6:
+        raise ValueError("a number of requests a second, or 'none'")
+    return number
 
 
 def _flag(value: Any) -> bool:
@@ -114,6 +140,22 @@ OPTIONS: Final[dict[str, _Option]] = {
     "per_host": _Option("the most connections to one host", _count, lambda: 8, capped=True),
     "running": _Option("how many transfers move bytes at once", _count, lambda: 8, capped=True),
     "bandwidth": _Option("bytes a second of all transfers together (none: no limit)", _rate, lambda: None, capped=True),
+    "movers": _Option(
+        "whether child processes move the bytes (auto: of large files, or beside a busy cell)",
+        _one_of("auto", "always", "never"),
+        lambda: "auto",
+    ),
+    "upload_bandwidth": _Option("the same for what is sent", _rate, lambda: None, capped=True),
+    "requests": _Option("requests a second to one host (none: no limit)", _frequency, lambda: None, capped=True),
+    "cost_policy": _Option(
+        "on which networks to move bytes, where a transfer does not say",
+        _one_of("default", "unrestricted_only", "always"),
+        lambda: "default",
+    ),
+    "network": _Option("what the network is like (auto: as it is seen)", _one_of(*NAMED), lambda: "auto"),
+    "budget": _Option("bytes a month that may come, for everybody with this home (none: no end)", _bytes, lambda: None),
+    "battery_min": _Option("percent of charge below which nothing moves on battery (0: never)", _percent, lambda: 10),
+    "memory_min": _Option("free memory below which nothing moves (0: never)", _bytes, lambda: 0),
     "progress": _Option(
         "how waiting shows itself (auto: a bar where somebody looks, else a log line a minute)",
         _one_of("auto", "bar", "log", "off"),

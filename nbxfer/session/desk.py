@@ -4,39 +4,46 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self, overload
+from typing import Any, Literal, Self, overload
 
 from nbxfer.board import Board
 from nbxfer.core import amounts
 from nbxfer.core.groups import Behavior
+from nbxfer.core.surroundings import CostPolicy, Surroundings
 from nbxfer.engine.doors import Doors
 from nbxfer.engine.engine import Engine
 from nbxfer.errors import InvalidRequest
 from nbxfer.manifest.folder import FolderManifest
-from nbxfer.session import adopting, config, fetching, given, leaving, request, seat, sending
+from nbxfer.session import adopting, config, fetching, given, leaving, network, request, seat
 from nbxfer.session.asking import Asking
 from nbxfer.session.batch import Batch
 from nbxfer.session.completion import CompletionGroup
 from nbxfer.session.group import Group
-from nbxfer.session.helm import Helm
 from nbxfer.session.operation import Operation
-from nbxfer.session.options import Options
-from nbxfer.session.request import Path_, Request
+from nbxfer.session.options import Options, of_trees
+from nbxfer.session.outbox import Outbox
+from nbxfer.session.request import Path_
+from nbxfer.session.trees import planning
+from nbxfer.session.trees.plan import Plan, Tree
 from nbxfer.session.waiting import somebody_looks
 
+#: A flag of which the type of the result hangs.
+Yes = Literal[True]
+No = Literal[False]
 #: Seconds that a person is waited for where nobody looks.
 PATIENCE = 60.0
 
 
-class Session(Helm):
+class Session(Outbox):
     """Transfers of one home, seen and steered from this process.
 
     ``home`` is the folder that remembers (default: ``$NBXFER_HOME``, else the user's state folder); ``app`` a word
     that the operations carry. ``running`` transfers move at once, each over at most ``connections``, all over at most
-    ``per_host`` to one host, and together at ``bandwidth`` ("5 MB/s"). As a context manager it waits, when left, for
-    what it was given, and raises an ExceptionGroup of what failed.
+    ``per_host`` to one host, and together at ``bandwidth`` ("5 MB/s"), ``upload_bandwidth`` for what is sent. One host
+    is asked at most ``requests`` times a second. ``cost_policy`` holds where a transfer does not say. As a context
+    manager it waits, when left, for what it was given, and raises an ExceptionGroup of what failed.
     """
 
     def __init__(
@@ -47,6 +54,9 @@ class Session(Helm):
         per_host: int | None = None,
         running: int | None = None,
         bandwidth: float | str | None = None,
+        cost_policy: CostPolicy | int | str | None = None,
+        upload_bandwidth: float | str | None = None,
+        requests: float | None = None,
     ) -> None:
         if app is not None and not isinstance(app, str):
             raise InvalidRequest(
@@ -60,7 +70,7 @@ class Session(Helm):
         self.at_exit: str | None = None
         self._pid = os.getpid()
         self._lock = threading.RLock()
-        self._doors = Doors()
+        self._doors = Doors(config.get("requests", requests))
         self._manifest = FolderManifest(self.home, notebook=self.notebook, app=self.app)
         self._engine = Engine(
             self._manifest,
@@ -70,6 +80,10 @@ class Session(Helm):
             lanes=config.get("connections", connections),
             per_host=config.get("per_host", per_host),
             bandwidth=config.get("bandwidth", bandwidth),
+            movers=config.get("movers"),
+            upload_bandwidth=config.get("upload_bandwidth", upload_bandwidth),
+            watch=network.watch(self.home),
+            cost_policy=network.policy(config.get("cost_policy") if cost_policy is None else cost_policy),
         )
         self._asking = Asking(self._engine, self._manifest, self._doors, self)
         self._given: list[Operation] = []
@@ -78,6 +92,17 @@ class Session(Helm):
 
     # -- asking for transfers ------------------------------------------------------------------------------------
     @overload
+    def download(
+        self, url: str, dest: Path_ | None = None, *, recursive: No = False, glob: No = False, plan: No = False,
+        **options: Any,
+    ) -> Operation: ...  # fmt: skip
+    @overload
+    def download(self, url: str, dest: Path_ | None = None, *, plan: Yes, **options: Any) -> Plan: ...
+    @overload
+    def download(self, url: str, dest: Path_ | None = None, *, recursive: Yes, **options: Any) -> Tree: ...
+    @overload
+    def download(self, url: str, dest: Path_ | None = None, *, glob: Yes, **options: Any) -> Tree: ...
+    @overload
     def download(self, url: str, dest: Path_ | None = None, **options: Any) -> Operation: ...
     @overload
     def download(
@@ -85,7 +110,7 @@ class Session(Helm):
     ) -> Batch: ...
     def download(
         self, url: str | Mapping[str, Path_ | None] | Iterable[str], dest: Path_ | None = None, **options: Any
-    ) -> Operation | Batch:
+    ) -> Any:
         """Fetch one URL, or several, in the background; give a handle at once, when it is safe against a kill.
 
         ``dest`` is a file, or a folder when it ends in a separator or is one (default: the working folder). For
@@ -94,9 +119,14 @@ class Session(Helm):
         is there. Raises InvalidRequest, UnknownOption, DestinationExists, AccessDenied before anything moves; of
         several, those two make an operation that has failed, and the rest goes on. NoSpace and StorageFailed are
         raised when the home cannot be written.
+
+        With ``recursive=True`` it is a folder with all that is in it, with ``glob=True`` what a pattern matches: a
+        Tree, which is a Batch; with ``plan=True``, too, the plan of it, and nothing moves. See docs/folders.md.
         """
         self._check_fork()
         url, options = given.as_text(url, options)
+        if of_trees(options):
+            return self._tree("download", url, dest, options)
         if isinstance(url, str):
             asked = request.read(url, dest, options)
             with self._lock:
@@ -112,55 +142,18 @@ class Session(Helm):
             self._promise(batch, all_asked[0].options)
         return batch
 
-    @overload
-    def upload(self, path: Path_, url: str, **options: Any) -> Operation: ...
-    @overload
-    def upload(self, path: Iterable[Path_], url: str, **options: Any) -> Batch: ...
-    def upload(self, path: Path_ | Iterable[Path_], url: str, **options: Any) -> Operation | Batch:
-        """Send a file of this machine, or several, to a URL; give a handle at once, when it is safe against a kill.
+    def _tree(self, verb: str, source: object, dest: object, options: Mapping[str, Any]) -> Any:
+        """Give the batch of a tree, or its plan where that alone is asked for; see trees.planning."""
+        plan = planning.plan(self, verb, source, dest, options)
+        return plan if options.get("plan") else plan.start()
 
-        A URL that ends in a slash is a folder, where each keeps its name; of several files it is a folder, always.
-        What is there is replaced, unless it is the same (``if_exists``: "overwrite", "skip", "error"). Nothing is seen
-        under the name before all of it is there, but where a server knows no such thing. Raises InvalidRequest,
-        UnknownOption, SourceNotFound, AccessDenied before anything moves.
-        """
-        return self._sent(path, url, options, sending.read_upload)
-
-    @overload
-    def copy(self, source: Path_, target: Path_, **options: Any) -> Operation: ...
-    @overload
-    def copy(self, source: Iterable[Path_], target: Path_, **options: Any) -> Batch: ...
-    def copy(self, source: Path_ | Iterable[Path_], target: Path_, **options: Any) -> Operation | Batch:
-        """Copy from anywhere to anywhere, with no file in between; a handle at once. See ``upload``.
-
-        To this machine it is a download. ``storage_options`` may be by protocol: ``{"s3": {…}, "az": {…}}``.
-        """
-        return self._sent(source, target, options, sending.read_copy)
-
-    def _sent(
-        self,
-        given: object,
-        target: object,
-        options: Mapping[str, Any],
-        read: Callable[[object, object, Mapping[str, Any]], Request],
-    ) -> Operation | Batch:
+    def accept(self, asked: Sequence[request.Request]) -> list[str]:
+        """Take checked requests in, all of them with one append; give their operations' ids. For plans."""
         self._check_fork()
-        one = isinstance(given, str | os.PathLike) or not isinstance(given, Iterable)
-        text = os.fspath(target) if isinstance(target, os.PathLike) else target
-        if not one and isinstance(text, str) and not text.endswith("/"):
-            text += "/"
-        sources = [given] if one or not isinstance(given, Iterable) else list(given)
-        asked = [read(source, text, options) for source in sources]
         with self._lock:
-            if one:
-                operation = Operation(self, self._asking.one(asked[0]))
-            else:
-                batch = Batch(Operation(self, op_id) for op_id in self._asking.all(asked))
-        made = [operation] if one else list(batch)
-        self._given += made
-        if made:
-            self._promise(made, asked[0].options)
-        return operation if one else batch
+            ids = self._asking.all(asked)
+        self._given += [Operation(self, op_id) for op_id in ids]
+        return ids
 
     def _promise(self, operations: Iterable[Operation], options: Options) -> None:
         """Have what was asked for done when these are over."""
@@ -208,6 +201,60 @@ class Session(Helm):
     @bandwidth.setter
     def bandwidth(self, rate: float | str | None) -> None:
         self._engine.pace.rate = config.capped("bandwidth", None if rate is None else amounts.rate(rate))
+
+    @property
+    def upload_bandwidth(self) -> int | None:
+        """Bytes a second that are sent by all transfers together, None for no limit; may be set at any time."""
+        return self._engine.work.upload_pace.rate
+
+    @upload_bandwidth.setter
+    def upload_bandwidth(self, rate: float | str | None) -> None:
+        limit = None if rate is None else amounts.rate(rate, "upload_bandwidth")
+        self._engine.work.upload_pace.rate = config.capped("upload_bandwidth", limit)
+
+    @property
+    def requests(self) -> float | None:
+        """Requests a second to one host at most, None for no limit; may be set at any time."""
+        return self._doors.requests
+
+    @requests.setter
+    def requests(self, rate: float | None) -> None:
+        self._doors.requests = None if rate is None else config.get("requests", rate)
+
+    @property
+    def cost_policy(self) -> CostPolicy:
+        """On which networks operations may move that do not say themselves; may be set at any time, also as a word."""
+        return self._engine.dispatcher.clearance.policy
+
+    @cost_policy.setter
+    def cost_policy(self, policy: CostPolicy | int | str) -> None:
+        self._engine.outlook.allow(network.policy(policy))
+
+    @property
+    def surroundings(self) -> Surroundings:
+        """What is seen of the network and the machine, and by whom: connectivity, cost, roaming, who, words."""
+        return self._engine.outlook.watch.seen
+
+    def network(self, word: str | None = None, **said: Any) -> Surroundings:
+        """Say what the network is like, which counts before what is seen; give what is believed now.
+
+        ``word`` is "metered", "roaming", "offline", "unrestricted" …, "auto" to believe what is seen again; or by name:
+        connectivity=, cost=, roaming=, approaching_limit=, over_limit=, background_restricted=. Without anything it
+        only looks. Raises InvalidRequest.
+        """
+        self._check_fork()
+        if word is not None or said:
+            self._engine.outlook.watch.say("you", network.view(word, said))
+        return self.surroundings
+
+    def request_unconstrained(self, operations: Any) -> bool:
+        """Let operations go on although the machine is short of battery or memory; never in spite of cost.
+
+        Takes one, or several. Gives whether that holds for all of them now: not for what is over, or runs elsewhere.
+        """
+        several = [operations] if isinstance(operations, Operation) else list(operations)
+        answers = [network.unconstrained(self, operation) for operation in several]  # each is asked, whatever the first
+        return all(answers)
 
     # -- leaving -------------------------------------------------------------------------------------------------
     def close(self) -> None:

@@ -9,6 +9,7 @@ from pkgutil import resolve_name
 from typing import Any, overload
 
 from nbxfer.core.phases import TransferStatus
+from nbxfer.core.surroundings import Surroundings
 from nbxfer.errors import InvalidRequest
 from nbxfer.session.batch import Batch
 from nbxfer.session.checks import shown
@@ -106,3 +107,13 @@ def as_completed(
 def panel() -> Any:
     """Show everything in a panel that can be steered."""
     return resolve_name("nbxfer.faces.panel:panel")(default())
+
+
+def network(word: str | None = None, **said: Any) -> Surroundings:
+    """Say what the network is like ("metered", "offline", "auto" …), or only look; see Session.network."""
+    return default().network(word, **said)
+
+
+def request_unconstrained(operations: Any) -> bool:
+    """Let operations go on with a low battery, too, never in spite of cost; see Session.request_unconstrained."""
+    return default().request_unconstrained(operations)

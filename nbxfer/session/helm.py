@@ -17,6 +17,7 @@ from nbxfer.core.phases import FINAL, TransferStatus
 from nbxfer.core.record import Entry
 from nbxfer.core.snapshot import Snapshot
 from nbxfer.core.spec import Spec
+from nbxfer.core.surroundings import CostPolicy
 from nbxfer.engine import clock, rules
 from nbxfer.engine.dispatcher import Item
 from nbxfer.engine.doors import Doors
@@ -166,6 +167,11 @@ class Helm:
             rules.store(self._manifest, name, rule)
         if self._engine.running:
             self._engine.call(lambda: self._engine.dispatcher.turns.set_rule(name, rule))
+
+    def cost_policy_of(self, op_id: str) -> CostPolicy:
+        """Give the cost policy that holds for an operation: its own, or the session's."""
+        own = self._spec(op_id).cost_policy if self.snapshot(op_id).phase not in FINAL else None
+        return CostPolicy(own) if own is not None else self._engine.dispatcher.clearance.policy
 
     def ask_for(self, op_id: str) -> None:
         """Ask the living kernel that runs an operation to hand it over, to go on here. Raises InvalidTransferState."""

@@ -17,6 +17,7 @@ import anyio
 from nbxfer.core import faults
 from nbxfer.core.phases import FINAL, Phase, TransferStatus
 from nbxfer.core.snapshot import Snapshot
+from nbxfer.core.surroundings import CostPolicy
 from nbxfer.errors import InvalidTransferState, TransferCanceled, TransferError
 from nbxfer.session.listening import Listening
 from nbxfer.session.reader import opened
@@ -109,6 +110,15 @@ class Operation(Listening):
     @bandwidth.setter
     def bandwidth(self, rate: float | str | None) -> None:
         self._session.steer(self.id, "bandwidth", rate=rate)
+
+    @property
+    def cost_policy(self) -> CostPolicy:
+        """On which networks it may move; set it at any time, also as a word; None for what the session says."""
+        return self._session.cost_policy_of(self.id)
+
+    @cost_policy.setter
+    def cost_policy(self, policy: CostPolicy | int | str | None) -> None:
+        self._session.steer(self.id, "cost_policy", policy=policy)
 
     @property
     def ranges(self) -> list[tuple[int, int]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -44,6 +44,7 @@ class Options(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     random_access: Any = False
     priority: Any = 0
     group: Any = None
+    cost_policy: Any = None
     retry: Any = None
     timeout: Any = None
     not_before: Any = None
@@ -51,6 +52,12 @@ class Options(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     notify: Any = ()
     completion: Any = None
     start: Any = True
+    recursive: Any = False
+    glob: Any = False
+    include: Any = ()
+    exclude: Any = ()
+    compare: Any = "mtime"
+    plan: Any = False
 
 
 def read(given: Mapping[str, Any], verb: str = "download") -> Options:
@@ -74,3 +81,12 @@ def read(given: Mapping[str, Any], verb: str = "download") -> Options:
     if options.not_before is not None and options.deadline is not None and options.deadline <= options.not_before:
         raise InvalidRequest("The deadline is over before not_before has come.", hint="Correct one of the two.")
     return options
+
+
+#: Words that make one source a tree of many.
+_TREES: Final = ("recursive", "glob", "plan", "include", "exclude")
+
+
+def of_trees(given: Mapping[str, Any]) -> bool:
+    """Say whether what is asked for is a tree: recursive, a glob, or something that only those have."""
+    return any(given.get(word) for word in _TREES)

@@ -282,6 +282,7 @@ def spec(request: Request, access: Access, seat: Seat, target: Access | None = N
         deadline=options.deadline,
         priority=options.priority,
         group=options.group or "",
+        cost_policy=options.cost_policy,
         retry=options.retry or Retry(),
         patience=patience,
         notebook=seat.notebook,

@@ -21,6 +21,7 @@ from nbxfer.engine.engine import Engine
 from nbxfer.engine.wording import PRIORITIES, event_of
 from nbxfer.errors import InvalidRequest, InvalidTransferState, TransferError
 from nbxfer.manifest.base import Found, Manifest, Wish
+from nbxfer.session import network
 
 log = logging.getLogger("nbxfer")
 
@@ -35,6 +36,11 @@ def event(verb: str, fields: dict[str, Any]) -> ev.Event:
         return ev.AccessAsked()
     if verb == "bandwidth":
         return ev.BandwidthAsked(None if (rate := fields.get("rate")) is None else amounts.rate(rate))
+    if verb == "cost_policy":
+        said = fields.get("policy")
+        return ev.CostPolicyAsked(None if said is None else int(network.policy(said)))
+    if verb == "unconstrained":
+        return ev.UnconstrainedAsked()
     delete = bool(fields.get("delete_partial", True))
     place = float(fields.get("place", 0.0))
     found = (
@@ -68,9 +74,11 @@ def ask_owner(manifest: Manifest, found: Found, verb: str, fields: dict[str, Any
             hint="Give the new URL or credentials there.",
         )
     wished = event(verb, fields)
-    if isinstance(wished, ev.BandwidthAsked):
+    if isinstance(wished, ev.BandwidthAsked | ev.CostPolicyAsked | ev.UnconstrainedAsked):
         raise InvalidTransferState(
-            "Another kernel runs this, and how fast is said there.", op_id=found.record.id, hint="Set bandwidth there."
+            "Another kernel runs this, and how fast, and on which network, is said there.",
+            op_id=found.record.id,
+            hint="Set it there.",
         )
     manifest.wish(
         found.owner,

@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 OVER = FINAL | {Phase.FAILED}
 #: Those, and those in which a person has the next word.
 RESTING = OVER | {Phase.PAUSED, Phase.CREATED}
+#: What a person may have to do something about, though it goes on by itself when it can.
+_FOR_A_PERSON = (
+    TransferStatus.PAUSED_SYSTEM_POLICY,
+    TransferStatus.PAUSED_COSTED_NETWORK,
+    TransferStatus.ORPHANED,
+)
 #: Seconds between two looks while waiting.
 LOOK_EVERY = 0.1
 #: Seconds between two looks at all of them, not only at those that there is news of.
@@ -83,7 +89,7 @@ def _held_up(shown: Snapshot) -> str:
 
 
 def _waits_for_person(shown: Snapshot) -> bool:
-    if shown.status in (TransferStatus.PAUSED_SYSTEM_POLICY, TransferStatus.ORPHANED):
+    if shown.status in _FOR_A_PERSON:
         return True
     return shown.phase in (Phase.PAUSED, Phase.CREATED)
 

@@ -126,6 +126,11 @@ class PartFile:
         with self._use("opened") as fd:
             return FileView(os.dup(fd), self._what)
 
+    def share(self) -> int:
+        """Give another descriptor of this very part, for a process that writes into it; who takes it closes it."""
+        with self._use("shared") as fd:
+            return os.dup(fd)
+
     def seal(self, size: int, digest: str | None, mtime: float | None = None) -> Seal:
         """Give what the committing record says; surplus bytes are cut off. Raises StorageFailed when it is short.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
@@ -13,12 +13,13 @@ import httpx
 from nbxfer.core.policy import Patience
 from nbxfer.core.url import CROSS_ORIGIN_HEADERS, origin, safe_url
 from nbxfer.errors import BadAnswer, NetworkError
-from nbxfer.wire import redirects
+from nbxfer.wire import preparing, redirects
 from nbxfer.wire.access import Access
 from nbxfer.wire.body import open_body
 from nbxfer.wire.cookies import Cookies
 from nbxfer.wire.exchange import Head, HTTP11Wanted, Request, exchange
 from nbxfer.wire.pool import Pool
+from nbxfer.wire.prepared import Prepared
 from nbxfer.wire.route import Route
 from nbxfer.wire.signing import MAX_STEPS, Turns, turns
 from nbxfer.wire.sockets import Line, Tick
@@ -39,13 +40,14 @@ class Answer:
     it set any.
     """
 
-    def __init__(self, request: Request, head: Head, line: Line, pool: Pool, key: Hashable) -> None:
+    def __init__(self, request: Request, head: Head, line: Line, pool: Pool, route: Route) -> None:
         self.status, self.headers = head.status, head.headers
         self.safe_url = safe_url(request.text)
         self.public = line.public
         self.sets_cookies = False
         self.path = request.url.path
-        self._body = open_body(line, head, lambda fit: pool.put(key, line) if fit else line.close())
+        self._asked = request, route, line
+        self._body = open_body(line, head, lambda fit: pool.put(route.key, line) if fit else line.close())
 
     @property
     def proven(self) -> bool:
@@ -61,6 +63,11 @@ class Answer:
             return self._body.read_into(view)
         except FOREIGN as error:
             raise translate(error, self.safe_url) from None
+
+    def prepared(self) -> Prepared | None:
+        """Give this very request as values, for who asks for other parts; None where it cannot be told so."""
+        request, route, line = self._asked
+        return None if self.sets_cookies else preparing.prepared(request, route, line)
 
     def close(self) -> None:
         """Let the line go: back to the pool when the body has been read to its end. Never raises."""
@@ -183,6 +190,7 @@ class Client:
     def _send(self, hop: _Hop, request: Request, tick: Tick) -> Answer:
         """Send one request, and keep the cookies that its answer sets. A flow of a person's own may ask elsewhere."""
         target = origin(request.text)
+        self._pool.frequency.wait(target, tick)
         ours = hop.ours and target == self._home
         route = Route(self._access, request.url, target, ours, hop.shy, self._access.proxy_for(target))
         answer = self._over(route, request, tick)
@@ -224,7 +232,7 @@ class Client:
                 head = http2.exchange(line, request, within, tick)
             else:
                 head = exchange(line, request, within, tick, route.read_by_proxy)
-            return Answer(request, head, line, self._pool, route.key)
+            return Answer(request, head, line, self._pool, route)
         except BaseException:
             line.close()
             raise

@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from nbxfer.errors import BadAnswer, WebErrorStatus
 from nbxfer.wire.addresses import is_public
+from nbxfer.wire.foreign import NO_ROUTE
 from nbxfer.wire.nested import Nested
 from nbxfer.wire.sockets import POLL, Line, Tick, in_time, ready
-from nbxfer.wire.translate import NO_ROUTE
 
 #: Seconds before the next address is tried beside one that does not answer (RFC 8305 §5).
 STAGGER: Final = 0.25
@@ -39,9 +39,8 @@ def dial(
     """
     deadline = time.monotonic() + within
     tick()
-    sock = _race(addresses(host, port, shy=shy), deadline, tick, who)
+    sock = connected(addresses(host, port, shy=shy), deadline, tick, who)
     try:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         public = is_public(sock.getpeername()[0])
         if trust is not None:
             return Line(secured(sock, trust, host, deadline, tick, who), public=public)
@@ -49,6 +48,17 @@ def dial(
         sock.close()
         raise
     return Line(sock, public=public)
+
+
+def connected(addresses: list[Address], deadline: float, tick: Tick, who: str = "The server") -> socket.socket:
+    """Give a socket to the first of ``addresses`` that takes a connection. Foreign errors leave as they are."""
+    sock = _race(addresses, deadline, tick, who)
+    try:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    except OSError:
+        sock.close()
+        raise
+    return sock
 
 
 def addresses(host: bytes, port: int, *, shy: bool) -> list[Address]:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import h11
-import httpx
 
 from nbxfer.errors import BadAnswer, NetworkError, WebErrorStatus
-from nbxfer.wire.proxies import Proxy
 from nbxfer.wire.sockets import Line, Tick, in_time
+
+if TYPE_CHECKING:
+    import httpx
+
+    from nbxfer.wire.proxies import Proxy
 
 #: The longest head that is read (bytes), and the most interim answers (1xx) in front of the final one.
 MAX_HEAD: Final = 64 * 1024
@@ -68,13 +71,26 @@ def exchange(line: Line, request: Request, within: float, tick: Tick, proxy: Pro
     ``proxy`` is who reads it first, and wants to know the whole URL (RFC 9112 §3.2.2). Raises TransferTimeout,
     NetworkError, BadAnswer, NeedsAttention; foreign errors leave as they are.
     """
-    deadline = time.monotonic() + within
-    protocol = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD)
+    target, fields = written(request, proxy)
+    return converse(line, request.method, target, fields, within, tick)
+
+
+def written(request: Request, proxy: Proxy | None) -> tuple[bytes, list[tuple[bytes, bytes]]]:
+    """Give the target and the fields of ``request`` as they are sent, where ``proxy`` reads it first."""
     target, fields = request.url.raw_path, list(request.fields)
     if proxy is not None:
         target = b"http://" + request.url.netloc + target
         fields += proxy.authorization()
-    head = protocol.send(h11.Request(method=request.method, target=target, headers=fields))
+    return target, fields
+
+
+def converse(
+    line: Line, method: str, target: bytes, fields: Sequence[tuple[bytes, bytes]], within: float, tick: Tick
+) -> Head:
+    """Send a request as it is written here, and read the head of the final answer; see ``exchange``."""
+    deadline = time.monotonic() + within
+    protocol = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD)
+    head = protocol.send(h11.Request(method=method, target=target, headers=list(fields)))
     line.send(head + protocol.send(h11.EndOfMessage()), deadline, tick)
     return _head(response(line, protocol, deadline, tick), protocol)
 

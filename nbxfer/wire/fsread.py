@@ -21,7 +21,7 @@ from nbxfer.errors import (
     TransferTimeout,
     WebErrorStatus,
 )
-from nbxfer.wire.translate import NO_ROUTE
+from nbxfer.wire.foreign import NO_ROUTE
 
 #: Seconds after which a time of change in whole seconds tells two versions apart: nothing was written in that second
 #: any more when it was looked at (the thought of RFC 9110 §8.8.2.2; clocks may differ by a little less than a minute).

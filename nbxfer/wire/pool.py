@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Hashable
 from typing import Final
 
+from nbxfer.wire.frequency import Frequency
 from nbxfer.wire.sockets import Line
 
 #: How long a line is kept (seconds), and how many in all. Servers close theirs after 5 to 75 s.
@@ -23,8 +24,10 @@ def boot_clock() -> float:
 class Pool:
     """A few open lines. May be shared by many sources, and used from any thread."""
 
-    def __init__(self, clock: Callable[[], float] = boot_clock) -> None:
+    def __init__(self, clock: Callable[[], float] = boot_clock, requests: float | None = None) -> None:
+        """Make a pool; ``requests`` a second to one server, of all who share it (``frequency.rate`` changes it)."""
         self._clock = clock
+        self.frequency = Frequency(requests)
         self._lock = threading.Lock()
         self._idle: list[tuple[float, Hashable, Line]] = []  # oldest first
         self._closed = False

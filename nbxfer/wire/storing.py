@@ -29,7 +29,7 @@ from nbxfer.errors import (
     WebErrorStatus,
 )
 from nbxfer.wire import bridge
-from nbxfer.wire.translate import NO_ROUTE
+from nbxfer.wire.foreign import NO_ROUTE
 
 T = TypeVar("T")
 

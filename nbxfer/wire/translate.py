@@ -1,140 +1,30 @@
 """The one table by which foreign errors become ours; a test walks the libraries' classes and proves it complete.
 
-Their texts are not passed on: they may quote headers or URLs. The first row that fits is taken.
+Its first rows are those of foreign.py; those for httpx, which takes 100 ms to import, stand here.
 """
 
 from __future__ import annotations
 
-import errno
-import os
-import socket
-import ssl
-from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
-import h11
 import httpx
 
-from nbxfer.errors import (
-    AccessDenied,
-    BadAnswer,
-    CertificateRefused,
-    InvalidRequest,
-    NetworkError,
-    Offline,
-    TransferError,
-    TransferTimeout,
-    WebErrorStatus,
-)
-
-Row = tuple[type[Exception], Callable[[Any, str], TransferError]]
-
-#: No way to the server from this machine, as errno tells it.
-NO_ROUTE: Final = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL}
-
-#: OpenSSL's verification results (x509_vfy.h) → what Windows calls them; any other is CERTIFICATE_CONTAINS_ERRORS.
-_CERTIFICATE: Final[dict[int, tuple[WebErrorStatus, str]]] = {
-    **dict.fromkeys((62, 64), (WebErrorStatus.CERTIFICATE_COMMON_NAME_IS_INCORRECT, "is for another host")),
-    9: (WebErrorStatus.CERTIFICATE_EXPIRED, "is not valid yet"),
-    10: (WebErrorStatus.CERTIFICATE_EXPIRED, "has expired"),
-    23: (WebErrorStatus.CERTIFICATE_REVOKED, "has been revoked"),
-    **dict.fromkeys((2, 18, 19, 20, 21), (WebErrorStatus.CERTIFICATE_IS_INVALID, "comes from nobody who is trusted")),
-}
-
-
-def _certificate(error: ssl.SSLCertVerificationError, where: str) -> TransferError:
-    status, words = _CERTIFICATE.get(
-        getattr(error, "verify_code", 0), (WebErrorStatus.CERTIFICATE_CONTAINS_ERRORS, "cannot be accepted")
-    )
-    hint = "Ask whoever runs the server, or give verify= the path of the right CA bundle."
-    return CertificateRefused(f"The certificate of {where} {words}.", status=status, hint=hint)
-
-
-def _name_service(error: socket.gaierror, where: str) -> TransferError:
-    if error.errno in (socket.EAI_AGAIN, getattr(socket, "EAI_SYSTEM", None)):
-        return Offline(f"The name of {where} cannot be looked up at the moment.")
-    return NetworkError(
-        f"There is no host of the name in {where}.",
-        status=WebErrorStatus.HOST_NAME_NOT_RESOLVED,
-        hint="Check the URL.",
-    )
-
-
-#: What OpenSSL calls an answer that is no TLS at all.
-_NO_TLS: Final = {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "RECORD_LAYER_FAILURE"}
-
-#: What servers say of a client certificate that is missing, or that they do not accept (RFC 8446 §6.2).
-_OTHER_CLIENT: Final = {
-    "TLSV13_ALERT_CERTIFICATE_REQUIRED", "TLSV1_ALERT_UNKNOWN_CA", "TLSV1_ALERT_ACCESS_DENIED",
-    "SSLV3_ALERT_BAD_CERTIFICATE", "SSLV3_ALERT_CERTIFICATE_UNKNOWN", "SSLV3_ALERT_CERTIFICATE_EXPIRED",
-    "SSLV3_ALERT_CERTIFICATE_REVOKED", "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE",
-}  # fmt: skip
-
-
-def _tls(error: ssl.SSLError, where: str) -> TransferError:
-    reason = str(getattr(error, "reason", None) or "")
-    if reason in _NO_TLS:
-        return BadAnswer(f"{where} does not speak TLS.", hint="Try http:// instead of https://, or another port.")
-    if reason in _OTHER_CLIENT:
-        return AccessDenied(
-            f"{where} wants another client certificate, or any.", hint="Give cert=(certificate, key), or another one."
-        )
-    words = f" ({reason.replace('_', ' ').lower()})" if reason else ""
-    return NetworkError(f"TLS failed with {where}{words}.", status=WebErrorStatus.CANNOT_CONNECT)
-
-
-def _os(error: OSError, where: str) -> TransferError:
-    if error.errno in NO_ROUTE:
-        return Offline(f"There is no way to {where} from this machine at the moment.")
-    words = os.strerror(error.errno) if error.errno else type(error).__name__
-    return NetworkError(f"The connection to {where} failed: {words}.")
-
-
-def _network(words: str, status: WebErrorStatus) -> Callable[[Any, str], TransferError]:
-    return lambda _, where: NetworkError(f"{words} {where}.", status=status)
-
-
-def _timeout(_: Any, where: str) -> TransferError:
-    return TransferTimeout(f"It took too long to hear from {where}.")
-
-
-def _bad(words: str) -> Callable[[Any, str], TransferError]:
-    return lambda _, where: BadAnswer(f"{where} {words}.")
-
-
-def _request(_: Any, where: str) -> TransferError:
-    return InvalidRequest(f"The request to {where} cannot be written.", hint="Check the URL, headers and auth.")
-
-
-_RESET: Final = _network("The connection was reset by", WebErrorStatus.CONNECTION_RESET)
-_ABORTED: Final = _network("The connection was cut off on the way to", WebErrorStatus.CONNECTION_ABORTED)
-_NOT_HTTP: Final = _bad("does not speak HTTP as it should")
+from nbxfer.errors import TransferError, WebErrorStatus
+from nbxfer.wire.foreign import ABORTED, LAST, NOT_HTTP, PLAIN, Row, by_table, network, request, timeout
 
 TABLE: Final[tuple[Row, ...]] = (
-    (ssl.SSLCertVerificationError, _certificate),  # also a ValueError
-    (ssl.SSLEOFError, _ABORTED),
-    (ssl.SSLZeroReturnError, _ABORTED),
-    (ssl.SSLError, _tls),
-    (socket.gaierror, _name_service),
-    (TimeoutError, _timeout),
-    (ConnectionRefusedError, _network("Nobody takes connections at", WebErrorStatus.CANNOT_CONNECT)),
-    (ConnectionResetError, _RESET),
-    (BrokenPipeError, _RESET),
-    (ConnectionError, _ABORTED),
-    (OSError, _os),
-    (h11.LocalProtocolError, _request),
-    (h11.ProtocolError, _NOT_HTTP),
-    (httpx.InvalidURL, _request),
-    (httpx.UnsupportedProtocol, _request),
-    (httpx.LocalProtocolError, _request),
-    (httpx.RequestNotRead, _request),
-    (httpx.CookieConflict, _request),
-    (httpx.TimeoutException, _timeout),
-    (httpx.NetworkError, _ABORTED),
-    (httpx.ProxyError, _network("The proxy did not lead to", WebErrorStatus.CANNOT_CONNECT)),
-    (httpx.HTTPError, _NOT_HTTP),
-    (httpx.StreamError, _NOT_HTTP),
-    (ValueError, _bad("answered with something that cannot be read")),
+    *PLAIN,
+    (httpx.InvalidURL, request),
+    (httpx.UnsupportedProtocol, request),
+    (httpx.LocalProtocolError, request),
+    (httpx.RequestNotRead, request),
+    (httpx.CookieConflict, request),
+    (httpx.TimeoutException, timeout),
+    (httpx.NetworkError, ABORTED),
+    (httpx.ProxyError, network("The proxy did not lead to", WebErrorStatus.CANNOT_CONNECT)),
+    (httpx.HTTPError, NOT_HTTP),
+    (httpx.StreamError, NOT_HTTP),
+    LAST,
 )
 
 #: What to catch at the wall.
@@ -145,9 +35,4 @@ OUTSIDE: Final[tuple[type[Exception], ...]] = (TransferError, *FOREIGN)
 
 def translate(error: Exception, where: str) -> TransferError:
     """Give our error for a foreign one; ``where`` is the safe form of what was asked for. Ours pass unchanged."""
-    if isinstance(error, TransferError):
-        return error
-    for kind, make in TABLE:
-        if isinstance(error, kind):
-            return make(error, where)
-    raise TypeError(f"no row for {type(error).__name__}")
+    return by_table(TABLE, error, where)

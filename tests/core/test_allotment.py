@@ -260,3 +260,16 @@ def test_what_is_given_back_can_be_had_again(position: int) -> None:
     shares.enter(0, 0)
     shares.give_back(0, position)
     assert shares.take(1, 4) == ByteRange(position, 3 * B if position else 2 * B)
+
+
+def test_what_is_leased_is_nobody_elses() -> None:
+    """Who takes a lease gets all that no lane has; what does not come of it can be had by lanes again."""
+    shares = allotment((0, 10 * B))
+    piece = shares.take(0, 1000)
+    assert piece is not None
+    leased = shares.lease()
+    assert leased.total + len(piece) == 10 * B
+    assert not shares.free
+    assert shares.take(1, LANES) is None
+    shares.restore(leased.subtract(5 * B, 10 * B))
+    assert shares.free == RangeSet.of([(piece.stop, 5 * B)])

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.fixtures import serve, sessions
+from tests.fixtures import serve, sessions, trial
 
-__all__ = ["serve", "sessions"]
+__all__ = ["serve", "sessions", "trial"]

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from nbxfer.core import actions as do
 from nbxfer.core import events as ev
@@ -49,7 +50,7 @@ class Bench:
         self.hosts = Hosts(per_host)
         self.hosts.take(HOST)  # the operation's own
         spec = Spec("download", f"{HOST}/x", str(folder / "X"), "x", **options)  # type: ignore[arg-type]
-        given = {} if small is None else {"small": small}
+        given: dict[str, Any] = {} if small is None else {"small": small}
         self.job = Job(
             ID, spec, None, lambda: source, LocalFile(folder / "X", ID), self.manifest,
             host=HOST, hosts=self.hosts, shared=shared, **given,

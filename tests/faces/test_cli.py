@@ -945,6 +945,7 @@ def test_watch(nbxfer: Terminal, quick: None) -> None:
 
 def test_watched_speed(nbxfer: Terminal, quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """What another process runs shows a speed, too: the one that is seen from look to look."""
+    monkeypatch.setenv("COLUMNS", "120")
     clock = iter(range(100))
     monkeypatch.setattr("nbxfer.faces.cli.watch.time.monotonic", lambda: next(clock))
     monkeypatch.setattr("nbxfer.faces.cli.watch._is_screen", lambda: True)

@@ -51,8 +51,8 @@ def test_all_well(examine: Examine, desk: FakeSession) -> None:
     """Where all is well there is no problem, and everything was looked at."""
     found = examine()
     assert list(found) == [
-        "versions", "settings", "limits", "home", "processes", "downloads", "clock", "TLS", "proxy", "passwords",
-        "extras", "notebook",
+        "versions", "settings", "limits", "home", "processes", "downloads", "network", "clock", "TLS", "proxy",
+        "passwords", "extras", "notebook",
     ]  # fmt: skip
     assert {state for rows in found.values() for state, _, _ in rows} <= {"ok", "note"}
     assert list(desk.home.iterdir()) == []

@@ -126,6 +126,7 @@ def test_what_was_there(shell: Shell, server: DemoServer) -> None:
 
 def test_steered_from_beside(shell: Shell, server: DemoServer) -> None:
     """What one terminal downloads, another pauses, resumes and cancels."""
+    server.rate = 200_000  # slow enough for three commands on a busy machine
     first = shell.start("get", server.url, "-o", "x.bin")
     op_id = shell.until(100_000)
     code, out, err = shell("pause", op_id[:4])
@@ -144,6 +145,7 @@ def test_steered_from_beside(shell: Shell, server: DemoServer) -> None:
 
 def test_paused_then_ended(shell: Shell, server: DemoServer) -> None:
     """What was paused from beside, and whose program then ended, goes on when it is asked to."""
+    server.rate = 200_000  # slow enough for three commands on a busy machine
     first = shell.start("get", server.url, "-o", "x.bin", "-q")
     op_id = shell.until(100_000)
     shell("pause", op_id)

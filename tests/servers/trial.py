@@ -30,6 +30,7 @@ SMALL_BLOCK = 8192
 
 def shrink(monkeypatch: pytest.MonkeyPatch, block: int = SMALL_BLOCK) -> None:
     """Make blocks small, and everything that is told in blocks, so that a file of 200 kB is shared by connections."""
+    monkeypatch.setenv("NBXFER_MOVERS", "never")  # another process has blocks of the true size
     modules = [importlib.import_module("nbxfer.manifest.blocks")]
     for name in ("core", "engine"):
         package = importlib.import_module(f"nbxfer.{name}")
@@ -112,7 +113,7 @@ class Trial:
 
     def ask(self, site: Site, **options: Any) -> Operation:
         """Begin to fetch it."""
-        op = self.session.download(self.url(site), self.path(site), **{"retry": QUICK, **options})
+        op: Operation = self.session.download(self.url(site), self.path(site), **{"retry": QUICK, **options})
         self._ops[self.name(site)] = op
         return op
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import click
 
-from nbxfer.faces.cli import exits, listfile, options
+from nbxfer.faces.cli import exits, listfile, options, trees
 from nbxfer.faces.cli.desk import Call, Handle
 from nbxfer.faces.cli.stay import stay
 
@@ -44,6 +44,7 @@ FEW: Final = 3
     help="What becomes of a file that is there already. revalidate asks the server about a file that nbxfer fetched "
     "from there, and refuses to touch any other.",
 )
+@trees.taking
 @options.accepting
 @options.reaching
 @click.option("-n", "--no-wait", is_flag=True, help="Only note it down; 'nbxfer resume' or a notebook starts it.")
@@ -63,8 +64,11 @@ def get(ctx: click.Context, call: Call, /, urls: tuple[str, ...], **given: Any) 
       nbxfer get https://host/a.csv https://host/b.csv -o data/
       nbxfer get https://host/model.pt --checksum sha256:9f86d081... --header @token.txt
       nbxfer get -i urls.txt -o data/ --bandwidth "5 MB/s"
+      nbxfer get -r s3://bucket/run1/ -o data/ --exclude "*.tmp"
+      nbxfer get --glob "s3://bucket/run1/*.nc" -o data/ --dry-run
     """
     options.setup(call, given)
+    tree = trees.read(given)
     given["typed"] = urls
     entries: dict[str, str | None] = dict.fromkeys(urls)
     if given["listed"]:
@@ -74,11 +78,13 @@ def get(ctx: click.Context, call: Call, /, urls: tuple[str, ...], **given: Any) 
         entries = {**entries, **found}
     if not entries:
         raise click.UsageError("Say what: URLs, or -i LISTFILE.")
-    several = len(entries) > 1 or bool(given["listed"])
+    several = len(entries) > 1 or bool(given["listed"]) or bool(tree)
     _check(given, several=several)
     asked = {"if_exists": given["if_exists"], **options.read(call, given, list(entries))}
     asked |= {"name": given["name"]} if given["name"] else {}
     asked |= {"start": False} if given["no_wait"] else {}
+    if tree:
+        ctx.exit(trees.carry_out(call, call.desk().download, list(entries), given["output"], {**asked, **tree}))
     handles = _accepted(call, entries, given["output"], asked, several=several)
     if not given["no_wait"]:
         ctx.exit(stay(call, handles))

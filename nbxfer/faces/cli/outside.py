@@ -40,6 +40,24 @@ def clock(call: Call) -> Iterator[Finding]:
         yield Finding("clock", NOTE, text, "Nothing depends on it, but times shown may be off; synchronise the clocks.")
 
 
+def network(call: Call) -> Iterator[Finding]:
+    """Look how far the network reaches, what it costs, and who says so."""
+    from nbxfer.core.surroundings import CostPolicy, hold
+    from nbxfer.faces.cli.findings import NOTE, OK, Finding
+    from nbxfer.session import config
+    from nbxfer.session.network import policy, watch
+
+    seen = watch(call.desk().home).glance()
+    yield Finding("network", OK, seen.words)
+    rule: CostPolicy = policy(config.get("cost_policy"))
+    if (held := hold(seen, rule)) is not None:
+        advice = held.fault.hint or ""
+        yield Finding("network", NOTE, f"Nothing moves now: {held.fault.message}.", advice)
+    if seen.who in ("nobody", "the kernel's routes"):
+        advice = "Where it is metered, say so: NBXFER_NETWORK=metered, or network in the configuration."
+        yield Finding("network", OK, "Nobody here can tell what the network costs; it counts as free.", advice)
+
+
 def tls(_: Call) -> Iterator[Finding]:
     """Look whom servers have to be certified by."""
     import ssl

@@ -123,7 +123,8 @@ class _Patience:
         from nbxfer.core.phases import Phase, TransferStatus
 
         def stuck(snapshot: Snapshot) -> bool:
-            return snapshot.phase is Phase.PAUSED or snapshot.status is TransferStatus.PAUSED_SYSTEM_POLICY
+            held = (TransferStatus.PAUSED_SYSTEM_POLICY, TransferStatus.PAUSED_COSTED_NETWORK)
+            return snapshot.phase is Phase.PAUSED or snapshot.status in held
 
         if self._seconds is None or not all(stuck(handle.snapshot) for handle in waiting):
             self._since = None

@@ -10,11 +10,12 @@ import asyncio
 import base64
 import binascii
 import re
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from datetime import datetime
 from typing import Any, Final
 
 from nbxfer.core.tree.listed import Listed, Passed
+from nbxfer.wire import fsread
 
 _MD5: Final = re.compile(r'"?([0-9a-f]{32})"?')
 #: A folder of a listing: its path, with a slash.
@@ -56,9 +57,8 @@ def _s3(fs: Any, bucket: str, prefix: str, cut: int, *, flat: bool) -> _Pages:
     while True:
         wanted = {"Bucket": bucket, "Prefix": prefix, **({} if flat else {"Delimiter": "/"}), **more, **fs.req_kw}
         page = fs.call_s3("list_objects_v2", **wanted)
-        found = [_object(o["Key"], cut, o["Size"], o.get("LastModified"), _md5(o.get("ETag"))) for o in
-                 page.get("Contents", [])]  # fmt: skip
-        yield [f for f in found if f is not None], [p["Prefix"] for p in page.get("CommonPrefixes", [])]
+        objects = [_object(o["Key"], cut, {**o, "size": o["Size"]}) for o in page.get("Contents", [])]
+        yield [o for o in objects if o is not None], [p["Prefix"] for p in page.get("CommonPrefixes", [])]
         if not page.get("IsTruncated") or not page.get("NextContinuationToken"):
             return
         more = {"ContinuationToken": page["NextContinuationToken"]}
@@ -69,9 +69,8 @@ def _gcs(fs: Any, bucket: str, prefix: str, cut: int, *, flat: bool) -> _Pages:
     while True:
         wanted = {"prefix": prefix, "maxResults": 1000, **({} if flat else {"delimiter": "/"}), **more}
         page = fs.call("GET", "b/{}/o", bucket, json_out=True, **wanted)
-        found = [_object(o["name"], cut, int(o["size"]), o.get("updated"), _base64_md5(o.get("md5Hash"))) for o in
-                 page.get("items", [])]  # fmt: skip
-        yield [f for f in found if f is not None], list(page.get("prefixes", []))
+        objects = [_object(o["name"], cut, {**o, "size": int(o["size"])}) for o in page.get("items", [])]
+        yield [o for o in objects if o is not None], list(page.get("prefixes", []))
         if not page.get("nextPageToken"):
             return
         more = {"pageToken": page["nextPageToken"]}
@@ -88,8 +87,7 @@ def _azure(fs: Any, bucket: str, prefix: str, cut: int, *, flat: bool) -> _Pages
             if "last_modified" not in blob:  # a prefix, which has a name alone
                 folders.append(str(blob["name"]))
                 continue
-            digest = (blob.get("content_settings") or {}).get("content_md5")
-            made = _object(blob["name"], cut, blob["size"], blob["last_modified"], _hex_md5(digest))
+            made = _object(blob["name"], cut, dict(blob))
             objects += [made] if made is not None else []
         yield objects, folders
 
@@ -107,12 +105,18 @@ def _on_loop(fs: Any, wanted: Any) -> Any:
 _PAGES: Final[Mapping[str, Callable[..., _Pages]]] = {"s3": _s3, "gs": _gcs, "gcs": _gcs, "abfs": _azure, "az": _azure}
 
 
-def _object(key: str, cut: int, size: int, modified: Any, digest: str | None) -> Listed | Passed | None:
+def _object(key: str, cut: int, told: Mapping[str, Any]) -> Listed | Passed | None:
     """Give one object; None for the mark that a folder leaves of itself."""
     path = key[cut:]
-    if path.endswith("/") and size:
+    if path.endswith("/") and told["size"]:
         return Passed(path, "an object whose name ends in a slash")
-    return Listed(path, size, _seconds(modified), digest) if path and not path.endswith("/") else None
+    return _listed(path, told) if path and not path.endswith("/") else None
+
+
+def _listed(path: str, told: Mapping[str, Any]) -> Listed:
+    """Give a file as its store describes it; its version is called as the source will call it."""
+    size, version, modified = fsread.describe(told, time.time())
+    return Listed(path, size, modified, _digest(told), version)
 
 
 # -- folder by folder --------------------------------------------------------------------------------------------------
@@ -140,7 +144,7 @@ def _walk(fs: Any, top: str, enter: Callable[[str], bool] | None) -> Iterator[Li
             if kind == "directory":
                 below += [name] if enter is None or enter(_below(name, cut)) else []
             elif kind == "file":
-                yield Listed(_below(name, cut), _size(told), _changed(told), _digest(told))
+                yield _listed(_below(name, cut), told)
             else:
                 yield Passed(_below(name, cut), f"no ordinary file ({kind})")
         if not found and folder != top:
@@ -152,48 +156,29 @@ def _below(path: str, cut: int) -> str:
     return path[cut:].lstrip("/")
 
 
-def _size(told: Mapping[str, Any]) -> int | None:
-    size = told.get("size")
-    return size if type(size) is int and size >= 0 else None
-
-
-def _changed(told: Mapping[str, Any]) -> float | None:
-    names = ("LastModified", "mtime", "modified", "last_modified", "updated", "created", "date_time")
-    return next((at for name in names if (at := _seconds(told.get(name))) is not None), None)
-
-
-def _seconds(value: Any) -> float | None:
-    """Give Unix seconds of what a store calls a time; None where that cannot be read."""
-    if isinstance(value, datetime):
-        return value.timestamp()
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    if isinstance(value, str):
-        try:
-            return datetime.fromisoformat(value).timestamp()
-        except ValueError:
-            return None
-    return None
-
-
 def _digest(told: Mapping[str, Any]) -> str | None:
-    if isinstance(lfs := told.get("lfs"), Mapping) and isinstance(lfs.get("sha256"), str):
-        return f"sha256:{lfs['sha256']}"
-    return None
+    """Give the digest of the whole content as a listing tells it, "md5:hex" or "sha256:hex".
 
-
-def _md5(etag: str | None) -> str | None:
-    """Give the MD5 that an ETag is, of what was not sent in parts (where it is encrypted it is none, and differs)."""
-    found = _MD5.fullmatch(etag or "")
-    return f"md5:{found[1]}" if found else None
-
-
-def _base64_md5(text: str | None) -> str | None:
+    The ETag of S3 is an MD5 where the object was not sent in parts (and where it is encrypted it is none: it differs).
+    """
+    lfs = told.get("lfs")
+    sha256 = lfs.get("sha256") if isinstance(lfs, Mapping) else None
+    if isinstance(sha256, str):
+        return f"sha256:{sha256}"
+    if found := _MD5.fullmatch(str(told.get("ETag", ""))):
+        return f"md5:{found[1]}"
+    raw = told.get("md5Hash") or (told.get("content_settings") or {}).get("content_md5")
     try:
-        return _hex_md5(base64.b64decode(text or "", validate=True))
+        raw = base64.b64decode(raw, validate=True) if isinstance(raw, str) else raw
     except binascii.Error:
         return None
+    return f"md5:{bytes(raw).hex()}" if isinstance(raw, bytes | bytearray) and len(raw) == 16 else None
 
 
-def _hex_md5(raw: bytes | bytearray | None) -> str | None:
-    return f"md5:{bytes(raw).hex()}" if raw is not None and len(raw) == 16 else None
+def one(fs: Any, path: str) -> Listed | None:
+    """Give the object at a path under its own name; None where it is a folder. Raises what the filesystem raises."""
+    fs.invalidate_cache()
+    told = fs.info(path)
+    if told.get("type") != "file":
+        return None
+    return _listed(path.rpartition("/")[2], told)

@@ -1,0 +1,91 @@
+"""What differs between systems in how a mover is begun, reached and ended.
+
+Linux is proven by the tests. macOS has the same calls and should work alike, which nobody has tried. Windows has no
+descriptors that travel over a socket: there the bytes stay with the threads.
+"""
+
+from __future__ import annotations
+
+import array
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+#: What of the environment a mover is given: where shared libraries and temporary files are. Never all of it.
+_ENVIRON: Final = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR", "LANG", "LC_ALL", "NBXFER_TEST_COVERAGE")
+#: What a mover begins with. Neither the folder nor the modules of a person are looked into (-I), nor site-packages
+#: scanned (-S): the folders that it needs are named.
+_PROGRAM: Final = "import sys; sys.path += sys.argv[2:]; from nbxfer.engine.mover import main; main(int(sys.argv[1]))"
+#: What a mover imports; where these lie is what it is told.
+_NEEDED: Final = ("nbxfer", "msgspec", "h11", "crc32c")
+
+
+def why_not() -> str | None:
+    """Say why no mover can be had on this system at all; None where it can be tried."""
+    if sys.platform == "win32" or not hasattr(socket, "AF_UNIX") or not hasattr(socket, "send_fds"):
+        return "this system cannot hand open files to another process"
+    if not sys.executable or not os.path.isfile(sys.executable):
+        return "it is not known with which program Python was begun"
+    return None
+
+
+def spawn() -> tuple[subprocess.Popen[bytes], socket.socket]:
+    """Begin a mover, in a session of its own; give it and our end of its pipe. Raises OSError, ValueError."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        with theirs:
+            process = subprocess.Popen(
+                [sys.executable, "-I", "-S", "-c", _PROGRAM, str(theirs.fileno()), *_folders()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                pass_fds=(theirs.fileno(),),
+                start_new_session=True,
+                cwd="/",
+                env={name: os.environ[name] for name in _ENVIRON if name in os.environ},
+            )
+    except BaseException:
+        ours.close()
+        raise
+    return process, ours
+
+
+def _folders() -> list[str]:
+    found = [os.path.dirname(os.path.dirname(os.path.abspath(_file(name)))) for name in _NEEDED]
+    return list(dict.fromkeys(found))
+
+
+def _file(name: str) -> str:
+    import importlib
+
+    return importlib.import_module(name).__file__ or ""
+
+
+def end(process: subprocess.Popen[bytes], within: float) -> bool:
+    """End a process for certain, also one that is stopped; say whether it is gone after ``within`` seconds."""
+    with contextlib.suppress(OSError):
+        process.send_signal(getattr(signal, "SIGKILL", signal.SIGTERM))
+    try:
+        process.wait(within)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
+def send(channel: socket.socket, data: bytes, descriptors: Sequence[int] = ()) -> int:
+    """Send some of ``data``, with ``descriptors`` beside its first byte; give how many bytes. Raises OSError."""
+    if not descriptors:
+        return channel.send(data)
+    rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))]
+    return channel.sendmsg([data], rights)
+
+
+def receive(channel: socket.socket, most: int) -> tuple[bytes, list[int]]:
+    """Give the next bytes, and the descriptors that came beside them. Raises OSError."""
+    data, descriptors, _, _ = socket.recv_fds(channel, most, 8)
+    return data, list(descriptors)
