@@ -24,8 +24,9 @@ from nbxfer.errors import (
     TransferError,
 )
 from nbxfer.sources.base import Stop, Stopped
-from nbxfer.sources.http import HttpSource, HttpStream
+from nbxfer.sources.http import HttpSource
 from nbxfer.sources.question import Reply
+from nbxfer.sources.stream import HttpStream
 from nbxfer.wire.access import Access
 from nbxfer.wire.client import Answer
 from nbxfer.wire.fsread import a_folder
