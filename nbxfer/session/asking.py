@@ -19,7 +19,7 @@ from nbxfer.engine import rules
 from nbxfer.engine.custody import standing
 from nbxfer.engine.doors import Doors
 from nbxfer.engine.engine import Engine
-from nbxfer.errors import AccessDenied, DestinationExists, Offline, TransferError
+from nbxfer.errors import AccessDenied, DestinationExists, InvalidTransferState, Offline, TransferError
 from nbxfer.manifest.base import Found, Manifest
 from nbxfer.session import config, request, rerun, steering
 from nbxfer.session.request import Request, Seat
@@ -80,14 +80,20 @@ class Asking:
         self._manifest.sync()
         return [plans[each.destination].op_id for each in asked]
 
-    def again(self, op_id: str) -> None:
-        """Look anew at what stands in the way of an operation that failed for it. Raises DestinationExists."""
+    def again(self, op_id: str, *, replace: bool = False) -> None:
+        """Look anew at what stands in the way of an operation that failed for it; with ``replace``, it may be replaced.
+
+        Raises DestinationExists; with ``replace`` also InvalidTransferState, where nothing had been in the way.
+        """
         op = self._engine.dispatcher.ops.get(op_id)
         if op is None or op.fault is None or op.fault.error != DestinationExists.__name__:
+            if replace:
+                raise InvalidTransferState("It did not fail for a file that is in its way.", op_id=op_id)
             return
-        before = rerun.look_again(self._records, op.record())
-        if before != op.before:
-            self._engine.wish(op_id, ev.SpecAsked(op.spec, before))
+        spec = msgspec.structs.replace(op.spec, if_exists="overwrite") if replace else op.spec
+        before = rerun.look_again(self._records, msgspec.structs.replace(op.record(), spec=spec))
+        if before != op.before or replace:
+            self._engine.wish(op_id, ev.SpecAsked(spec, before))
 
     def _look_at_groups(self, asked: Sequence[Request]) -> None:
         """Refuse a group that nobody has made: it would have no rule."""

@@ -129,6 +129,8 @@ class Helm:
         if shown.owner == "theirs":
             steering.ask_owner(self._manifest, self._found(op_id), verb, fields)
             return
+        replace = verb == "replace"  # what is in its way
+        verb = "retry" if replace else verb
         event = steering.event(verb, fields)
         if isinstance(event, ev.AccessAsked):
             steering.check_rest(shown)
@@ -140,7 +142,7 @@ class Helm:
             if steering.done_by_adopting(verb, shown):
                 return
         if verb in ("resume", "retry"):
-            self._asking.again(op_id)
+            self._asking.again(op_id, replace=replace)
         steering.carry_out(self._engine, shown, event)
 
     def bandwidth_of(self, op_id: str) -> int | None:

@@ -134,6 +134,7 @@ class FakeSession:
         self.on_ask: dict[str, Snapshot] = {}
         self.patience: float | None = None
         self.attended: list[str] = []
+        self.bandwidth: Any = None
         self._scripts: dict[str, Iterator[Snapshot | BaseException]] = {}
         self.show(*snapshots)
 
@@ -269,6 +270,14 @@ class FakeSession:
     def attend(self, *op_ids: str) -> None:
         """Follow operations of other processes."""
         self.attended.extend(op_ids)
+
+    def ask_for(self, op_id: str) -> None:
+        """Ask another kernel for an operation; raise what ``refuse`` holds for it."""
+        self.ask(op_id, "ask")
+
+    def apart(self, call: Callable[[], None]) -> None:
+        """Make a call at once: here nothing waits."""
+        call()
 
     def refresh(self) -> None:
         """Take the next step of every script."""

@@ -1,4 +1,4 @@
-"""A real JupyterLab and a real Chromium for tests; skipped, saying why, where one of them is not there."""
+"""A real JupyterLab or Notebook 7, and a real Chromium; skipped, saying why, where one of them is not there."""
 
 from __future__ import annotations
 
@@ -141,6 +141,12 @@ def until(true: Callable[[], object], seconds: float = 20.0) -> None:
     while not true():
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.02)
+
+
+def ours(error: Any) -> str:
+    """Give an error in the page if it is one of a widget's script, which has no address but a blob's; else nothing."""
+    stack = f"{error}\n{getattr(error, 'stack', '')}"
+    return stack if "blob:" in stack or "nbx" in stack else ""
 
 
 @contextmanager

@@ -8,12 +8,15 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any
 
+import msgspec
+
 from nbxfer.core.faults import Fault, Remedy
 from nbxfer.core.phases import Phase, Stall
 from nbxfer.core.ranges import RangeSet
-from nbxfer.core.record import Published
+from nbxfer.core.record import Entry, Published
 from nbxfer.core.snapshot import Snapshot
 from nbxfer.testing.session import FakeSession, snapshot
+from tests.faces.payloads import ALL, NAMES
 
 GB, MB = 1_000_000_000, 1_000_000
 
@@ -31,6 +34,11 @@ class PanelDesk(FakeSession):
         self.times.append(time.time())
         super().wish(op_id, verb, refused, **fields)
         if (op_id, verb) in self.refuse:
+            return
+        if verb == "priority":
+            old = self.board.get(op_id)
+            assert old is not None
+            self.change(op_id, old.phase, priority=fields["priority"])
             return
         phases = {
             "start": Phase.QUEUED,
@@ -73,13 +81,17 @@ def every_state() -> list[Snapshot]:
     """Give one operation in each state that a person may see."""
     broke = Fault("NetworkError", "The server closed the connection after 1.1 GB.", Remedy.RETRY)
     offline = Fault("Offline", "There is no route to archive.example.net.", Remedy.WAIT_ONLINE)
+    taken = Fault("DestinationExists", "/home/you/data/results.csv is there already, and is another file.",
+                  hint="Give if_exists='overwrite' to replace it, or another destination.")  # fmt: skip
+    closed = Fault("NeedsAttention", "It needs credentials again: auth.", Remedy.PERSON,
+                   hint="Go on with resume(headers=…, auth=…).")  # fmt: skip
     full = Fault("NoSpace", "/home has 1.2 GB left, 14 GB are needed.", Remedy.WAIT_ROOM)
     expired = Fault(
         "NeedsAttention",
         "https://bucket.s3.example.com/genome.bam… was answered with 403: the signed URL has expired.",
         Remedy.PERSON,
         http_status=403,
-        hint="Give a new one: op.resume(url=…).",
+        hint="Go on with resume(url=…).",
     )
     absent = Fault(
         "SourceNotFound",
@@ -105,6 +117,8 @@ def every_state() -> list[Snapshot]:
         op(9, Phase.RUNNING, "lidar.laz", received=310 * MB, total=5 * GB, owner="orphaned"),
         op(10, Phase.QUEUED, "checkpoints.tar.zst"),
         op(11, Phase.FAILED, "labels-v3.csv", fault=absent),
+        op(19, Phase.FAILED, "results.csv", received=1 * MB, total=1 * MB, fault=taken),
+        op(20, Phase.PAUSED, "private.bin", "vault.example.org", received=2 * GB, total=8 * GB, fault=closed),
         op(12, Phase.CANCELED, "old-run.tar", received=40 * MB, total=700 * MB),
         op(13, Phase.DONE, "weights.safetensors", received=4_950_000_000, published=proved),
         op(14, Phase.DONE, "readme.md", received=18_400, published=done),
@@ -112,6 +126,55 @@ def every_state() -> list[Snapshot]:
         op(16, Phase.CREATED, "later.bin"),
         op(17, Phase.RUNNING, "shared.h5", received=2 * GB, total=4 * GB, rate=9 * MB, eta=220.0, owner="theirs"),
     ]  # fmt: skip
+
+
+def groups() -> list[Snapshot]:
+    """Give two groups, an upload, a copy, and one that belongs to nobody."""
+    shards = [
+        op(100 + i, Phase.DONE if i < 5 else Phase.RUNNING if i < 8 else Phase.QUEUED, f"train-{i:03d}.parquet",
+           received=640 * MB if i < 5 else 40 * MB * i if i < 8 else 0, total=640 * MB, group="imagenet shards",
+           rate=9.1 * MB if 5 <= i < 8 else None, eta=38.0 if 5 <= i < 8 else None)
+        for i in range(24)
+    ]  # fmt: skip
+    tiles = [
+        op(200 + i, Phase.RUNNING if i else Phase.PAUSED, f"tile-{i}.tif", "scenes.example.org", total=900 * MB,
+           received=(100 + 80 * i) * MB, group="sentinel tiles", rate=2.2 * MB if i else None, eta=90.0 if i else None)
+        for i in range(4)
+    ]  # fmt: skip
+    up = {"kind": "upload", "host": "bucket.s3.example.com"}
+    return [
+        *shards,
+        *tiles,
+        op(300, Phase.RUNNING, "model.pt", **up, received=3 * GB, total=7 * GB, rate=31 * MB, eta=129.0),
+        op(301, Phase.RUNNING, "b.parquet", kind="copy", received=1 * GB, total=2 * GB, rate=12 * MB, eta=83.0,
+           priority=1),
+        op(302, Phase.QUEUED, "after-that.csv"),
+    ]  # fmt: skip
+
+
+def hostile() -> list[Snapshot]:
+    """Give three hundred operations whose every text is markup that would act."""
+    states = (Phase.RUNNING, Phase.FAILED, Phase.PAUSED, Phase.STALLED, Phase.QUEUED)
+    made = []
+    for i, (text, name) in enumerate(zip(ALL, NAMES, strict=True)):
+        fault = Fault("NeedsAttention", text, Remedy.PERSON, http_status=403, hint=text)
+        base = op(1000 + i, states[i % 5], "x", fault=None if i % 5 in {0, 4} else fault, received=5, total=9)
+        made.append(
+            msgspec.structs.replace(
+                base,
+                name=name,
+                host=text,
+                source=text,
+                destination=text,
+                final_url=text,
+                reason=text,
+                group=text if i % 7 == 0 else "",
+                notebook=base.notebook,
+                story=(Entry(time.time(), text, text),),
+                response=(("content-disposition", text),),
+            )
+        )
+    return made
 
 
 def many(number: int = 10_000) -> list[Snapshot]:
@@ -124,4 +187,4 @@ def many(number: int = 10_000) -> list[Snapshot]:
     ]
 
 
-__all__ = ["PanelDesk", "every_state", "many", "op"]
+__all__ = ["PanelDesk", "every_state", "groups", "hostile", "many", "op"]

@@ -6,14 +6,14 @@ import hashlib
 import importlib.util
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from nbxfer.demo.server import DemoServer
-from tests.faces.jupyter import Book, Lab, lab, tab, until
+from tests.faces.jupyter import Book, Lab, lab, ours, tab, until
 
 __all__ = ["lab", "tab"]  # the fixtures of this file
 
@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 SETUP = """
 import time
 from nbxfer.faces.panel import bundle, panel
-from tests.faces.panel_desk import Phase, PanelDesk, every_state, many, op
+from tests.faces.panel_desk import Phase, PanelDesk, every_state, groups, many, op
 desk = PanelDesk(*every_state())
 class Shown:
     def __init__(self, *ids): self.ids = ids
@@ -35,13 +35,13 @@ FIRST = "0000000000000001"
 def book(lab: Lab, tab: Any) -> Iterator[Book]:
     """Give an open notebook whose first cell shows the panel; its errors in the browser are errors."""
     complaints: list[str] = []
-    tab.on("pageerror", lambda error: complaints.append(str(error)))
+    tab.on("pageerror", lambda error: complaints.append(ours(error)))
     lab.notebook("study.ipynb", SETUP + "panel(desk)", "pass", "pass")
     opened = Book(tab, lab, "study.ipynb")
     opened.run(0)
     row(opened, "imagenet-train.tar").wait_for()
     yield opened
-    assert not complaints
+    assert not any(complaints)
 
 
 def row(book: Book, name: str, view: int = 0) -> Any:
@@ -54,6 +54,11 @@ def button(book: Book, name: str, verb: str) -> Any:
     return row(book, name).get_by_role("button", name=verb)
 
 
+def scroll(book: Book, top: float, view: int = 0) -> None:
+    """Scroll a list."""
+    book.page.locator(".nbx-list").nth(view).evaluate("(e, y) => { e.scrollTop = y; }", top)
+
+
 def tone(book: Book, name: str, wanted: str, seconds: float = 10.0) -> None:
     """Wait until a row is shown as ``wanted``."""
     until(lambda: row(book, name).get_attribute("data-tone") == wanted, seconds)
@@ -62,11 +67,11 @@ def tone(book: Book, name: str, wanted: str, seconds: float = 10.0) -> None:
 def test_it_shows_every_state_in_words(book: Book) -> None:
     """Each row says what, from where, how far, how fast, how long still, and why it does not move."""
     running = row(book, "imagenet-train.tar").inner_text()
-    for words in ("data.example.org", "62.0 of 148 GB", "24.1 MB/s", "left", "Running", "Pause", "Cancel"):
+    for words in ("data.example.org", "62.0 of 148 GB", "24.1 MB/s", "left", "Running"):
         assert words in running
-    assert "signed URL has expired. Give a new one" in row(book, "genome.bam").inner_text()
+    assert "signed URL has expired." in row(book, "genome.bam").inner_text()
     assert "Will try again in " in row(book, "corpus-07.parquet").inner_text()
-    assert "18 transfers" in book.page.locator(".nbx-head").first.inner_text()
+    assert "20 transfers" in book.page.locator(".nbx-head").first.inner_text()
     bar = row(book, "imagenet-train.tar").get_by_role("progressbar", name="Progress of imagenet-train.tar")
     assert bar.get_attribute("aria-valuenow") == "41"
 
@@ -86,11 +91,11 @@ def test_a_bar_with_holes_is_drawn_with_them(book: Book) -> None:
 
 def test_what_was_not_started_is_started(book: Book) -> None:
     """A transfer that waits for its start has a button for it."""
-    book.page.locator(".nbx-list").first.evaluate("e => { e.scrollTop = e.scrollHeight; }")
+    scroll(book, 1e6)
     button(book, "later.bin", "Start").click()
     until(lambda: "Queued" in row(book, "later.bin").inner_text())
     assert button(book, "later.bin", "Start").count() == 0
-    book.page.locator(".nbx-list").first.evaluate("e => { e.scrollTop = 0; }")
+    scroll(book, 0)
 
 
 def test_a_refusal_is_said_in_its_row(book: Book) -> None:
@@ -144,35 +149,171 @@ def test_a_busy_cell_keeps_its_figure(book: Book) -> None:
     tone(book, "imagenet-train.tar", "run")
 
 
+def asked(book: Book, op_id: int) -> list[list[Any]]:
+    """Give what the desk was asked about an operation, and forget it."""
+    code = f"import json; print(json.dumps([a[1:] for a in desk.asked if a[0] == '{op_id:016x}'])); desk.asked.clear()"
+    found: list[list[Any]] = json.loads(book.run(2, code).splitlines()[-1])
+    return found
+
+
 def test_the_keyboard_suffices(book: Book) -> None:
-    """Enter on a button is a click, not JupyterLab's "edit the cell"; Cancel asks twice, Escape takes it back."""
+    """Enter on a button is a click, not JupyterLab's "edit the cell"; a question that loses data is taken back."""
+    keyboard = book.page.keyboard
     button(book, "video-archive.zip", "Resume").focus()
-    book.page.keyboard.press("Enter")
+    keyboard.press("Enter")
     tone(book, "video-archive.zip", "run")
-    stop = button(book, "video-archive.zip", "ancel video")
-    stop.focus()
-    book.page.keyboard.press("Enter")
-    until(lambda: stop.inner_text() == "Really?")
-    book.page.keyboard.press("Escape")
-    until(lambda: stop.inner_text() == "Cancel")
-    assert row(book, "video-archive.zip").get_attribute("data-tone") == "run"
-    book.page.keyboard.press("Enter")
-    until(lambda: stop.inner_text() == "Really?")
-    book.page.keyboard.press("Enter")
+    there = row(book, "video-archive.zip")
+    button(book, "video-archive.zip", "Cancel video").focus()
+    keyboard.press("Enter")
+    there.get_by_text("Cancel, and delete the 3.0 GB that have come?").wait_for()
+    until(lambda: book.page.evaluate("() => document.activeElement.textContent") == "Keep it going")
+    keyboard.press("Enter")
+    until(lambda: there.locator(".nbx-below").count() == 0)
+    keyboard.press("Delete")
+    there.get_by_text("Cancel, and delete").wait_for()
+    keyboard.press("Escape")
+    until(lambda: there.locator(".nbx-below").count() == 0)
+    keyboard.press("ArrowUp")
+    until(lambda: book.page.evaluate("() => document.activeElement.dataset.id") == f"{4:016x}")
+    keyboard.press("Enter")
+    row(book, "genome.bam").get_by_role("region", name="Story").get_by_text("asked for").wait_for()
+    keyboard.press("Escape")
+    keyboard.press("ArrowDown")
+    keyboard.press("p")
+    tone(book, "video-archive.zip", "pause")
+    keyboard.press("Delete")
+    there.get_by_role("button", name="Cancel video-archive.zip and keep").focus()
+    keyboard.press("Enter")
     until(lambda: "canceled" in book.page.locator(".nbx-live").first.inner_text().lower())
     assert book.page.locator(".jp-Notebook .jp-Cell").count() == 3
+    assert asked(book, 5) == [["resume", {}], ["pause", {}], ["cancel", {"delete_partial": False}]]
+
+
+def test_details_tell_the_story(book: Book) -> None:
+    """The details say where from and where to, what of it is here, and what explain() says."""
+    button(book, "parallel.zarr.zip", "Details").click()
+    below = row(book, "parallel.zarr.zip").locator(".nbx-details")
+    below.get_by_role("region", name="Story").get_by_text("asked for").wait_for()
+    text = below.inner_text()
+    for words in ("https://data.example.org/sets/2026/parallel.zarr.zip", "/home/you/data/parallel.zarr.zip",
+                  "in 8 places", "What now: nothing, it goes on by itself."):  # fmt: skip
+        assert words in text
+    below.get_by_label("Priority").select_option("High")
+    until(lambda: "high priority" in row(book, "parallel.zarr.zip").inner_text())
+    button(book, "parallel.zarr.zip", "Details").click()
+    until(lambda: below.count() == 0)
+
+
+def test_what_only_a_person_has_is_given_in_the_row(book: Book, canary: Callable[[str], str]) -> None:
+    """A new URL and credentials reach the desk, while a cell runs, and are kept by nothing in the page or the file."""
+    typed = {"New URL": f"https://h.example/x?sig={canary('sig')}", "User": "me", "Password": canary("password")}
+    given = "any(a[1] == 'resume' and a[2] for a in desk.asked)"
+    book.start(1, f"end = time.time() + 6\nwhile time.time() < end and not {given}: time.sleep(0.1)")
+    button(book, "genome.bam", "Give a new URL or credentials").click()
+    form = row(book, "genome.bam").locator("form")
+    form.get_by_role("button", name="Go on").click()
+    assert form.get_by_label("New URL").get_attribute("aria-invalid") == "true"
+    for label, text in typed.items():
+        form.get_by_label(label, exact=True).fill(text)
+    assert form.get_by_label("Password").get_attribute("type") == "password"
+    form.get_by_label("Password").press("Enter")
+    tone(book, "genome.bam", "run", 5)
+    assert "[*]" not in book.prompt(1) or book.end(1) == ""
+    code = "import hashlib; print(hashlib.sha256(repr(sorted(fields.items())).encode()).hexdigest())"
+    heard = book.run(2, f"fields = [a[2] for a in desk.asked if a[0] == '{4:016x}' and a[2]][0]\n{code}")
+    wanted = {"url": typed["New URL"], "auth": ("me", typed["Password"])}
+    assert hashlib.sha256(repr(sorted(wanted.items())).encode()).hexdigest() in heard
+    book.run(2, "desk.asked.clear()")
+    assert canary("password") not in book.page.content()
+    book.save()
+    assert canary("sig") not in book.lab.saved("study.ipynb")
+
+
+def test_all_at_once_and_how_fast(book: Book) -> None:
+    """Pause all and the speed limit are one choice each; the limit is shown as the desk has it."""
+    head = book.page.locator(".nbx-head").first
+    head.get_by_role("button", name="Pause all transfers").click()
+    tone(book, "stream.jsonl", "pause")
+    head.get_by_role("button", name="Resume all transfers").click()
+    tone(book, "stream.jsonl", "run")
+    head.get_by_label("Speed limit of all transfers").select_option(label="At most 5.0 MB/s")
+    until(lambda: "5000000" in book.run(2, "print(desk.bandwidth)"))
+    book.run(2, "desk.bandwidth = 7_000_000")
+    until(lambda: head.locator("select").first.input_value() == "7000000")
+    head.get_by_label("Speed limit of all transfers").select_option("own")
+    head.get_by_label("Speed limit, such as").fill("3 MB/s")
+    head.get_by_label("Speed limit, such as").press("Enter")
+    until(lambda: "3 MB/s" in book.run(2, "print(desk.bandwidth)"))
+    book.run(2, "desk.bandwidth = None")
+
+
+def test_filter_and_sort(book: Book) -> None:
+    """A word narrows the list down, a choice orders it, and both say when nothing is left."""
+    view = book.page.locator(".nbx").first
+
+    def names() -> list[str]:
+        found: list[str] = view.locator(".nbx-name").all_text_contents()
+        return found
+
+    view.get_by_label("Filter by name or host").fill("example.net era5")
+    until(lambda: names() == ["era5-2025.nc"])
+    view.get_by_label("Filter by name or host").fill("nothing like this")
+    view.get_by_text("Nothing fits this filter.").wait_for()
+    view.get_by_label("Filter by name or host").press("Escape")
+    view.get_by_label("Order of the rows").select_option("Size")
+    until(lambda: names()[:2] == ["imagenet-train.tar", "genome.bam"])
+    view.get_by_label("Order of the rows").select_option("Name")
+    until(lambda: names()[0] == "checkpoints.tar.zst")
+    view.get_by_label("Order of the rows").select_option("As asked for")
+    until(lambda: names()[0] == "imagenet-train.tar")
+
+
+def test_groups_fold(book: Book) -> None:
+    """A group is one row with its sums; unfolded it shows its members; its buttons mean them all."""
+    book.run(1, "many_ = PanelDesk(*groups(), home='/groups')\npanel(many_)")
+    view = book.page.locator(".nbx").nth(1)
+    view.get_by_role("button", name="imagenet shards, unfold").wait_for()
+    assert view.locator(".nbx-row", has_text="train-007").count() == 0
+    assert "5 of 24 files over" in view.locator(".nbx-group").first.inner_text()
+    view.get_by_role("button", name="Pause the group sentinel tiles").click()
+    view.locator(".nbx-row[data-tone=pause]", has_text="tile-3.tif").wait_for()
+    view.get_by_role("button", name="sentinel tiles, fold").click()
+    until(lambda: view.locator(".nbx-row", has_text="tile-3.tif").count() == 0)
+    view.get_by_role("button", name="imagenet shards, unfold").click()
+    view.locator(".nbx-row", has_text="train-005").wait_for()
+
+
+def test_an_empty_panel_teaches(book: Book) -> None:
+    """Where nothing was transferred yet, the panel says how to begin."""
+    book.run(1, "none = PanelDesk(home='/none')\npanel(none)")
+    view = book.page.locator(".nbx").nth(1)
+    view.get_by_text("No transfers yet").wait_for()
+    assert "nbxfer.reattach()" in view.inner_text()
+    book.run(2, "none.show(op(1, Phase.RUNNING, 'first.bin'))")
+    view.locator(".nbx-row", has_text="first.bin").wait_for()
+    assert view.get_by_text("No transfers yet").is_hidden()
+
+
+def test_what_another_kernel_runs_is_asked_for(book: Book) -> None:
+    """Whose it is stands in the row, and one click asks the other kernel for it."""
+    scroll(book, 1e6)
+    assert "run by another kernel" in row(book, "shared.h5").inner_text()
+    button(book, "shared.h5", "Go on with shared.h5 here").click()
+    row(book, "shared.h5").get_by_text("was asked to hand it over").wait_for()
+    assert asked(book, 17) == [["ask", {}]]
+    scroll(book, 0)
 
 
 def test_a_foreign_name_stays_text(book: Book) -> None:
     """A file name that is markup is shown, not obeyed."""
     book.run(1, "desk.show(op(40, Phase.RUNNING, '<img src=x onerror=window.hurt=1>.bin', total=9))")
     book.page.locator(".nbx-chip", has_text="active").first.click()
-    list_ = book.page.locator(".nbx-list").first
-    list_.evaluate("e => { e.scrollTop = 1e6; }")
+    scroll(book, 1e6)
     row(book, "<img src=x").wait_for()
     assert book.page.evaluate("() => window.hurt") is None
     assert book.page.locator(".nbx img").count() == 0
     book.page.locator(".nbx-chip", has_text="active").first.click()
+    scroll(book, 0)
 
 
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
@@ -200,11 +341,13 @@ def test_ten_thousand_rows(book: Book) -> None:
     """10,000 operations are shown in a moment, by a few dozen elements, and the last one is a scroll away."""
     book.run(1, "big = PanelDesk(*many(), home='/big')\npanel(big)")
     view = book.page.locator(".nbx").nth(1)
-    view.locator(".nbx-row", has_text="shard-09000").wait_for()  # what is not over comes first
-    assert "10000 transfers" in view.locator(".nbx-head").inner_text()
-    view.locator(".nbx-list").evaluate("e => { e.scrollTop = e.scrollHeight; }")
+    view.locator(".nbx-row", has_text="shard-09000").wait_for()  # what is over has folded away
+    assert "10,000 transfers" in view.locator(".nbx-head").inner_text()
+    scroll(book, 1e6, 1)
+    view.get_by_role("button", name="9,000 finished, unfold").click()
+    scroll(book, 1e6, 1)
     view.locator(".nbx-row", has_text="shard-08999").wait_for()
-    assert view.locator(".nbx-row").count() < 30
+    assert view.locator(".nbx-row").count() < 40
 
 
 def test_reload(book: Book) -> None:
@@ -235,7 +378,7 @@ def test_restart_and_again(book: Book) -> None:
     book.restart()
     gone = book.page.locator(".nbx-gone").first
     gone.filter(has_text="kernel was restarted").wait_for()
-    assert row(book, "imagenet-train.tar").get_by_role("button").count() == 0
+    assert row(book, "imagenet-train.tar").get_by_role("button", name="Pause").count() == 0
     book.idle()
     book.run(2, SETUP + "panel(desk); print(1)")
     button(book, "imagenet-train.tar", "Pause").click()

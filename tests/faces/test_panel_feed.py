@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbxfer.core.phases import Cause, Phase, may
+from nbxfer.core.phases import LIVE, Cause, Phase, may
 from nbxfer.core.ranges import RangeSet
 from nbxfer.errors import InvalidTransferState
-from nbxfer.faces.panel import control, feed, rows
+from nbxfer.faces.panel import feed, hearing, rows
 from nbxfer.testing.session import FakeSession, snapshot
 from tests.faces.panel_desk import PanelDesk, every_state, op
 
@@ -55,12 +55,12 @@ def test_the_first_keyframe_is_repeated_until_somebody_answers() -> None:
 
 
 def test_ten_messages_a_second_while_somebody_looks() -> None:
-    """At most ten messages a second go to a front end that looks, two to nobody; the last is the truth."""
+    """At most ten messages a second go to a front end that looks, none to nobody; the last is the truth."""
     desk = FakeSession([snapshot("1", received=0, total=10_000)])
     line = Line(desk)
     line.feed.hello()
     line.steps(1)
-    for seconds, least, most in ((2, 15, 20), (feed.LOOKS_FOR, 0, 620), (10, 18, 21)):
+    for seconds, least, most in ((2, 15, 20), (feed.LOOKS_FOR, 0, 620), (10, 0, 0)):
         for count in range(int(seconds * 50)):
             desk.change("1", Phase.RUNNING, received=count)
             desk.board.flush(urgent=True)
@@ -70,10 +70,88 @@ def test_ten_messages_a_second_while_somebody_looks() -> None:
         assert least <= len(sent) <= most, (seconds, len(sent))
     desk.change("1", Phase.RUNNING, received=9_999)
     desk.board.flush(urgent=True)
-    last = line.steps(3)[-1]
-    assert last["live"][0][2] == "10.0 kB" or last["live"][0][2] == "10.0 of 10.0 kB"
+    assert line.steps(3) == []
+    line.feed.hello(keyframe=False)
+    first, last = line.steps(3)
+    assert first["live"] == [[0, 9_999, 10_000, None, None, []]]
+    assert first["rows"] == []
+    assert last["live"] == first["live"]
     assert last["rows"], "told whole at rest, whatever was lost"
     assert [m["serial"] for m in line.sent] == sorted(m["serial"] for m in line.sent)
+
+
+def test_one_that_looks_is_enough() -> None:
+    """Of two pages one may be hidden: the other is told all the same; no crowd of pages costs memory."""
+    desk = FakeSession([snapshot("1", received=0, total=10_000)])
+    line = Line(desk)
+    line.feed.hello("a")
+    line.feed.hello("b", keyframe=False)
+    line.steps(0.2)
+    line.feed.hello("b", keyframe=False, visible=False)
+    desk.change("1", Phase.RUNNING, received=1)
+    assert len(line.steps(0.3)) == 1
+    line.feed.hello("a", keyframe=False, visible=False)
+    desk.change("1", Phase.RUNNING, received=2)
+    assert line.steps(0.3) == []
+    for number in range(100):
+        line.feed.hello(f"page {number}")
+    assert len(line.feed._viewers) == feed.VIEWERS
+
+
+def test_stories_are_told_when_asked_for() -> None:
+    """The details of a row are told to who has them open; of what is not shown here nothing is told."""
+    theirs = snapshot("2", notebook="/elsewhere.ipynb", owner="theirs")
+    line = Line(FakeSession([snapshot("1"), theirs]))
+    told: list[tuple[dict[str, Any], bytes]] = []
+    line.feed._send = lambda content, buffers: told.append((content, buffers[0]))
+    line.feed.hello()
+    line.feed.tell_story("1")
+    line.feed.tell_story("2")
+    line.steps(0.3)
+    stories = [(content["id"], text.decode()) for content, text in told if content["t"] == "story"]
+    assert [op_id for op_id, _ in stories] == ["1"]
+    assert "asked for" in stories[0][1]
+
+
+def test_what_other_kernels_do_is_followed_while_somebody_looks() -> None:
+    """The panel reads what others have written, now and then, and follows what they run; not when nobody looks."""
+    desk = FakeSession([snapshot("1", owner="theirs"), snapshot("2", Phase.DONE, owner="theirs"), snapshot("3")])
+    line = Line(desk)
+    line.feed._look_around()
+    assert (desk.refreshed, desk.attended) == (0, [])
+    line.feed.hello()
+    line.feed._look_around()
+    line.feed._look_around()
+    assert (desk.refreshed, desk.attended) == (1, ["1"])
+    line.now += feed.OTHERS_EVERY
+    line.feed._look_around()
+    assert desk.refreshed == 2
+
+
+def test_a_home_that_cannot_be_read_costs_no_panel(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the folder of others cannot be read, the panel goes on with what it knows."""
+    desk = FakeSession([snapshot("1")])
+    line = Line(desk)
+    line.feed.hello()
+    for error in (InvalidTransferState("No."), RuntimeError("worse")):
+        monkeypatch.setattr(desk, "refresh", lambda error=error: (_ for _ in ()).throw(error))
+        line.feed._look_around()
+        line.now += feed.OTHERS_EVERY
+    assert len(line.steps(0.2)) == 1
+
+
+def test_the_head_is_told_what_is_around() -> None:
+    """The limit and the network are told when they change, also where no row does."""
+    desk = FakeSession([snapshot("1", Phase.PAUSED)])
+    line = Line(desk)
+    line.feed.hello()
+    (message,) = line.steps(0.2)
+    assert message["top"] == {"limit": None, "around": ""}
+    desk.bandwidth = 5_000_000
+    desk.surroundings = lambda: "Network: metered\x1b[31m"  # type: ignore[attr-defined]
+    (message,) = line.steps(1.5)
+    assert message["top"] == {"limit": 5_000_000, "around": "Network: metered�[31m"}
+    assert line.steps(5) == []
 
 
 def test_only_what_changed_is_told() -> None:
@@ -86,12 +164,13 @@ def test_only_what_changed_is_told() -> None:
     desk.board.flush(urgent=True)
     (message,) = line.steps(0.2)
     assert message["rows"] == []
-    assert message["live"] == [[0, 0.5, "50 of 100 B", "", "", []]]
+    assert message["live"] == [[0, 50, 100, None, None, []]]
     desk.change("1", Phase.PAUSED, received=50)
     (message,) = line.steps(0.2)
     assert [(r["n"], r["word"], r["why"], r["verbs"]) for r in message["rows"]] == [
         (0, "Paused", " by you", ["resume", "cancel"])
     ]
+    assert set(message["rows"][0]).isdisjoint({"group", "kind", "where", "due", "priority", "ways"}), "as usual"
 
 
 def test_a_long_list_comes_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,25 +219,6 @@ def test_a_face_may_die(caplog: pytest.LogCaptureFixture) -> None:
     assert sum("could not be told" in r.message for r in caplog.records) == 1
 
 
-def test_the_totals_are_of_what_goes_on() -> None:
-    """The header adds up what is wanted; its time left is never shorter than the slowest one's."""
-    slow = snapshot("1", received=10_000_000, total=20_000_000, rate=1e6, eta=10.0)
-    fast = snapshot("2", received=0, total=9_000_000, rate=9e6, eta=1.0)
-    lost = snapshot("3", Phase.FAILED, received=7, total=9)
-    desk = FakeSession([slow, fast, lost])
-    line = Line(desk)
-    line.feed.hello()
-    (message,) = line.steps(0.2)
-    assert message["sum"] == {"size": "10.0 of 29.0 MB", "rate": "10.0 MB/s", "left": "10 s left", "fraction": 0.3448}
-    desk.show(snapshot("4", Phase.QUEUED))
-    (message,) = line.steps(0.2)
-    assert message["sum"] == {"size": "10.0 MB", "rate": "10.0 MB/s", "left": "", "fraction": None}
-    for op_id in "1234":
-        desk.change(op_id, Phase.CANCELED, rate=None, eta=None)
-    message = line.steps(0.5)[-1]
-    assert message["sum"] == {"size": "", "rate": "", "left": "", "fraction": None}
-
-
 def test_a_refusal_is_shown_in_its_row() -> None:
     """What the desk refuses is said where the person looks."""
     desk = FakeSession([snapshot("1")])
@@ -166,7 +226,7 @@ def test_a_refusal_is_shown_in_its_row() -> None:
     line = Line(desk)
     line.feed.hello()
     line.steps(0.2)
-    assert control.hear(desk, line.feed, {"t": "wish", "id": "1", "verb": "pause"}) == "ok"
+    assert hearing.hear(desk, line.feed, {"t": "wish", "id": "1", "verb": "pause"}) == "ok"
     (message,) = line.steps(0.2)
     assert message["notes"] == [["1", "Too late."]]
 
@@ -184,7 +244,9 @@ def test_buttons_fit_the_phase(phase: Phase, owner: str) -> None:
         "retry": Cause.RETRY,
         "cancel": Cause.CANCEL,
     }
-    for verb in verbs:
+    assert ("ask" in verbs) == (owner == "theirs" and phase in LIVE - {Phase.CREATED})
+    assert "priority" not in verbs or phase in LIVE
+    for verb in set(verbs) - {"ask", "priority"}:
         assert may(phase, causes[verb]) or (verb == "pause" and phase is Phase.VERIFYING) or owner == "orphaned"
     assert ("cancel" in verbs) == may(phase, Cause.CANCEL)
     row = rows.row(0, shown, 0.0)
@@ -209,6 +271,14 @@ def test_rows_of_every_state() -> None:
     assert sentences["weights.safetensors"] == "done: Done: its checksum is right"
     assert found["weights.safetensors"].verbs == ()
     assert found["shared.h5"].where == "run by another kernel"
+    assert "ask" in found["shared.h5"].verbs
+    assert found["genome.bam"].ways == ("url", "auth")
+    assert "resume(" not in found["genome.bam"].why, "there is a button"
+    assert found["model-70b.bin"].ways == ("room",)
+    assert found["labels-v3.csv"].ways == ("url",)
+    assert found["results.csv"].ways == ("replace",)
+    assert found["private.bin"].ways == ("auth",)
+    assert found["imagenet-train.tar"].ways == ()
 
 
 @pytest.mark.parametrize(

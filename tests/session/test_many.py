@@ -118,6 +118,28 @@ def test_what_cannot_be_at_the_moment_does_not_stop_the_others(session: Session,
     assert sha256(tmp_path / "1.bin") == sha256(tmp_path / "0.bin")
 
 
+def test_what_is_in_the_way_is_replaced_when_a_person_says_so(sessions: Sessions, serve: Serve, tmp_path: Path) -> None:
+    """One wish replaces the file that an operation failed for, also in the next kernel; no other one is replaced so."""
+    server = serve(1000)
+    urls = urls_of(server, 2)
+    (tmp_path / "0.bin").write_text("mine")
+    (tmp_path / "1.bin").write_text("mine, too")
+    first = sessions()
+    batch = first.download(urls, tmp_path)
+    assert batch.wait(20)
+    first.steer(batch[0].id, "replace")
+    assert sha256(batch[0].result(20)) == server.sha256
+    with pytest.raises(InvalidTransferState, match="in its way"):
+        first.steer(batch[0].id, "replace")
+    first.close()
+    second = sessions()
+    refused: list[str] = []
+    second.wish(batch[1].id, "replace", refused.append)
+    until(lambda: second.snapshot(batch[1].id).phase is Phase.DONE, 20)
+    assert sha256(tmp_path / "1.bin") == server.sha256
+    assert refused == []
+
+
 def test_a_refused_one_is_remembered_and_joined_by_the_next_kernel(
     sessions: Sessions, serve: Serve, tmp_path: Path
 ) -> None:

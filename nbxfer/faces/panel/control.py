@@ -6,16 +6,9 @@ heard is handed over and the call returns: the threads here (Control, a subshell
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any
-
-from nbxfer.errors import TransferError
-from nbxfer.faces.panel.feed import Feed
-from nbxfer.faces.panel.rows import VERBS, Desk
-
-log = logging.getLogger("nbxfer")
 
 #: The type of our messages on the control channel.
 REQUEST, REPLY = "nbxfer_request", "nbxfer_reply"
@@ -79,24 +72,3 @@ def mend(comm: Any) -> None:
                 comm._msg_callback(msg)
 
         comm.handle_msg = handle_msg
-
-
-def hear(desk: Desk, feed: Feed, content: object) -> str:
-    """Do what a front end asks: "hello", "see", or a wish from the allow-list on a known id; ignore all else."""
-    if not isinstance(content, Mapping):
-        return "unknown"
-    kind = content.get("t")
-    if kind in ("hello", "see"):
-        feed.hello(keyframe=kind == "hello", visible=content.get("visible") is not False)
-        return "ok"
-    op_id, verb = content.get("id"), content.get("verb")
-    if kind != "wish" or not isinstance(op_id, str) or not isinstance(verb, str):
-        return "unknown"
-    if verb not in VERBS or not feed.knows(op_id):
-        return "unknown"
-    try:
-        desk.wish(op_id, verb, lambda text: feed.note(op_id, text))
-    except TransferError as error:
-        feed.note(op_id, str(error))
-        return "refused"
-    return "ok"

@@ -1,10 +1,10 @@
 """The one writer of the panel's model: board → compact custom messages with absolute values.
 
 Custom messages are never stored in a notebook, traits are: so everything travels here. At most ten messages a second
-while somebody looks, two otherwise (jupyter_server drops messages above a rate, and says so in the user's cell).
-Front ends ask for a keyframe with "hello"; until the first one asks, keyframes are repeated a few times, because what
-leaves before the front end listens is lost. Since any message may be lost, rows that moved are told once more, whole,
-when they have come to rest.
+while somebody looks (jupyter_server drops messages above a rate, and says so in the user's cell), none while nobody
+does: the latest snapshots wait. Front ends ask for a keyframe with "hello"; until the first one asks, keyframes are
+repeated a few times, because what leaves before the front end listens is lost. Since any message may be lost, rows
+that moved are told once more, whole, when they have come to rest.
 """
 
 from __future__ import annotations
@@ -20,19 +20,25 @@ from typing import Any
 import msgspec
 
 from nbxfer.board import News
+from nbxfer.core.phases import FINAL
 from nbxfer.core.snapshot import Snapshot
+from nbxfer.errors import TransferError
+from nbxfer.faces import words
 from nbxfer.faces.panel import rows
 from nbxfer.faces.panel.rows import Desk
-from nbxfer.faces.panel.tally import Tally
 
 log = logging.getLogger("nbxfer")
 
 #: Rows in one message.
 CHUNK = 5000
-#: Seconds between messages while somebody looks, and while nobody does.
-WATCHED, UNWATCHED = 0.1, 0.5
-#: A front end that looks says so every 25 s; after this many seconds of silence nobody does.
-LOOKS_FOR = 60.0
+#: Seconds between messages.
+WATCHED = 0.1
+#: A front end that looks says so every 25 s; after this many seconds of silence nobody does. So many may look at once.
+LOOKS_FOR, VIEWERS = 60.0, 16
+#: Seconds between two looks at what other processes have written, made while somebody looks.
+OTHERS_EVERY = 20.0
+#: Of what other kernels run, so many operations are followed.
+FOLLOWED = 64
 #: Seconds of rest after which the rows that moved are told once more.
 REST = 1.0
 #: Seconds after the opening at which keyframes are repeated until a front end answers.
@@ -52,16 +58,18 @@ class Feed:
         self._news: dict[str, Snapshot] = {}
         self._asked = True
         self._notes: list[tuple[str, str]] = []
+        self._stories: set[str] = set()
         self._scopes: dict[str, tuple[str, ...]] = {}
         self._scoped: frozenset[str] = frozenset()  # the ids that any scope names
         self._books = rows.books(desk)
-        self._looks_until = 0.0
+        self._viewers: dict[str, float] = {}  # until when each front end is taken to look
+        self._others_at = 0.0
         self._repeats = [clock() + seconds for seconds in REPEATS]
         self._boot = uuid.uuid4().hex[:8]
         self._serial = 0
         self._numbers: dict[str, int] = {}
         self._told: dict[str, rows.Row] = {}
-        self._tally = Tally()
+        self._top: dict[str, Any] = {}
         self._next = 0.0
         self._moved: set[str] = set()
         self._rests_at = 0.0
@@ -75,12 +83,15 @@ class Feed:
             self._news.update(news)
         self._wake.set()
 
-    def hello(self, *, keyframe: bool = True, visible: bool = True) -> None:
-        """Know that a front end listens, and whether somebody looks at it."""
+    def hello(self, who: str = "", *, keyframe: bool = True, visible: bool = True) -> None:
+        """Know that the front end ``who`` listens, and whether somebody looks at it."""
+        now = self._clock()
         with self._lock:
             self._repeats.clear()
             self._asked = self._asked or keyframe
-            self._looks_until = self._clock() + LOOKS_FOR if visible else 0.0
+            self._viewers = {name: until for name, until in self._viewers.items() if until > now and name != who}
+            if visible and len(self._viewers) < VIEWERS:
+                self._viewers[who] = now + LOOKS_FOR
         self._wake.set()
 
     def scope(self, key: str, op_ids: Sequence[str]) -> None:
@@ -97,6 +108,25 @@ class Feed:
         with self._lock:
             self._notes.append((op_id, text))
         self._wake.set()
+
+    def look(self) -> None:
+        """See soon whether there is anything to tell."""
+        self._wake.set()
+
+    def tell_story(self, op_id: str) -> None:
+        """Tell what explain() says of an operation, soon."""
+        with self._lock:
+            self._stories.add(op_id)
+        self._wake.set()
+
+    def shown(self, op_ids: Iterable[str] | None = None) -> list[Snapshot]:
+        """Give the latest snapshots of what is shown, in the board's order."""
+        found = self._desk.board.all() if op_ids is None else [s for i in op_ids if (s := self._desk.board.get(i))]
+        return [s for s in found if self._shows(s)]
+
+    def scoped(self, key: str) -> tuple[str, ...] | None:
+        """Give the ids that the view named ``key`` shows; None for a view that nobody opened."""
+        return self._scopes.get(key, (key,) if self.knows(key) else None)
 
     def knows(self, op_id: str) -> bool:
         """Say whether the panel shows this operation."""
@@ -121,9 +151,29 @@ class Feed:
     # -- from the writer alone ---------------------------------------------------------------------------------------
     def _run(self) -> None:
         while self._open:
+            self._look_around()
             wait = self.step()
             self._wake.wait(wait)
             self._wake.clear()
+
+    def _look_around(self) -> None:
+        """Read what other processes have written, while somebody looks; this thread may wait for a folder."""
+        now = self._clock()
+        if now < self._others_at or not self._watched(now):
+            return
+        self._others_at = now + OTHERS_EVERY
+        try:
+            self._desk.refresh()
+            theirs = [s.id for s in self.shown() if s.owner == "theirs" and s.phase not in FINAL]
+            if theirs:
+                self._desk.attend(*theirs[:FOLLOWED])
+        except TransferError as error:
+            log.info("the panel cannot see what other kernels do: %s", error)
+        except Exception:
+            log.exception("the panel could not look around")
+
+    def _watched(self, now: float) -> bool:
+        return any(until > now for until in self._viewers.values())
 
     def step(self) -> float | None:
         """Send what is due; give the seconds until something will be, None when only news can change that."""
@@ -134,40 +184,55 @@ class Feed:
             if self._repeats and now >= self._repeats[0]:
                 self._repeats = [at for at in self._repeats if at > now]
                 self._asked = True
+            watched = self._watched(now)
             asked, self._asked = self._asked, False
-            news, self._news = self._news, {}
-            notes, self._notes = self._notes, []
+            notes, stories = [], set()
+            news: dict[str, Snapshot] = {}
+            if asked or watched:
+                news, self._news = self._news, {}
+                notes, self._notes = self._notes, []
+                stories, self._stories = self._stories, set()
         sent = 0
         if asked:
             sent = self._keyframe(notes)
-        elif news or notes:
+        elif news or notes or (watched and self._top != self._heading()):
             sent = self._tell(news.values(), notes)
-        elif self._moved and now >= self._rests_at:
+        elif watched and self._moved and now >= self._rests_at:
             sent = self._rest()
+        for snapshot in self.shown(sorted(stories)):
+            self._post({"t": "story", "id": snapshot.id}, words.explain(snapshot).encode())
+            sent += 1
         if sent:
-            self._next = now + sent * (WATCHED if now < self._looks_until else UNWATCHED)
-        return self._wait(now)
+            self._next = now + sent * WATCHED
+        return self._wait(now, watched=watched)
 
-    def _wait(self, now: float) -> float | None:
+    def _wait(self, now: float, *, watched: bool) -> float | None:
         with self._lock:
-            if self._asked or self._news or self._notes:
+            if self._asked or (watched and (self._news or self._notes or self._stories)):
                 return max(0.0, self._next - now)
-            times = [*self._repeats[:1], *([self._rests_at] if self._moved else [])]
+            times = self._repeats[:1]
+        if watched:
+            times = [*times, *([self._rests_at] if self._moved else []), now + 1.0]  # the limit may be set elsewhere
         return max(0.0, self._next - now, min(times) - now) if times else None
+
+    def _heading(self) -> dict[str, Any]:
+        """Give what the header says beside the sums: the limit in bytes a second, and the network in words."""
+        limit, around = getattr(self._desk, "bandwidth", None), getattr(self._desk, "surroundings", None)
+        text = around() if callable(around) else around
+        return {"limit": limit, "around": words.clean(str(text), 300) if text else ""}
 
     def _keyframe(self, notes: list[tuple[str, str]]) -> int:
         """Tell everything, with new numbers."""
-        self._numbers, self._told, self._tally = {}, {}, Tally()
+        self._numbers, self._told = {}, {}
         self._moved.clear()
         self._books = rows.books(self._desk)
         with self._lock:
             scopes = dict(self._scopes)
-        snapshots = [s for s in self._desk.board.all() if self._shows(s)]
-        return self._send_rows(snapshots, notes, scopes=scopes, whole=True)
+        return self._send_rows(self.shown(), notes, scopes=scopes, whole=True)
 
     def _tell(self, snapshots: Iterable[Snapshot], notes: list[tuple[str, str]]) -> int:
         fresh = [s for s in snapshots if self._shows(s)]
-        if not fresh and not notes:
+        if not fresh and not notes and self._top == self._heading():
             return 0
         self._moved.update(s.id for s in fresh)
         self._rests_at = self._clock() + REST
@@ -196,7 +261,6 @@ class Feed:
             body: dict[str, Any] = {"rows": [], "live": []}
             for snapshot in part:
                 number = self._numbers.setdefault(snapshot.id, len(self._numbers))
-                self._tally.take(snapshot)
                 row = rows.row(number, snapshot, now, self._desk.notebook)
                 if self._told.get(snapshot.id) != row:
                     self._told[snapshot.id] = row
@@ -206,7 +270,8 @@ class Feed:
             content = {"t": "rows", "boot": self._boot, "serial": self._serial, "whole": whole}
             content |= {"first": whole and index == 0, "last": last}
             if last:
-                body |= {"sum": self._tally.words(), "notes": notes} | ({"scopes": scopes} if scopes else {})
+                self._top = self._heading()
+                body |= {"top": self._top, "notes": notes} | ({"scopes": scopes} if scopes else {})
             self._serial += 1
             self._post(content, msgspec.json.encode(body))
         return len(parts)

@@ -65,4 +65,4 @@ def _make(session: Session, output: Any) -> None:
         known._feed.scope(output.only, output.op_ids)
         view = widget._views.get(output.model)
         if view is None or view.comm is None:
-            widget._views[output.model] = widget.Panel(session, output.uid, output.only, output.op_ids)
+            widget._views[output.model] = widget.View(session, output.uid, output.only, output.op_ids)

@@ -3,27 +3,37 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
 from nbxfer.board import Board
-from nbxfer.core.phases import Cause, Phase, TransferStatus, may
+from nbxfer.core.faults import Remedy
+from nbxfer.core.phases import FINAL, Cause, Phase, TransferStatus, may
 from nbxfer.core.snapshot import Snapshot
 from nbxfer.faces import words
 
-#: What a click may ask for.
-VERBS = frozenset({"start", "pause", "resume", "retry", "cancel"})
+#: What a click may ask for; "ask" wants what another kernel runs to be handed over.
+VERBS = frozenset({"start", "pause", "resume", "retry", "cancel", "priority", "ask", "replace", "first"})
+#: Those that one click may ask of many at once.
+FOR_MANY = frozenset({"pause", "resume", "retry", "cancel"})
 #: Stands in ``Row.why`` where the front end puts how long it still is, which the kernel need not say every second.
 DUE = "{due}"
+#: Nobody can say how long it is when it would be longer than this (seconds).
+_NEVER = 30 * 86400
 #: A bar with holes in it is drawn in so many pieces.
 PIECES = 100
 
 
 class Desk(Protocol):
-    """What the panel needs of a session."""
+    """What the panel needs of a session.
+
+    ``bandwidth``, ``surroundings`` and ``verbs`` are looked for, too: the limit in bytes a second, the network in
+    words, and what can be asked beyond the wishes that every desk knows ("replace", "first").
+    """
 
     @property
     def home(self) -> Path:
@@ -37,19 +47,29 @@ class Desk(Protocol):
     def board(self) -> Board:
         """Where the snapshots are."""
 
-    def wish(self, op_id: str, verb: str, refused: Callable[[str], object] | None = None) -> None:
+    def wish(self, op_id: str, verb: str, refused: Callable[[str], object] | None = None, **fields: Any) -> None:
         """Hand a wish over and return at once; what does not fit is told to ``refused``, on any thread."""
+
+    def ask_for(self, op_id: str) -> None:
+        """Ask the living kernel that runs an operation to hand it over; may wait. Raises TransferError."""
+
+    def attend(self, *op_ids: str) -> None:
+        """Follow operations that other kernels run; may wait."""
+
+    def apart(self, call: Callable[[], None]) -> None:
+        """Have ``call`` made soon, on a thread that may wait."""
 
     def refresh(self) -> None:
         """Look at what other processes have written."""
 
 
-class Row(msgspec.Struct, frozen=True):
+class Row(msgspec.Struct, frozen=True, omit_defaults=True):
     """The part of a row that changes with its phase. ``n`` is its number until the next keyframe.
 
     ``tone`` groups the phases as people do: run, queue, wait, pause, person, check, fail, orphan, cancel, done.
-    ``word`` and ``why`` together read as one sentence. ``where`` says whose it is, if not this notebook's. ``due`` is
-    in seconds from the sending.
+    ``word`` and ``why`` together read as one sentence. ``ways`` are the ways out that need a person: url, auth, room,
+    replace. ``where`` says whose it is, if not this notebook's. ``due`` is in seconds from the sending, ``at`` a Unix
+    time: when it was asked for, and when it ended.
     """
 
     n: int
@@ -60,23 +80,29 @@ class Row(msgspec.Struct, frozen=True):
     path: str
     tone: str
     word: str
-    why: str
-    verbs: tuple[str, ...]
-    where: str
-    due: float | None
+    at: int
+    why: str = ""
+    verbs: tuple[str, ...] = ()
+    ways: tuple[str, ...] = ()
+    where: str = ""
+    due: float | None = None
+    kind: str = "download"
+    group: str = ""
+    priority: int = 0
 
 
 class Live(msgspec.Struct, frozen=True, array_like=True):
-    """The figures of row ``n``: absolute, so that a lost message does no harm. ``fraction`` is 0 to 1, or None.
+    """The figures of row ``n``: absolute, so that a lost message does no harm; in words they are put by who draws.
 
-    ``pieces`` says where the bytes are, in hundredths of the whole: from, to, from, to …; empty where there is no hole.
+    Bytes here and in all, bytes a second, seconds left; None where nobody knows. ``pieces`` says where the bytes are,
+    in hundredths of the whole: from, to, from, to …; empty where there is no hole.
     """
 
     n: int
-    fraction: float | None
-    size: str
-    rate: str
-    left: str
+    received: int
+    total: int | None
+    rate: int | None = None
+    left: int | None = None
     pieces: tuple[int, ...] = ()
 
 
@@ -95,6 +121,12 @@ _TONES = {
     Phase.FAILED: "fail",
     Phase.DONE: "done",
 }
+#: Phases in which it matters who comes first.
+_RANKED = frozenset({Phase.QUEUED, Phase.PROBING, Phase.RUNNING, Phase.STALLED})
+#: What a reason says to who has no buttons.
+_GO_ON = re.compile(r"\s*(Put it where it can be, or )?[Gg]o on with resume\([^)]*\)\.?$")
+#: Answers after which another address may do, and those after which credentials may.
+_MOVED, _CLOSED = frozenset({401, 403, 404, 410}), frozenset({401, 403})
 #: Tones of what will not move any more by itself or by a click on Resume.
 OVER = frozenset({"done", "cancel", "fail"})
 
@@ -132,7 +164,30 @@ def verbs(snapshot: Snapshot) -> tuple[str, ...]:
         first = "retry" if phase is Phase.FAILED else "resume"
     else:
         first = "pause" if may(phase, Cause.PAUSE) or phase is Phase.VERIFYING else ""
-    return tuple(filter(None, (first, "cancel" if may(phase, Cause.CANCEL) else "")))
+    asks = "ask" if snapshot.owner == "theirs" and phase not in (*FINAL, Phase.FAILED) else ""
+    ranks = "priority" if phase in _RANKED and snapshot.owner != "orphaned" else ""
+    return tuple(filter(None, (first, asks, ranks, "cancel" if may(phase, Cause.CANCEL) else "")))
+
+
+def ways(snapshot: Snapshot) -> tuple[str, ...]:
+    """Give what a person can do about it, beyond a click on Resume or Retry: url, auth, replace, room."""
+    fault = snapshot.fault
+    if fault is None or snapshot.owner == "theirs":
+        return ()
+    if fault.remedy is Remedy.WAIT_ROOM:
+        return ("room",) if snapshot.phase is Phase.STALLED else ()
+    if snapshot.phase is not Phase.FAILED and not snapshot.needs_person:
+        return ()
+    if fault.error == "DestinationExists":
+        return ("replace",)
+    hint = fault.hint or ""
+    new_url = "url=" in hint or fault.http_status in _MOVED
+    return (*(("url",) if new_url else ()), *(("auth",) if "auth=" in hint or fault.http_status in _CLOSED else ()))
+
+
+def group(snapshot: Snapshot) -> str:
+    """Give the name of its group as it is shown; empty where it is in none."""
+    return _clean(snapshot.group, 80)
 
 
 def row(n: int, snapshot: Snapshot, now: float, notebook: str = "") -> Row:
@@ -144,6 +199,8 @@ def row(n: int, snapshot: Snapshot, now: float, notebook: str = "") -> Row:
         if snapshot.due is not None:
             due = max(0.0, round(snapshot.due - now, 1))
             why = f"{words.AGAIN}{DUE}{why.removeprefix(words.AGAIN)}"
+    if found := ways(snapshot):
+        why = _GO_ON.sub("", why)  # there is a button for it
     if why.startswith(word):
         why = why[len(word) :]
     elif why:
@@ -157,10 +214,15 @@ def row(n: int, snapshot: Snapshot, now: float, notebook: str = "") -> Row:
         path=_clean(snapshot.destination),
         tone=tone(snapshot),
         word=word[:1].upper() + word[1:],
+        at=int(snapshot.changed if snapshot.phase in FINAL else snapshot.created),
         why=why,
         verbs=verbs(snapshot),
+        ways=found,
         where=_where(snapshot, notebook),
         due=due,
+        kind=snapshot.kind,
+        group=group(snapshot),
+        priority=snapshot.priority,
     )
 
 
@@ -180,16 +242,12 @@ def _where(snapshot: Snapshot, notebook: str) -> str:
 
 def live(n: int, snapshot: Snapshot) -> Live:
     """Give the figures of a row."""
-    running = snapshot.status is TransferStatus.RUNNING and snapshot.phase is Phase.RUNNING
-    fraction = snapshot.fraction
-    return Live(
-        n=n,
-        fraction=None if fraction is None else round(fraction, 4),
-        size=words.amount_words(snapshot.received, snapshot.total) if snapshot.received or snapshot.total else "",
-        rate=words.rate_words(snapshot.rate) if running else "",
-        left=words.eta_words(snapshot.eta) if running else "",
-        pieces=_pieces(snapshot),
-    )
+    received, total = snapshot.received, snapshot.total
+    if snapshot.phase is not Phase.RUNNING or snapshot.status is not TransferStatus.RUNNING:
+        return Live(n, received, total, None, None, _pieces(snapshot))
+    rate, eta = snapshot.rate, snapshot.eta
+    left = None if eta is None or eta > _NEVER else max(1, round(eta))
+    return Live(n, received, total, None if rate is None else round(rate), left, _pieces(snapshot))
 
 
 def _pieces(snapshot: Snapshot) -> tuple[int, ...]:

@@ -7,28 +7,34 @@
  * over the comm.
  *
  * @typedef {{n: number, id: string, name: string, host: string, source: string, path: string, tone: string,
- *   word: string, why: string, verbs: string[], where: string, due: number | null, until?: number}} Row
- * @typedef {[n: number, fraction: number | null, size: string, rate: string, left: string, pieces: number[]]} Live
- * @typedef {{size: string, rate: string, left: string, fraction: number | null}} Sum
+ *   word: string, at: number, why: string, verbs: string[], ways: string[], where: string, due: number | null,
+ *   kind: string, group: string, priority: number, until?: number}} Row
+ * @typedef {[n: number, received: number, total: number | null, rate: number | null, left: number | null,
+ *   pieces: number[]]} Live
+ * @typedef {{limit?: number | null, around: string}} Top
  * @typedef {{verb: string, row: Row}} Asked
- * @typedef {{model: any, boot: string, serial: number, version: number, link: "live" | "lost" | "away",
- *   heard: boolean, rows: Row[], live: Live[], coming: {rows: Row[], live: Live[]}, sum: Sum, scopes: Record<string, Set<string>>,
- *   asked: Map<string, Asked>, notes: Map<string, string>, views: Map<() => void, () => boolean>, timer: any,
- *   asking: any}} Store
+ * @typedef {{model: any, boot: string, serial: number, version: number, link: "live" | "lost" | "away", who: string,
+ *   heard: boolean, rows: Row[], live: Live[], coming: {rows: Row[], live: Live[]}, top: Top,
+ *   scopes: Record<string, Set<string>>, asked: Map<string, Asked>, notes: Map<string, string>,
+ *   stories: Map<string, string>, views: Map<() => void, () => boolean>, timer: any, asking: any, looks: boolean}} Store
  */
+
+const all = /** @type {any} */ (globalThis)[Symbol.for("nbxfer.panel.2")] ??= { places: new WeakMap(), here: {} };
+all.ready ??= new Promise((resolve) => { all.come = resolve; }); // for the views, which have no script of their own
+
+/** Let the views draw. @param {any} render */
+export const ready = (render) => all.come({ render });
 
 /** Give the store of a uid in a place, which is the notebook on the page. @param {any} model @returns {Store} */
 export function storeOf(model) {
-  const all = /** @type {any} */ (globalThis)[Symbol.for("nbxfer.panel.1")] ??= { places: new WeakMap(), here: {} };
   const place = model.widget_manager ?? all.here, uid = model.get("uid");
   if (!all.places.has(place)) all.places.set(place, new Map());
   const stores = all.places.get(place);
   if (!stores.has(uid)) {
     stores.set(uid, {
       model, boot: "", serial: 0, version: 0, link: "live", heard: false, rows: [], live: [],
-      coming: { rows: [], live: [] },
-      sum: { size: "", rate: "", left: "", fraction: null }, scopes: {},
-      asked: new Map(), notes: new Map(), views: new Map(), timer: 0, asking: null,
+      coming: { rows: [], live: [] }, top: { around: "" }, scopes: {}, who: Math.random().toString(36).slice(2),
+      asked: new Map(), notes: new Map(), stories: new Map(), views: new Map(), timer: 0, asking: null, looks: false,
     });
   }
   return stores.get(uid);
@@ -41,11 +47,23 @@ const changed = (store) => { store.version++; redraw(store); };
 /** @type {(store: Store) => boolean} */
 const visible = (store) => !document.hidden && [...store.views.values()].some((seen) => seen());
 
-/** Tell the kernel. @param {Store} store @param {Record<string, unknown>} content */
-function tell(store, content) {
-  const { model } = store, manager = model.widget_manager;
+/** The kernel's own way, which answers while a cell runs. @param {Store} store */
+function kernelOf({ model }) {
+  const manager = model.widget_manager;
   const kernel = manager?.kernel ?? manager?.context?.sessionContext?.session?.kernel;
-  if (model.get("control") && typeof kernel?.sendControlMessage === "function") {
+  return model.get("control") && typeof kernel?.sendControlMessage === "function" ? kernel : null;
+}
+
+/** Say whether what is typed can reach the kernel without being kept anywhere. @param {Store} store */
+export const confidential = (store) => kernelOf(store) !== null;
+
+/**
+ * Tell the kernel; what is private goes over the control channel or not at all.
+ * @param {Store} store @param {Record<string, unknown>} content
+ */
+export function tell(store, content, only = false) {
+  const { model } = store, kernel = kernelOf(store);
+  if (kernel) {
     const header = {
       msg_id: Array.from({ length: 4 }, () => Math.random().toString(36).slice(2)).join(""),
       msg_type: "nbxfer_request", version: "5.3", date: new Date().toISOString(),
@@ -58,11 +76,15 @@ function tell(store, content) {
       return;
     } catch (error) { console.warn("nbxfer: no control channel", error); }
   }
+  if (only) return;
   try { model.send(content); } catch (error) { console.warn("nbxfer: the kernel cannot be told", error); }
 }
 
 /** Say whether somebody looks. @param {Store} store */
-export const look = (store) => { if (store.heard) tell(store, { t: "see", visible: visible(store) }); };
+export function look(store) {
+  store.looks = visible(store);
+  if (store.heard) tell(store, { t: "see", visible: store.looks, who: store.who });
+}
 
 /** Ask for everything, again and again until something comes: what is said too early is lost. @param {Store} store */
 function hello(store) {
@@ -73,51 +95,62 @@ function hello(store) {
   const ask = () => {
     if (store.asking !== model) return; // another model asks
     if (tries > 9 || (tries && (store.boot !== boot || store.serial !== serial))) { store.asking = null; return; }
-    tell(store, { t: "hello", visible: visible(store) });
+    store.looks = visible(store);
+    tell(store, { t: "hello", visible: store.looks, who: store.who });
     setTimeout(ask, 100 * 2 ** Math.min(++tries, 5));
   };
   ask();
 }
 
+const PLAIN = { why: "", verbs: [], ways: [], where: "", due: null, kind: "download", group: "", priority: 0 };
+
 /** Take a message of the kernel. @param {Store} store @param {any} content @param {any[]} buffers */
 function take(store, content, buffers) {
-  if (content?.t !== "rows" || !buffers?.length) return;
+  if (!buffers?.length) return;
+  const text = new TextDecoder().decode(buffers[0]);
+  if (content?.t === "story") { store.stories.set(content.id, text); redraw(store); return; }
+  if (content?.t !== "rows") return;
   const reborn = content.boot !== store.boot; // another kernel, or another feed in it
   if (store.link === "lost" && !reborn) return; // a last word of the kernel that is gone
   if (!content.first && (reborn || content.serial !== store.serial + 1)) return hello(store); // something was missed
   store.boot = content.boot; store.serial = content.serial;
   if (content.first) store.coming = { rows: [], live: [] }; // a keyframe may come in parts: shown when it is whole
-  const into = content.whole ? store.coming : store, body = JSON.parse(new TextDecoder().decode(buffers[0]));
+  const into = content.whole ? store.coming : store, body = JSON.parse(text);
   let news = content.whole || store.link !== "live";
-  for (const /** @type {Row} */ row of body.rows) {
+  for (const told of body.rows) {
+    const row = /** @type {Row} */ ({ ...PLAIN, ...told }); // what is as usual is not told
     if (row.due !== null) row.until = Date.now() + row.due * 1000;
-    const asked = store.asked.get(row.id), old = into.rows[row.n];
-    if (asked && (asked.row.tone !== row.tone || asked.row.word !== row.word)) store.asked.delete(row.id);
+    const asked = store.asked.get(row.id);
+    if (asked && asked.row.tone + asked.row.word + asked.row.priority !== row.tone + row.word + row.priority) {
+      store.asked.delete(row.id);
+    }
     into.rows[row.n] = row;
-    news ||= !old || old.tone !== row.tone || old.word !== row.word || old.why !== row.why;
+    news = true;
   }
-  for (const /** @type {Live} */ live of body.live) into.live[live[0]] = live;
+  for (const live of /** @type {Live[]} */ (body.live)) into.live[live[0]] = live;
   if (!content.last) return;
   if (content.whole) Object.assign(store, store.coming, { scopes: {} });
   store.link = "live"; store.heard = true;
-  store.sum = body.sum;
+  if (body.top) store.top = body.top;
   for (const [key, ids] of Object.entries(body.scopes ?? {})) store.scopes[key] = new Set(ids);
-  for (const [id, text] of body.notes ?? []) {
-    store.asked.delete(id); store.notes.set(id, text); news = true;
+  for (const [id, note] of body.notes ?? []) {
+    store.asked.delete(id); store.notes.set(id, note); news = true;
     setTimeout(() => { store.notes.delete(id); changed(store); }, 8000);
   }
   if (news) store.version++;
   redraw(store);
+  if (visible(store) !== store.looks) look(store); // its first view came after the first word
 }
 
 /**
- * Hand a wish over; the row says so until the kernel has answered.
- * @param {Store} store @param {Row} row @param {string} verb
+ * Hand a wish over; the row says so until the kernel has answered. What is typed is told privately, and not kept.
+ * @param {Store} store @param {Row} row @param {string} verb @param {Record<string, unknown>} [typed]
  */
-export function wish(store, row, verb) {
+export function wish(store, row, verb, fields = {}, typed = undefined) {
   const asked = { verb, row };
   store.asked.set(row.id, asked); changed(store);
-  tell(store, { t: "wish", id: row.id, verb });
+  if (typed) tell(store, { t: "give", id: row.id, verb, ...typed }, true);
+  else tell(store, { t: "wish", id: row.id, verb, ...fields });
   setTimeout(() => { if (store.asked.get(row.id) === asked) { store.asked.delete(row.id); changed(store); } }, 5000);
 }
 

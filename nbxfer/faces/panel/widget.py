@@ -11,30 +11,46 @@ from typing import Any
 import anywidget
 import traitlets
 
-from nbxfer.faces.panel import control, rows, static
+from nbxfer.faces.panel import control, hearing, rows, static
 from nbxfer.faces.panel.feed import Feed
 from nbxfer.faces.panel.rows import Desk
 
 _HERE = Path(__file__).parent
 
 
+#: In this order; each may use what stands in those before it.
+SCRIPTS = ("words.js", "store.js", "parts.js", "forms.js", "row.js", "order.js", "head.js", "panel.js")
+
+
 def _module() -> str:
-    """Give the one ES module that anywidget wants: store.js and panel.js, joined."""
-    store, panel = ((_HERE / name).read_text("utf-8") for name in ("store.js", "panel.js"))
-    whole = re.sub(r"^export (?!default)", "", store, flags=re.MULTILINE)
-    return whole + re.sub(r"^import .*\n", "", panel, flags=re.MULTILINE)
+    """Give the one ES module that anywidget wants: the scripts, joined, without their comments and indents.
+
+    It travels with each widget: so it had better be short. No line of the scripts may begin inside a text.
+    """
+    texts = [(_HERE / name).read_text("utf-8") for name in SCRIPTS]
+    whole = "\n".join(re.sub(r"^export (?!default)", "", text, flags=re.MULTILINE) for text in texts)
+    whole = re.sub(r"^import .*\n", "", whole, flags=re.MULTILINE)
+    whole = re.sub(r"^\s*/\*\*.*?\*/[ \t]*", "", whole, flags=re.MULTILINE | re.DOTALL)
+    return re.sub(r"\n\s*", "\n", re.sub(r"^\s*//.*$", "", whole, flags=re.MULTILINE))
 
 
 _NAMES = uuid.UUID("6f0a1c52-0f0e-5b1e-9a53-6e6278666572")
 _panels: dict[str, Panel] = {}
-_views: dict[str, Panel] = {}
+_views: dict[str, View] = {}
 
 
-class Panel(anywidget.AnyWidget):
-    """The operations of a notebook, live. ``only`` is empty, or names the operation(s) that a view is about."""
+#: A view has no script of its own, for there may be hundreds: it is drawn by the panel's, which is on the page, too.
+_THIN = """
+const all = globalThis[Symbol.for("nbxfer.panel.2")] ??= { places: new WeakMap(), here: {} };
+all.ready ??= new Promise((resolve) => { all.come = resolve; });
+export default { render: async (context) => (await all.ready).render(context) };
+"""
 
-    _esm = _module()
-    _css = _HERE / "panel.css"
+
+class View(anywidget.AnyWidget):
+    """Some operations of a notebook, live. ``only`` names the one or the ones; it is empty for all."""
+
+    _esm = _THIN
     uid = traitlets.Unicode().tag(sync=True)
     only = traitlets.Unicode().tag(sync=True)
     control = traitlets.Bool(default_value=False).tag(sync=True)
@@ -43,7 +59,7 @@ class Panel(anywidget.AnyWidget):
         self._desk = desk
         self._op_ids = op_ids
         self._feed: Feed | None = None
-        heard = control.install(_hear)
+        heard = control.install(_hear_privately)
         super().__init__(uid=uid, only=only, control=heard, model_id=_model_id(uid, only))
         control.mend(self.comm)
         self.on_msg(lambda _, content, __: _hear(uid, content))
@@ -74,6 +90,13 @@ class Panel(anywidget.AnyWidget):
         return static.plain(rows.chosen(self._desk, self._op_ids))
 
 
+class Panel(View):
+    """The panel itself, which brings the script and the looks of all views."""
+
+    _esm = _module()
+    _css = _HERE / "panel.css"
+
+
 def open_panel(desk: Desk) -> Panel:
     """Give this notebook's panel, made once; one that was closed is made anew under the same id."""
     uid = uuid.uuid5(_NAMES, f"{desk.home}\n{desk.notebook}").hex
@@ -84,7 +107,7 @@ def open_panel(desk: Desk) -> Panel:
     return panel
 
 
-def open_view(desk: Desk, op_ids: Sequence[str]) -> Panel:
+def open_view(desk: Desk, op_ids: Sequence[str]) -> View:
     """Give a view of these operations. It is fed by the notebook's one panel, which need not be on any page."""
     panel = open_panel(desk)
     ids = tuple(op_ids)
@@ -94,7 +117,7 @@ def open_view(desk: Desk, op_ids: Sequence[str]) -> Panel:
     name = _model_id(panel.uid, only)
     view = _views.get(name)
     if view is None or view.comm is None:
-        view = _views[name] = Panel(desk, panel.uid, only, ids)
+        view = _views[name] = View(desk, panel.uid, only, ids)
     view._desk = desk  # not a new widget: the old one's end would close the new one's comm, which has its id
     return view
 
@@ -103,8 +126,12 @@ def _model_id(uid: str, only: str) -> str:
     return uuid.uuid5(_NAMES, f"{uid}\n{only}").hex if only else uid
 
 
-def _hear(uid: str, content: object) -> str:
+def _hear(uid: str, content: object, *, private: bool = False) -> str:
     panel = _panels.get(uid)
     if panel is None or panel._feed is None:
         return "unknown"
-    return control.hear(panel._desk, panel._feed, content)
+    return hearing.hear(panel._desk, panel._feed, content, private=private)
+
+
+def _hear_privately(uid: str, content: object) -> str:
+    return _hear(uid, content, private=True)
