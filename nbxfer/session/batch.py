@@ -66,6 +66,11 @@ class Batch(Sequence[Operation]):
             return {"text/plain": f"No unfinished transfers{': ' if self._note else ''}{self._note}."}
         return self._operations[0].show([o.id for o in self])
 
+    def _ipython_display_(self) -> None:
+        if not self._operations:
+            raise NotImplementedError  # then its MIME bundle is shown
+        self._operations[0].show_below([o.id for o in self])
+
     # -- reading -------------------------------------------------------------------------------------------------
     @property
     def progress(self) -> Totals:

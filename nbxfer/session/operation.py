@@ -151,6 +151,17 @@ class Operation(Listening):
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         return self.show([self.id])
 
+    def _ipython_display_(self) -> None:
+        self.show_below([self.id])
+
+    def show_below(self, op_ids: Sequence[str]) -> None:
+        """Show some operations of this session below the running cell, and how they ended, when they have.
+
+        Raises NotImplementedError where there is no kernel; then IPython shows the MIME bundle.
+        """
+        if not resolve_name("nbxfer.faces.notebook.showing:show")(self._session, op_ids):
+            raise NotImplementedError
+
     # -- steering ------------------------------------------------------------------------------------------------
     def start(self) -> None:
         """Let an operation made with ``start=False`` go. Raises InvalidTransferState."""

@@ -360,7 +360,7 @@ def test_a_bundle_without_a_kernel_is_text(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(control, "kernel", lambda: None)
     data = bundle(FakeSession([snapshot("1", received=5, total=10)]), ["1"])
     assert set(data) == {"text/plain", "text/html"}
-    assert data["text/plain"] == "nbxfer: data.tar.gz: running, 50 %, 5 of 10 B"
+    assert data["text/plain"].startswith("nbxfer: data.tar.gz: running, 50 %, 5 of 10 B, as of 2")
 
 
 def test_bundles(said: list[Any], kernel: FakeKernel) -> None:

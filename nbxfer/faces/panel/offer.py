@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Sequence
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ import traitlets
 from nbxfer.errors import TransferError
 from nbxfer.faces import words
 from nbxfer.faces.panel import control
+from nbxfer.faces.panel.leftover import faces, sentence, transfers
 
 if TYPE_CHECKING:
     from nbxfer.core.snapshot import Snapshot
@@ -27,8 +27,6 @@ log = logging.getLogger("nbxfer")
 
 _HERE = Path(__file__).parent
 _offers: dict[str, Offer] = {}
-#: Names that are told; the others are counted.
-NAMED = 3
 
 
 class Offer(anywidget.AnyWidget):
@@ -70,7 +68,7 @@ class Offer(anywidget.AnyWidget):
         if not isinstance(choice, str) or choice not in _CHOICES or self._said:
             return "unknown"
         ids = [s.id for s in self._open()]
-        self._said = _CHOICES[choice][0].format(n=_transfers(len(ids)))
+        self._said = _CHOICES[choice][0].format(n=transfers(len(ids)))
         self._tell()
         if (do := _CHOICES[choice][1]) and ids:
             self._session.apart(lambda: self._do(do, ids))
@@ -97,40 +95,9 @@ _CHOICES = {
 }
 
 
-def _transfers(number: int) -> str:
-    return "1 transfer" if number == 1 else f"{number} transfers"
-
-
-def sentence(left: Sequence[Snapshot]) -> str:
-    """Say what is unfinished: how many, how much of it is here, which."""
-    if not left:
-        return ""
-    kinds: dict[str, int] = {}
-    for snapshot in left:
-        word = words.state_words(snapshot)
-        kinds[word] = kinds.get(word, 0) + 1
-    states = ", ".join(f"{number} {word}" for word, number in kinds.items())
-    total = sum(s.total or 0 for s in left) if all(s.total is not None for s in left) else None
-    here = words.amount_words(sum(s.received for s in left), total)
-    names = ", ".join(words.name_words(s) for s in left[:NAMED])
-    more = f" and {len(left) - NAMED} more" if len(left) > NAMED else ""
-    verb = "is" if len(left) == 1 else "are"
-    return f"{_transfers(len(left))} of this notebook {verb} unfinished ({states}; {here} here): {names}{more}."
-
-
-def faces(left: Sequence[Snapshot], note: str = "") -> dict[str, str]:
-    """Give the offer for readers without a kernel, and for front ends without widgets: what to type for each choice."""
-    text = sentence(left) + (f" {note}" if note else "")
-    ways = "nbxfer.reattach() goes on with them; %xfer ls lists them; %xfer discard gives them up."
-    table = f"<p>{escape(text)}</p>\n<p>{escape(ways)}</p>"
-    return {"text/plain": f"nbxfer: {text}\n{ways}", "text/html": table}
-
-
-def offered(session: Session, left: Sequence[Snapshot], note: str = "") -> tuple[dict[str, Any], Offer | None]:
-    """Give the bundle of the offer and, where a kernel with widgets runs, its widget."""
+def offered(session: Session, left: Sequence[Snapshot], note: str = "") -> tuple[dict[str, Any], Offer]:
+    """Give the bundle of the offer, and its widget."""
     data: dict[str, Any] = dict(faces(left, note))
-    if control.kernel() is None:
-        return data, None
     uid = uuid.uuid5(uuid.NAMESPACE_URL, f"nbxfer-offer\n{session.home}\n{session.notebook}").hex
     offer = _offers.get(uid)
     if offer is None or offer.comm is None:
