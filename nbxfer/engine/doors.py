@@ -24,9 +24,9 @@ from nbxfer.sinks.far import Far
 from nbxfer.sinks.localfile import LocalFile
 from nbxfer.sources.base import Source
 from nbxfer.wire.access import Access, access
-from nbxfer.wire.certificates import Certificate
+from nbxfer.wire.certificates import Certificate, parse_cert
 from nbxfer.wire.cookies import CookieFile, parse_cookies
-from nbxfer.wire.credentials import Basic, from_reference, parse_auth
+from nbxfer.wire.credentials import Basic, from_reference, parse_auth, parse_proxy_auth
 from nbxfer.wire.headers import parse_headers, split_headers
 from nbxfer.wire.pool import Pool
 from nbxfer.wire.storage import of_record
@@ -162,7 +162,7 @@ class Doors:
     def renew(self, op_id: str, spec: Spec, given: Mapping[str, Any]) -> Renewed:
         """Put new access in force; give the stored form of a new URL, what is not stored, and headers and references.
 
-        ``given`` has url, headers, auth, cookies, each only where it is new. What is not given stays, as far as it
+        ``given`` has some of GIVEN_ANEW, each only where it is new. What is not given stays, as far as it
         may go to a new URL's origin. Raises InvalidRequest, and has then changed nothing.
         """
         old = self._access(op_id, spec)
@@ -172,14 +172,14 @@ class Doors:
                 hint="Begin another upload for another place.",
             )
         if unknown := set(given) - set(_READERS) - {"url"}:
-            raise InvalidRequest(f"{min(unknown)} cannot be given anew.", hint="Give url, headers, auth or cookies.")
+            raise InvalidRequest(f"{min(unknown)} cannot be given anew.", hint=f"Give {', '.join(GIVEN_ANEW)}.")
         url = given.get("url", old.url)
         if not isinstance(url, str):
             raise InvalidRequest(f"The new URL is of type {type(url).__name__}, not a text.")
         if is_store(url) != is_store(old.url):
             raise InvalidRequest(f"{safe_url(url)} is of another kind.", hint="Give a URL of the same file.")
         access(url, trust_env=old.trust_env)  # says what is wrong with it
-        fresh = {name: _READERS[name](given[name]) for name in given if name != "url"}
+        fresh = {_FIELDS.get(name, name): _READERS[name](given[name]) for name in given if name != "url"}
         kept = old.without_rivals(fresh)
         made = dataclasses.replace(kept.towards(url) if "url" in given else kept, **fresh)
         made.check()
@@ -203,7 +203,13 @@ _READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "headers": parse_headers,
     "auth": parse_auth,
     "cookies": parse_cookies,
+    "proxy_auth": parse_proxy_auth,
+    "cert": parse_cert,
 }
+#: What an access calls otherwise.
+_FIELDS: Final = {"cert": "certificate"}
+#: What a person may give anew when it has expired, or was lost with a process.
+GIVEN_ANEW: Final = ("url", *_READERS)
 
 
 def _not_given(needs: tuple[str, ...], given: Mapping[str, Any]) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from nbxfer.engine.doors import Doors
 from nbxfer.engine.engine import Engine
 from nbxfer.errors import InvalidRequest
 from nbxfer.manifest.folder import FolderManifest
-from nbxfer.session import adopting, config, fetching, given, leaving, network, request, seat
+from nbxfer.session import adopting, config, fetching, freezing, given, leaving, network, request, seat
 from nbxfer.session.asking import Asking
 from nbxfer.session.batch import Batch
 from nbxfer.session.completion import CompletionGroup
@@ -192,6 +192,25 @@ class Session(Outbox):
     def group(self, name: str, behavior: Behavior | int | str | None = None, max_parallel: int | None = None) -> Group:
         """Give the group of that name, made where there is none; see Group. Raises InvalidRequest."""
         return Group(name, behavior, max_parallel, session=self)
+
+    def freeze(self, path: Path_ = "data.lock", operations: Any = None, root: Path_ | None = None) -> Path:
+        """Write down what was fetched, so that it can be had again elsewhere: URLs, sizes, SHA-256, versions, times.
+
+        ``operations`` are those meant, all finished ones of this notebook by default. Paths are written as they lie
+        below ``root`` (default: the folder that holds them all). Nothing secret is written. Raises InvalidRequest for
+        what has not finished, or was changed since; StorageFailed.
+        """
+        self._check_fork()
+        return freezing.freeze(self, path, operations, root)
+
+    def restore(self, lock: Path_ = "data.lock", dest: Path_ | None = None, **options: Any) -> Batch:
+        """Fetch what a lock file lists, below ``dest`` (default: the working folder); each is held against its SHA-256.
+
+        What is there and right costs no request. Options (credentials and the like) are those of ``download``. Raises
+        InvalidRequest, with nothing fetched, where the file is none, or a path would lead out of ``dest``.
+        """
+        self._check_fork()
+        return freezing.restore(self, lock, dest, options)
 
     @property
     def bandwidth(self) -> int | None:

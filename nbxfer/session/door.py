@@ -117,3 +117,13 @@ def network(word: str | None = None, **said: Any) -> Surroundings:
 def request_unconstrained(operations: Any) -> bool:
     """Let operations go on with a low battery, too, never in spite of cost; see Session.request_unconstrained."""
     return default().request_unconstrained(operations)
+
+
+def freeze(path: Path_ = "data.lock", operations: Any = None, root: Path_ | None = None) -> Path:
+    """Write down what was fetched, so that it can be had again elsewhere; see Session.freeze."""
+    return default().freeze(path, operations, root)
+
+
+def restore(lock: Path_ = "data.lock", dest: Path_ | None = None, **options: Any) -> Batch:
+    """Fetch what a lock file lists, each held against its SHA-256; see Session.restore."""
+    return default().restore(lock, dest, **options)

@@ -20,7 +20,7 @@ from nbxfer.core.spec import Spec
 from nbxfer.core.surroundings import CostPolicy
 from nbxfer.engine import clock, rules
 from nbxfer.engine.dispatcher import Item
-from nbxfer.engine.doors import Doors
+from nbxfer.engine.doors import GIVEN_ANEW, Doors
 from nbxfer.engine.engine import Engine
 from nbxfer.errors import ForkedError, InvalidRequest
 from nbxfer.manifest import outputs
@@ -134,7 +134,7 @@ class Helm:
         event = steering.event(verb, fields)
         if isinstance(event, ev.AccessAsked):
             steering.check_rest(shown)
-        given = {name: fields[name] for name in ("url", "headers", "auth") if fields.get(name) is not None}
+        given = {name: fields[name] for name in GIVEN_ANEW if fields.get(name) is not None}
         if given:  # what is not given anew (proxy, cookies, certificate) stays
             event = type(event)(*self._doors.renew(op_id, self._spec(op_id), given))
         if shown.owner == "orphaned":

@@ -18,7 +18,8 @@ from nbxfer.core import faults
 from nbxfer.core.phases import FINAL, Phase, TransferStatus
 from nbxfer.core.snapshot import Snapshot
 from nbxfer.core.surroundings import CostPolicy
-from nbxfer.errors import InvalidTransferState, TransferCanceled, TransferError
+from nbxfer.engine.doors import GIVEN_ANEW
+from nbxfer.errors import InvalidTransferState, TransferCanceled, TransferError, UnknownOption
 from nbxfer.session.listening import Listening
 from nbxfer.session.reader import opened
 from nbxfer.session.response import Response, response_of
@@ -171,13 +172,16 @@ class Operation(Listening):
         """Hold, keeping what has come. Raises InvalidTransferState where there is nothing to pause."""
         self._session.steer(self.id, "pause")
 
-    def resume(self, url: str | None = None, headers: Any = None, auth: Any = None) -> None:
-        """Go on; with a new URL, headers or credentials where they had expired. Raises InvalidTransferState."""
-        self._session.steer(self.id, "resume", url=url, headers=headers, auth=auth)
+    def resume(self, url: str | None = None, headers: Any = None, auth: Any = None, **more: Any) -> None:
+        """Go on; with a new URL, headers or credentials where they had expired. Raises InvalidTransferState.
 
-    def retry(self, url: str | None = None, headers: Any = None, auth: Any = None) -> None:
+        ``more``: cookies=, proxy_auth=, cert= as ``download`` takes them, where those are wanted again.
+        """
+        self._session.steer(self.id, "resume", url=url, headers=headers, auth=auth, **_more(more))
+
+    def retry(self, url: str | None = None, headers: Any = None, auth: Any = None, **more: Any) -> None:
         """Try again what failed, from its part. Raises InvalidTransferState."""
-        self._session.steer(self.id, "retry", url=url, headers=headers, auth=auth)
+        self._session.steer(self.id, "retry", url=url, headers=headers, auth=auth, **_more(more))
 
     def cancel(self, delete_partial: bool = True) -> bool:
         """Cancel; give whether it was not over yet. Raises InvalidTransferState when it is too late by a moment."""
@@ -270,3 +274,11 @@ class Operation(Listening):
                 return
             impatience.check(quiet=quiet)
             await anyio.sleep(LOOK_EVERY)
+
+
+def _more(given: dict[str, Any]) -> dict[str, Any]:
+    """Give what else may be given anew. Raises UnknownOption."""
+    for name in given:
+        if name not in GIVEN_ANEW:
+            raise UnknownOption(f"{name}= cannot be given anew.", hint=f"Give {', '.join(GIVEN_ANEW)}.")
+    return given

@@ -17,6 +17,7 @@ from nbxfer.core.record import Before
 from nbxfer.core.snapshot import Snapshot
 from nbxfer.core.spec import Spec
 from nbxfer.engine.dispatcher import Dispatcher, Item
+from nbxfer.engine.doors import GIVEN_ANEW
 from nbxfer.engine.engine import Engine
 from nbxfer.engine.wording import PRIORITIES, event_of
 from nbxfer.errors import InvalidRequest, InvalidTransferState, TransferError
@@ -67,7 +68,7 @@ def carry_out(engine: Engine, shown: Snapshot, wish: ev.Event) -> None:
 
 def ask_owner(manifest: Manifest, found: Found, verb: str, fields: dict[str, Any]) -> None:
     """Leave a wish for the living kernel that runs the operation; it looks four times a second."""
-    if any(fields.get(name) is not None for name in ("url", "headers", "auth")):
+    if any(fields.get(name) is not None for name in GIVEN_ANEW):
         raise InvalidTransferState(
             "Another kernel runs this, and secrets are not passed between kernels.",
             op_id=found.record.id,

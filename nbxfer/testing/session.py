@@ -16,42 +16,11 @@ from nbxfer import errors
 from nbxfer.board import Board
 from nbxfer.core import faults
 from nbxfer.core import url as urls
-from nbxfer.core.phases import LIVE, Phase, Stall
-from nbxfer.core.record import Published, Record
-from nbxfer.core.snapshot import Snapshot, picture, reason_of, status_of
-from nbxfer.core.spec import Spec
+from nbxfer.core.phases import LIVE, Phase
+from nbxfer.core.snapshot import Snapshot, reason_of, status_of
+from nbxfer.testing.pictures import snapshot
 
-_RECORD = frozenset(Record.__struct_fields__)
-_SPEC = frozenset(Spec.__struct_fields__)
-
-
-def snapshot(op_id: str = "3f2a9c", phase: Phase | str = Phase.RUNNING, **fields: Any) -> Snapshot:
-    """Give a snapshot with sensible values; ``fields`` are those of Spec, of Record or of Snapshot.
-
-    ``total`` may be said for the record's ``size``. Reason and status follow from the rest unless they are given.
-    """
-    fields = dict(fields)
-    if "total" in fields:
-        fields["size"] = fields.pop("total")
-    spec_fields: dict[str, Any] = {k: fields.pop(k) for k in list(fields) if k in _SPEC and k != "id"}
-    record_fields: dict[str, Any] = {k: fields.pop(k) for k in list(fields) if k in _RECORD and k not in _SPEC}
-    spec_fields.setdefault("kind", "download")
-    spec_fields.setdefault("url", "https://data.example/data.tar.gz")
-    spec_fields.setdefault("destination", "/home/you/data.tar.gz")
-    spec_fields.setdefault("identity", spec_fields["url"])
-    phase = Phase(phase)
-    record_fields.setdefault("epoch", 1)
-    record_fields.setdefault("created", 1_700_000_000.0)
-    record_fields.setdefault("changed", 1_700_000_000.0)
-    if phase is Phase.STALLED:
-        record_fields.setdefault("stall", Stall.RETRY_WAIT)
-    if phase is Phase.DONE:
-        size = record_fields.setdefault("size", record_fields.get("received", 0))
-        record_fields.setdefault("received", size)
-        record_fields.setdefault("published", Published(spec_fields["destination"], size, 0))
-    record = Record(id=op_id, spec=Spec(**spec_fields), phase=phase, **record_fields)
-    shown = picture(record, rate=fields.pop("rate", None), owner=fields.pop("owner", "ours"))
-    return msgspec.structs.replace(shown, **fields)
+__all__ = ["FakeOperation", "FakeSession", "snapshot"]
 
 
 class FakeOperation:
@@ -81,13 +50,13 @@ class FakeOperation:
         """Ask it to pause."""
         self.session.ask(self.id, "pause")
 
-    def resume(self, url: str | None = None, headers: Any = None, auth: Any = None) -> None:
+    def resume(self, url: str | None = None, headers: Any = None, auth: Any = None, **more: Any) -> None:
         """Ask it to go on."""
-        self.session.ask(self.id, "resume", url=url, headers=headers, auth=auth)
+        self.session.ask(self.id, "resume", url=url, headers=headers, auth=auth, **more)
 
-    def retry(self, url: str | None = None, headers: Any = None, auth: Any = None) -> None:
+    def retry(self, url: str | None = None, headers: Any = None, auth: Any = None, **more: Any) -> None:
         """Ask it to try again."""
-        self.session.ask(self.id, "retry", url=url, headers=headers, auth=auth)
+        self.session.ask(self.id, "retry", url=url, headers=headers, auth=auth, **more)
 
     def cancel(self, delete_partial: bool = True) -> None:  # noqa: FBT001, FBT002 -- the handle's own form
         """Ask it to end."""
@@ -120,6 +89,8 @@ class FakeSession:
     def __init__(self, snapshots: Iterable[Snapshot] = (), home: Path | str = "/home/you/.local/state/nbxfer") -> None:
         self.home = Path(home)
         self.app, self.notebook = "", ""
+        self.frozen: list[tuple[Any, Any, Any]] = []
+        self.restored: list[tuple[Any, Any, dict[str, Any]]] = []
         self.board = Board()
         self.asked: list[tuple[str, str, dict[str, Any]]] = []
         self.downloads: list[tuple[Any, str | Path | None, dict[str, Any]]] = []
@@ -215,6 +186,16 @@ class FakeSession:
         """Accept what another program began; ``adopted`` lists (part, url, dest, move, options)."""
         self.adopted.append((part, url, dest, move, options))
         return self._accept(url, dest, options)
+
+    def freeze(self, path: Any = "data.lock", operations: Any = None, root: Any = None) -> Path:
+        """Write down what was asked: ``frozen`` lists (path, operations, root)."""
+        self.frozen.append((path, operations, root))
+        return Path(path)
+
+    def restore(self, lock: Any = "data.lock", dest: Any = None, **options: Any) -> list[FakeOperation]:
+        """Accept one file; ``restored`` lists (lock, dest, options)."""
+        self.restored.append((lock, dest, options))
+        return [self._accept("https://data.example/a.bin", dest, options)]
 
     def history(self, limit: int = 50) -> list[Snapshot]:
         """Give what a test says has ended: the newest first."""

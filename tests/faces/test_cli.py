@@ -1099,3 +1099,14 @@ def test_secrets_stay_where_they_are(nbxfer: Terminal, canary: Callable[[str], s
 def test_hints_in_a_terminal(python: str, shell: str) -> None:
     """What notebooks call so is said as one types it in a terminal."""
     assert in_shell(python) == shell
+
+
+def test_freeze_and_restore(nbxfer: Terminal) -> None:
+    """A lock file is written of what is named, and what one lists is fetched like anything else."""
+    result = nbxfer("freeze", "-o", "inputs.lock", "--root", "data")
+    assert (result.exit_code, result.stdout) == (0, "inputs.lock\n")
+    assert nbxfer.desk.frozen == [("inputs.lock", None, "data")]
+    result = nbxfer("restore", "inputs.lock", "-o", "there", "--cost-policy", "always")
+    assert result.exit_code == 0
+    assert nbxfer.desk.restored == [("inputs.lock", "there", {"cost_policy": "always"})]
+    assert nbxfer("restore", "--checksum", "sha256:00").exit_code == 2

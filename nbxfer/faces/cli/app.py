@@ -12,7 +12,7 @@ from typing import Any, Final, NoReturn
 import click
 
 from nbxfer.errors import TransferError
-from nbxfer.faces.cli import doctor, exits, get, look, startup, steer, tidy, watch
+from nbxfer.faces.cli import doctor, exits, freezing, get, look, startup, steer, tidy, watch
 from nbxfer.faces.cli.desk import Call
 
 EPILOG = """\
@@ -144,6 +144,8 @@ for command in (
     steer.retry,
     steer.cancel,
     get.adopt,
+    freezing.freeze,
+    freezing.restore,
     tidy.clean,
     look.config,
     doctor.doctor,

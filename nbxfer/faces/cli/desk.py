@@ -42,11 +42,11 @@ class Handle(Protocol):
         """Hold it."""
         ...
 
-    def resume(self, url: str | None = None, headers: Any = None, auth: Any = None) -> None:
+    def resume(self, url: str | None = None, headers: Any = None, auth: Any = None, **more: Any) -> None:
         """Let it go on, here if nobody runs it; with what is given anew."""
         ...
 
-    def retry(self, url: str | None = None, headers: Any = None, auth: Any = None) -> None:
+    def retry(self, url: str | None = None, headers: Any = None, auth: Any = None, **more: Any) -> None:
         """Try again what failed; with what is given anew."""
         ...
 
@@ -99,6 +99,14 @@ class Desk(Protocol):
 
     def adopt(self, part: Any, url: str, dest: Any = None, *, move: bool = False, **options: Any) -> Handle:
         """Accept what another program began."""
+        ...
+
+    def freeze(self, path: Any = "data.lock", operations: Any = None, root: Any = None) -> Path:
+        """Write down what was fetched."""
+        ...
+
+    def restore(self, lock: Any = "data.lock", dest: Any = None, **options: Any) -> Sequence[Handle]:
+        """Accept what a lock file lists."""
         ...
 
     def history(self, limit: int = 50) -> Sequence[Snapshot]:

@@ -30,6 +30,10 @@ _HEADER: Final = click.option(
     "command line: put secrets in a file. May be repeated.",
 )
 _NETRC: Final = click.option("--netrc", is_flag=True, help="Take user and password from ~/.netrc.")
+_COOKIES: Final = click.option("--cookies", metavar="FILE", help="Send the cookies of this file (Netscape's format).")
+_PROXY_USER: Final = click.option(
+    "--proxy-user", metavar="USER", help="Be this user to the proxy; the password is asked for in the terminal."
+)
 _USER: Final = click.option("--user", metavar="USER", help="Be this user; the password is asked for in the terminal.")
 
 
@@ -38,10 +42,11 @@ def reaching(command: Command) -> Command:
     return _with(
         command,
         _HEADER,
-        click.option("--cookies", metavar="FILE", help="Send the cookies of this file (Netscape's format)."),
+        _COOKIES,
         _NETRC,
         _USER,
         click.option("--proxy", metavar="U", help="Go through this proxy: http://, https:// or socks5://host:port."),
+        _PROXY_USER,
         click.option("--no-proxy", is_flag=True, help="Go through no proxy, whatever the environment says."),
         click.option(
             "--cacert", metavar="FILE", help="Trust these certificate authorities (PEM) instead of the usual ones."
@@ -64,7 +69,7 @@ def reaching(command: Command) -> Command:
 def renewing(command: Command) -> Command:
     """Add the options that give one download anew what has expired, or was kept in memory only."""
     url = click.option("--url", metavar="URL", help="Go on from this URL: a newly signed one. For a single ID.")
-    return _with(command, url, _HEADER, _NETRC, _USER)
+    return _with(command, url, _HEADER, _COOKIES, _NETRC, _USER, _PROXY_USER)
 
 
 def accepting(command: Command) -> Command:
@@ -82,6 +87,11 @@ def accepting(command: Command) -> Command:
         click.option("--expect-size", metavar="N", help='Refuse what is not exactly so large: bytes, or "10 GiB".'),
         click.option("--deadline", metavar="S", type=float, help="Give up after so many seconds; what came is kept."),
         click.option("--preserve-mtime", is_flag=True, help="Give the file the server's modification time."),
+        click.option(
+            "--cost-policy",
+            type=click.Choice(("default", "unrestricted_only", "always")),
+            help="On which networks to move: not on roaming or nearly used up ones, on free ones only, on all.",
+        ),
         click.option(
             "--priority", type=click.Choice(PRIORITIES), help="high goes first, low last, among those that wait."
         ),
@@ -118,7 +128,7 @@ def read(call: Call, given: dict[str, Any], urls: Sequence[str]) -> dict[str, An
 
     Raises UsageError and InvalidRequest. Says what can be seen by others on this machine.
     """
-    for one, other in (("user", "netrc"), ("proxy", "no_proxy"), ("insecure", "cacert")):
+    for one, other in (("user", "netrc"), ("proxy", "no_proxy"), ("proxy_user", "no_proxy"), ("insecure", "cacert")):
         if given[one] and given[other]:
             raise click.UsageError(f"{_dashed(one)} and {_dashed(other)} contradict each other.")
     if given["key"] and not given["cert"]:
@@ -134,6 +144,7 @@ def read(call: Call, given: dict[str, Any], urls: Sequence[str]) -> dict[str, An
         "max_size",
         "expect_size",
         "deadline",
+        "cost_policy",
         "priority",
         "timeout",
         "proxy",
@@ -150,6 +161,7 @@ def read(call: Call, given: dict[str, Any], urls: Sequence[str]) -> dict[str, An
         options["cert"] = (cert, _path(given["key"])) if given["key"] else cert
     if given["netrc"]:
         options["auth"] = "netrc"
+    options |= _proxy_auth(call, given["proxy_user"])
     if given["user"] is not None:
         options["auth"] = (given["user"], call.secret(f"Password of {_shown_user(given['user'])}: "))
     return options
@@ -158,11 +170,11 @@ def read(call: Call, given: dict[str, Any], urls: Sequence[str]) -> dict[str, An
 def renewed(call: Call, given: dict[str, Any], ids: Sequence[str]) -> dict[str, Any]:
     """Take out what is given anew, and give it by the session's names; empty where nothing is. Raises as ``read``."""
     url, netrc, user = given.pop("url"), given.pop("netrc"), given.pop("user")
-    typed = given.pop("headers")
-    if not (url or netrc or user or typed):
+    typed, cookies, proxy_user = given.pop("headers"), given.pop("cookies"), given.pop("proxy_user")
+    if not (url or netrc or user or typed or cookies or proxy_user):
         return {}
     if len(ids) != 1:
-        raise click.UsageError("--url, --header, --user and --netrc are for a single ID.")
+        raise click.UsageError("--url, --header, --cookies, --user, --netrc and --proxy-user are for a single ID.")
     if user and netrc:
         raise click.UsageError("--user and --netrc contradict each other.")
     headers = _named(typed)
@@ -172,7 +184,15 @@ def renewed(call: Call, given: dict[str, Any], ids: Sequence[str]) -> dict[str, 
     new: dict[str, Any] = {"url": url} if url else {}
     new |= {"headers": headers} if headers else {}
     new |= {"auth": "netrc"} if netrc else {}
+    new |= {"cookies": _path(cookies)} if cookies else {}
+    new |= _proxy_auth(call, proxy_user)
     return new | ({"auth": (user, call.secret(f"Password of {_shown_user(user)}: "))} if user else {})
+
+
+def _proxy_auth(call: Call, user: str | None) -> dict[str, Any]:
+    if user is None:
+        return {}
+    return {"proxy_auth": (user, call.secret(f"Password of {_shown_user(user)} at the proxy: "))}
 
 
 def _again(headers: Sequence[str], user: str | None) -> str:
