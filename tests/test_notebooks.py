@@ -64,3 +64,17 @@ def test_first_transfer(tmp_path: Path) -> None:
     said = _said(_run(ROOT / "notebooks" / "01_first_transfer.ipynb", tmp_path))
     assert "paused by you" in said
     assert "the SHA-256 is right" in said
+
+
+def test_many_files(tmp_path: Path) -> None:
+    """Notebook 03 plans, starts, fails in one, tries again, and finds everything there when it is run again."""
+    said = _said(_run(ROOT / "notebooks" / "03_many_files.ipynb", tmp_path))
+    assert "24 files to transfer" in said
+    assert "passed over: left out by include or exclude" in said
+    assert "24 over, 1 failed" in said
+    assert "2025-07.nc – There is no memory://ocean/2025/2025-07.nc" in said
+    assert "24 files, the first is ocean/2024/2024-01.nc" in said
+    assert "24 were there already" in said
+    assert "a file is there that nbxfer did not put there from this source" in said
+    assert "{'new': (1, 10001), 'same': (23, 230155), 'replace': (1, 10001)}" in said
+    assert "winter/2025/2025-02.nc" in said

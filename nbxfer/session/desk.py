@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, Self, overload
+from typing import Any, Self, overload
 
 from nbxfer.board import Board
 from nbxfer.core import amounts
@@ -23,15 +23,11 @@ from nbxfer.session.completion import CompletionGroup
 from nbxfer.session.group import Group
 from nbxfer.session.operation import Operation
 from nbxfer.session.options import Options, of_trees
-from nbxfer.session.outbox import Outbox
+from nbxfer.session.outbox import No, Outbox, Yes
 from nbxfer.session.request import Path_
-from nbxfer.session.trees import planning
 from nbxfer.session.trees.plan import Plan, Tree
 from nbxfer.session.waiting import somebody_looks
 
-#: A flag of which the type of the result hangs.
-Yes = Literal[True]
-No = Literal[False]
 #: Seconds that a person is waited for where nobody looks.
 PATIENCE = 60.0
 
@@ -141,19 +137,6 @@ class Session(Outbox):
         if batch:
             self._promise(batch, all_asked[0].options)
         return batch
-
-    def _tree(self, verb: str, source: object, dest: object, options: Mapping[str, Any]) -> Any:
-        """Give the batch of a tree, or its plan where that alone is asked for; see trees.planning."""
-        plan = planning.plan(self, verb, source, dest, options)
-        return plan if options.get("plan") else plan.start()
-
-    def accept(self, asked: Sequence[request.Request]) -> list[str]:
-        """Take checked requests in, all of them with one append; give their operations' ids. For plans."""
-        self._check_fork()
-        with self._lock:
-            ids = self._asking.all(asked)
-        self._given += [Operation(self, op_id) for op_id in ids]
-        return ids
 
     def _promise(self, operations: Iterable[Operation], options: Options) -> None:
         """Have what was asked for done when these are over."""

@@ -16,35 +16,65 @@ from nbxfer.session.checks import shown
 from nbxfer.session.cleaning import Leftover
 from nbxfer.session.kernel import default
 from nbxfer.session.operation import Operation
+from nbxfer.session.outbox import No, Yes
 from nbxfer.session.request import Path_
+from nbxfer.session.trees.plan import Plan, Tree
 from nbxfer.session.waiting import completed
 
 
 @overload
+def download(
+    url: str, dest: Path_ | None = None, *, recursive: No = False, glob: No = False, plan: No = False, **options: Any
+) -> Operation: ...
+@overload
+def download(url: str, dest: Path_ | None = None, *, plan: Yes, **options: Any) -> Plan: ...
+@overload
+def download(url: str, dest: Path_ | None = None, *, recursive: Yes, **options: Any) -> Tree: ...
+@overload
+def download(url: str, dest: Path_ | None = None, *, glob: Yes, **options: Any) -> Tree: ...
+@overload
 def download(url: str, dest: Path_ | None = None, **options: Any) -> Operation: ...
 @overload
 def download(url: Mapping[str, Path_ | None] | Iterable[str], dest: Path_ | None = None, **options: Any) -> Batch: ...
-def download(
-    url: str | Mapping[str, Path_ | None] | Iterable[str], dest: Path_ | None = None, **options: Any
-) -> Operation | Batch:
+def download(url: str | Mapping[str, Path_ | None] | Iterable[str], dest: Path_ | None = None, **options: Any) -> Any:
     """Fetch one URL, several, or {url: destination} in the background; see Session.download."""
     return default().download(url, dest, **options)
 
 
 @overload
+def upload(
+    path: Path_, url: str, *, recursive: No = False, glob: No = False, plan: No = False, **options: Any
+) -> Operation: ...
+@overload
+def upload(path: Path_, url: str, *, plan: Yes, **options: Any) -> Plan: ...
+@overload
+def upload(path: Path_, url: str, *, recursive: Yes, **options: Any) -> Tree: ...
+@overload
+def upload(path: Path_, url: str, *, glob: Yes, **options: Any) -> Tree: ...
+@overload
 def upload(path: Path_, url: str, **options: Any) -> Operation: ...
 @overload
 def upload(path: Iterable[Path_], url: str, **options: Any) -> Batch: ...
-def upload(path: Path_ | Iterable[Path_], url: str, **options: Any) -> Operation | Batch:
+def upload(path: Path_ | Iterable[Path_], url: str, **options: Any) -> Any:
     """Send a file of this machine, or several, to a URL in the background; see Session.upload."""
     return default().upload(path, url, **options)
 
 
 @overload
+def copy(
+    source: Path_, target: Path_, *, recursive: No = False, glob: No = False, plan: No = False, **options: Any
+) -> Operation: ...
+@overload
+def copy(source: Path_, target: Path_, *, plan: Yes, **options: Any) -> Plan: ...
+@overload
+def copy(source: Path_, target: Path_, *, recursive: Yes, **options: Any) -> Tree: ...
+@overload
+def copy(source: Path_, target: Path_, *, glob: Yes, **options: Any) -> Tree: ...
+@overload
 def copy(source: Path_, target: Path_, **options: Any) -> Operation: ...
 @overload
 def copy(source: Iterable[Path_], target: Path_, **options: Any) -> Batch: ...
-def copy(source: Path_ | Iterable[Path_], target: Path_, **options: Any) -> Operation | Batch:
+def copy(source: Path_ | Iterable[Path_], target: Path_, **options: Any) -> Any:
     """Copy from anywhere to anywhere in the background, with no file in between; see Session.copy."""
     return default().copy(source, target, **options)
 

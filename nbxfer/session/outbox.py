@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, overload
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Literal, overload
 
 from nbxfer.session import sending
 from nbxfer.session.asking import Asking
 from nbxfer.session.batch import Batch
 from nbxfer.session.helm import Helm
 from nbxfer.session.operation import Operation
-from nbxfer.session.options import Options
+from nbxfer.session.options import Options, of_trees
 from nbxfer.session.request import Path_, Request
+from nbxfer.session.trees import planning
+from nbxfer.session.trees.plan import Plan, Tree
+
+#: A flag on which the type of the result depends.
+Yes = Literal[True]
+No = Literal[False]
 
 
 class Outbox(Helm):
@@ -24,28 +30,55 @@ class Outbox(Helm):
     _given: list[Operation]
 
     @overload
+    def upload(
+        self, path: Path_, url: str, *, recursive: No = False, glob: No = False, plan: No = False,
+        **options: Any,
+    ) -> Operation: ...  # fmt: skip
+    @overload
+    def upload(self, path: Path_, url: str, *, plan: Yes, **options: Any) -> Plan: ...
+    @overload
+    def upload(self, path: Path_, url: str, *, recursive: Yes, **options: Any) -> Tree: ...
+    @overload
+    def upload(self, path: Path_, url: str, *, glob: Yes, **options: Any) -> Tree: ...
+    @overload
     def upload(self, path: Path_, url: str, **options: Any) -> Operation: ...
     @overload
     def upload(self, path: Iterable[Path_], url: str, **options: Any) -> Batch: ...
-    def upload(self, path: Path_ | Iterable[Path_], url: str, **options: Any) -> Operation | Batch:
+    def upload(self, path: Path_ | Iterable[Path_], url: str, **options: Any) -> Any:
         """Send a file of this machine, or several, to a URL; give a handle at once, when it is safe against a kill.
 
         A URL that ends in a slash is a folder, where each keeps its name; of several files it is a folder, always.
         What is there is replaced, unless it is the same (``if_exists``: "overwrite", "skip", "error"). Nothing is seen
         under the name before all of it is there, but where a server knows no such thing. Raises InvalidRequest,
-        UnknownOption, SourceNotFound, AccessDenied before anything moves.
+        UnknownOption, SourceNotFound, AccessDenied before anything moves. Folders and globs are sent as ``download``
+        fetches them.
         """
+        if of_trees(options):
+            return self._tree("upload", path, url, options)
         return self._sent(path, url, options, sending.read_upload)
 
+    @overload
+    def copy(
+        self, source: Path_, target: Path_, *, recursive: No = False, glob: No = False, plan: No = False,
+        **options: Any,
+    ) -> Operation: ...  # fmt: skip
+    @overload
+    def copy(self, source: Path_, target: Path_, *, plan: Yes, **options: Any) -> Plan: ...
+    @overload
+    def copy(self, source: Path_, target: Path_, *, recursive: Yes, **options: Any) -> Tree: ...
+    @overload
+    def copy(self, source: Path_, target: Path_, *, glob: Yes, **options: Any) -> Tree: ...
     @overload
     def copy(self, source: Path_, target: Path_, **options: Any) -> Operation: ...
     @overload
     def copy(self, source: Iterable[Path_], target: Path_, **options: Any) -> Batch: ...
-    def copy(self, source: Path_ | Iterable[Path_], target: Path_, **options: Any) -> Operation | Batch:
+    def copy(self, source: Path_ | Iterable[Path_], target: Path_, **options: Any) -> Any:
         """Copy from anywhere to anywhere, with no file in between; a handle at once. See ``upload``.
 
         To this machine it is a download. ``storage_options`` may be by protocol: ``{"s3": {…}, "az": {…}}``.
         """
+        if of_trees(options):
+            return self._tree("copy", source, target, options)
         return self._sent(source, target, options, sending.read_copy)
 
     def _sent(
@@ -72,6 +105,23 @@ class Outbox(Helm):
         if made:
             self._promise(made, asked[0].options)
         return operation if one else batch
+
+    def _tree(self, verb: str, source: object, dest: object, options: Mapping[str, Any]) -> Plan | Tree:
+        """Give the batch of a tree, or its plan where that alone is asked for; see trees.planning."""
+        self._check_fork()
+        plan = planning.plan(self, verb, source, dest, options)
+        return plan if options.get("plan") else plan.start()
+
+    def accept(self, asked: Sequence[Request]) -> list[str]:
+        """Take checked requests in, all of them with one append; give their operations' ids. For plans."""
+        self._check_fork()
+        with self._lock:
+            ids = self._asking.all(asked)
+        made = [Operation(self, op_id) for op_id in ids]
+        self._given += made
+        if made:
+            self._promise(made, asked[0].options)
+        return ids
 
     def _promise(self, operations: Iterable[Operation], options: Options) -> None:
         """Have what was asked for done when these are over; see Session."""

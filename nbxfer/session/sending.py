@@ -41,7 +41,7 @@ def read_copy(source: object, target: object, given: Mapping[str, Any], verb: st
                 "upload() sends to a URL, and this is a path of this machine.", hint="Give one like s3://bucket/name."
             )
         return request.read(text if "://" in text else _file_url(text), place, given)
-    options = _options(given, verb)
+    options = read_options(given, verb)
     local = "://" not in text
     url = _file_url(text) if local else source_url(text)
     whole = _named(source_url(place), url, options)
@@ -57,7 +57,8 @@ def read_copy(source: object, target: object, given: Mapping[str, Any], verb: st
     )
 
 
-def _options(given: Mapping[str, Any], verb: str) -> Options:
+def read_options(given: Mapping[str, Any], verb: str) -> Options:
+    """Check the options of an upload or a copy. Raises InvalidRequest, UnknownOption."""
     options = wording.read({"if_exists": "overwrite", **given}, verb)
     if options.if_exists not in IF_EXISTS:
         raise InvalidRequest(

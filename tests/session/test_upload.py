@@ -44,7 +44,8 @@ def big(tmp_path: Path) -> Path:
 
 
 def _to(s3: Store, session: Session, path: Path | str, key: str, **options: Any) -> Operation:
-    return session.upload(path, f"s3://{BUCKET}/{key}", storage_options=s3.options, **options)
+    op: Operation = session.upload(path, f"s3://{BUCKET}/{key}", storage_options=s3.options, **options)
+    return op
 
 
 def test_a_large_file(s3: Store, session: Session, big: Path) -> None:

@@ -23,7 +23,7 @@ from nbxfer.session.request import Request, identity_of
 from nbxfer.session.trees.sides import Folder, Side
 
 if TYPE_CHECKING:
-    from nbxfer.session.desk import Session
+    from nbxfer.session.outbox import Outbox
 
 #: What an operation is told of what stands at its destination, by the verdict; what is new keeps the person's word.
 _IF_EXISTS: Final = {Verdict.REPLACE: "overwrite", Verdict.BESIDE: "unique", Verdict.ASK: "revalidate"}
@@ -36,7 +36,7 @@ class Plan(Sequence[Planned]):
     ("new", "same", "ask", "replace", "beside", "conflict") and ``why``. ``start()`` begins.
     """
 
-    def __init__(self, session: Session, verb: str, top: Side, end: Side, draft: Draft, options: Options) -> None:
+    def __init__(self, session: Outbox, verb: str, top: Side, end: Side, draft: Draft, options: Options) -> None:
         self._session, self._top, self._end, self._options = session, top, end, options
         self._files = draft.finish()
         self._passed, self._examples = dict(draft.passed), draft.examples
@@ -127,7 +127,7 @@ class Plan(Sequence[Planned]):
         variants: dict[Verdict, Options] = {}
         sources = [_url(self._top.address(file.source)) for file in files]
         proofs = Proofs(self._options.checksum, sources)
-        here = isinstance(self._end, Folder)
+        here, kind = isinstance(self._end, Folder), self._kind()
         for file, url in zip(files, sources, strict=True):
             verdict = Verdict(file.verdict)
             if verdict not in variants:
@@ -138,9 +138,11 @@ class Plan(Sequence[Planned]):
             refused = None
             if verdict is Verdict.CONFLICT:  # of two on one name, each needs a name of its own to be told of
                 destination = where.aside(destination, identity)
+                target = where.aside(target, identity)
                 refused = DestinationExists(f"{self.place(file)} is refused: {file.why}.", hint=_HINT)
             options = variants[verdict]
-            yield Request(url, destination, identity, options, "url", proofs.of(url), refused)
+            proof, far = proofs.of(url), "" if here else target
+            yield Request(url, destination, identity, options, "url", proof, refused, kind, far)
 
     def _kind(self) -> str:
         if isinstance(self._end, Folder):
@@ -169,10 +171,14 @@ class Tree(Batch):
         super().__init__(operations, "; ".join(notes))
         self.plan = plan
 
-    def results(self, timeout: float | None = None) -> list[Path]:
-        """Give where each file is, in the order listed, also of those that were there already.
+    def results(self, timeout: float | None = None) -> list[Any]:
+        """Give where each file is, in the order listed, also of those that were there already: paths, or URLs.
 
         Raises an ExceptionGroup of what failed or was refused, when all are over.
         """
         moved = iter(super().results(timeout))
-        return [Path(self.plan.place(f)) if f.verdict is Verdict.SAME else next(moved) for f in self.plan]
+        return [self._there(file) if file.verdict is Verdict.SAME else next(moved) for file in self.plan]
+
+    def _there(self, file: Planned) -> Path | str:
+        place = self.plan.place(file)
+        return place if "://" in place else Path(place)

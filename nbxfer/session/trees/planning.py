@@ -16,6 +16,7 @@ from nbxfer.core.tree.listed import Listed, Passed, There
 from nbxfer.errors import InvalidRequest, SourceNotFound
 from nbxfer.session import destination as where
 from nbxfer.session import options as wording
+from nbxfer.session import sending
 from nbxfer.session.options import Options
 from nbxfer.session.request import MOST_SOURCES, identity_of
 from nbxfer.session.trees import sides
@@ -23,7 +24,7 @@ from nbxfer.session.trees.plan import Plan
 from nbxfer.session.trees.sides import Folder, Side
 
 if TYPE_CHECKING:
-    from nbxfer.session.desk import Session
+    from nbxfer.session.outbox import Outbox
 
 #: Options that are of one file.
 _OF_ONE: Final = ("name", "key", "expect_size")
@@ -47,12 +48,12 @@ class _Taken(msgspec.Struct):
                 yield one
 
 
-def plan(session: Session, verb: str, source: object, dest: object, given: Mapping[str, Any]) -> Plan:
+def plan(session: Outbox, verb: str, source: object, dest: object, given: Mapping[str, Any]) -> Plan:
     """Give the plan of a tree; nothing moves. Raises InvalidRequest, UnknownOption, SourceNotFound and what lists.
 
     ``verb`` is "download", "upload" or "copy".
     """
-    options = _options(verb, given)
+    options = _options(verb, given, far=isinstance(dest, str) and stores.scheme(dest) not in ("", *sides.LOCAL))
     start, end = _sides(verb, source, dest, options)
     _apart(start, end)
     top, taken, name = _meant(start, end, options)
@@ -79,8 +80,8 @@ def plan(session: Session, verb: str, source: object, dest: object, given: Mappi
     return Plan(session, verb, top, end, draft, options)
 
 
-def _options(verb: str, given: Mapping[str, Any]) -> Options:
-    options = wording.read(given if verb == "download" else {"if_exists": "overwrite", **given}, verb)
+def _options(verb: str, given: Mapping[str, Any], *, far: bool) -> Options:
+    options = sending.read_options(given, verb) if far and verb != "download" else wording.read(given, verb)
     for name in _OF_ONE:
         if given.get(name) is not None:
             raise InvalidRequest(f"{name}= is of one file, and a tree has many.", hint="Leave it out.")
@@ -142,7 +143,7 @@ def _meant(start: Side, end: Side, options: Options) -> tuple[Side, _Taken, str]
 class _Looking:
     """Gives each file its place, and says what stands there."""
 
-    def __init__(self, session: Session, top: Side, end: Side, name: str, options: Options) -> None:
+    def __init__(self, session: Outbox, top: Side, end: Side, name: str, options: Options) -> None:
         self._top, self._end, self._name, self._options = top, end, name, options
         self._finished = session._manifest.finished
         here = isinstance(end, Folder)
@@ -185,7 +186,7 @@ class _Looking:
         return msgspec.structs.replace(one, digest=f"{algorithm}:{digest}" if digest else None)
 
 
-def _of_one(session: Session, verb: str, top: Side, end: Side, alone: Listed, options: Options) -> Plan:
+def _of_one(session: Outbox, verb: str, top: Side, end: Side, alone: Listed, options: Options) -> Plan:
     """Give the plan of a source that is one file: cp's rule, by what is written."""
     folder = layout.is_folder_name(end.written) or (isinstance(end, Folder) and os.path.isdir(end.path))
     above = top.at(top.written[: len(top.written) - len(alone.path)])

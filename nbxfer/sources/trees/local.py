@@ -12,9 +12,9 @@ import stat
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from nbxfer.core.probe import Validator
 from nbxfer.core.tree.listed import Listed, Passed
 from nbxfer.errors import AccessDenied, InvalidRequest, SourceNotFound
+from nbxfer.sources.localfile import version
 
 #: What unfinished transfers lie in.
 _PART: Final = re.compile(r"\..+\.[0-9a-f]{8,32}\.[0-9]{1,9}\.(?:part|clone)", re.DOTALL)
@@ -67,8 +67,7 @@ def _of_entry(entry: os.DirEntry[str], path: str) -> Listed | Passed:
         path.encode()
     except UnicodeEncodeError:  # such a name cannot be written down, and no store has it
         return Passed(path.encode(errors="replace").decode(), "a name that is no Unicode text")
-    version = Validator("file", f"{told.st_ino}-{told.st_mtime!r}-{told.st_size}")  # as the source calls it
-    return Listed(path, told.st_size, told.st_mtime, version=version)
+    return Listed(path, told.st_size, told.st_mtime, version=version(told))
 
 
 def _refusal(top: str, error: OSError) -> Exception:

@@ -18,6 +18,8 @@ from nbxfer.core.tree.listed import Listed, Passed
 from nbxfer.wire import fsread
 
 _MD5: Final = re.compile(r'"?([0-9a-f]{32})"?')
+#: Objects of one page: as many as stores give.
+PAGE: Final = 1000
 #: A folder of a listing: its path, with a slash.
 _Folder = str
 #: One page: what is in it, and the mark of the next.
@@ -55,7 +57,14 @@ def _protocol(fs: Any) -> str:
 def _s3(fs: Any, bucket: str, prefix: str, cut: int, *, flat: bool) -> _Pages:
     more: dict[str, Any] = {}
     while True:
-        wanted = {"Bucket": bucket, "Prefix": prefix, **({} if flat else {"Delimiter": "/"}), **more, **fs.req_kw}
+        wanted = {
+            "Bucket": bucket,
+            "Prefix": prefix,
+            "MaxKeys": PAGE,
+            **({} if flat else {"Delimiter": "/"}),
+            **more,
+            **fs.req_kw,
+        }
         page = fs.call_s3("list_objects_v2", **wanted)
         objects = [_object(o["Key"], cut, {**o, "size": o["Size"]}) for o in page.get("Contents", [])]
         yield [o for o in objects if o is not None], [p["Prefix"] for p in page.get("CommonPrefixes", [])]
@@ -67,7 +76,7 @@ def _s3(fs: Any, bucket: str, prefix: str, cut: int, *, flat: bool) -> _Pages:
 def _gcs(fs: Any, bucket: str, prefix: str, cut: int, *, flat: bool) -> _Pages:
     more: dict[str, Any] = {}
     while True:
-        wanted = {"prefix": prefix, "maxResults": 1000, **({} if flat else {"delimiter": "/"}), **more}
+        wanted = {"prefix": prefix, "maxResults": PAGE, **({} if flat else {"delimiter": "/"}), **more}
         page = fs.call("GET", "b/{}/o", bucket, json_out=True, **wanted)
         objects = [_object(o["name"], cut, {**o, "size": int(o["size"])}) for o in page.get("items", [])]
         yield [o for o in objects if o is not None], list(page.get("prefixes", []))
