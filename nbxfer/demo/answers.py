@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 WELCOME: Final = """\
 nbxfer's demo server
 /data.bin, /NAME.bin     the file, under any name; ?rate=2M brakes it
-/private/NAME.bin        for demo with the password made-up
+/private/NAME.bin        for demo, with the password "open sesame"
 /members/NAME.bin        with the cookie that /login gives
-/ticket                  the path of the file with a ticket that is good for half of it
+/ticket                  the path of the file with a ticket that is good for six tenths of it
 /list                    the URLs of five files
 /form, /upload/NAME      take in what is sent (POST, PUT); /received tells what that was
 /sha256, /stats          its digest; what was sent of it

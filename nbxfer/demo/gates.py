@@ -1,8 +1,8 @@
 """What stands before a file of the demo server: credentials, a cookie, a ticket that expires half-way.
 
 ``/private/NAME.bin`` wants basic credentials, ``/members/NAME.bin`` a cookie that ``/login`` gives, and
-``/tickets/NAME.bin?ticket=…`` a ticket: each lets half of the file through, breaks off, and is refused (403) from then
-on. ``/ticket`` sells a new one: its answer is the path to ask for.
+``/tickets/NAME.bin?ticket=…`` a ticket: each lets six tenths of the file through, breaks off, and is refused (403)
+from then on. ``/ticket`` sells a new one: its answer is the path to ask for.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from http import HTTPStatus
 from typing import Final
 
 #: The name and the password for what is private.
-USER: Final = ("demo", "made-up")
+USER: Final = ("demo", "open sesame")
 #: The cookie of a member.
 COOKIE: Final = ("member", "yes")
 _BASIC: Final = "Basic " + base64.b64encode(":".join(USER).encode()).decode()
@@ -36,7 +36,7 @@ class Tickets:
         self._lock = threading.Lock()
         self._left: dict[str, int] = {}
 
-    def sell(self, name: str, size: int, share: float = 0.5) -> str:
+    def sell(self, name: str, size: int, share: float = 0.6) -> str:
         """Give the path of a file of ``size`` bytes with a new ticket, good for a share of it."""
         ticket = secrets.token_hex(8)
         with self._lock:

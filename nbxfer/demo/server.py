@@ -78,7 +78,7 @@ class DemoServer(ThreadingHTTPServer):
         """The URL of the file."""
         return self.url_of("data.bin")
 
-    def ticket(self, name: str = "data.bin", share: float = 0.5) -> str:
+    def ticket(self, name: str = "data.bin", share: float = 0.6) -> str:
         """Sell a ticket for a share of the file: give its URL. What is behind it is cut off, and 403 from then on."""
         return f"http://{self.server_name}:{self.server_port}" + self.tickets.sell(name, self.size, share)
 
