@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,12 +13,16 @@ import nbclient
 import nbformat
 import pytest
 
+from nbxfer.demo import apart
+from tests.journeys.terminal import until
+
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 
-def _run(path: Path, folder: Path) -> Any:
+def _run(path: Path, folder: Path, cells: slice = slice(None)) -> Any:
     notebook = nbformat.read(path, as_version=4)
+    notebook.cells = notebook.cells[cells]
     client = nbclient.NotebookClient(
         notebook,
         timeout=120,
@@ -78,3 +84,32 @@ def test_many_files(tmp_path: Path) -> None:
     assert "a file is there that nbxfer did not put there from this source" in said
     assert "{'new': (1, 10001), 'same': (23, 230155), 'replace': (1, 10001)}" in said
     assert "winter/2025/2025-02.nc" in said
+
+
+def test_pause_close_reopen(tmp_path: Path) -> None:
+    """Notebook 02 pauses, loses its kernel where it says so, and goes on in the next one from where it was."""
+    path = ROOT / "notebooks" / "02_pause_close_reopen.ipynb"
+    texts = [cell.source for cell in nbformat.read(path, as_version=4).cells]
+    closes = next(n for n, text in enumerate(texts) if text.startswith("## Close"))
+    before = _said(_run(path, tmp_path, slice(closes)))
+    assert "paused by you: " in before
+    assert "at the final name: False" in before
+    after = _said(_run(path, tmp_path, slice(closes, None)))
+    assert "1 transfer of this notebook is unfinished (1 paused; " in after
+    assert "the SHA-256 is right" in after
+    assert "taken over by this process" in after
+    assert "asked to go on" in after
+    note = json.loads((tmp_path / "data" / ".demo-server.json").read_text())
+    os.kill(note["pid"], signal.SIGTERM)
+
+
+def test_the_server_of_its_own_leaves_when_nobody_asks(tmp_path: Path) -> None:
+    """The demo server lives on without who started it, is found again, and goes by itself."""
+    note = tmp_path / ".demo-server.json"
+    url = apart.served(tmp_path, 1000, 1e6, leaves_after=2)
+    assert apart.served(tmp_path, 1000, 1e6) == url
+    pid = json.loads(note.read_text())["pid"]
+    assert pid != os.getpid()
+    until(lambda: not note.exists())
+    note.write_text("{}")
+    assert apart._answering(note) is None

@@ -34,10 +34,10 @@ class Lab:
     def __init__(self, url: str, token: str, folder: Path) -> None:
         self.url, self.token, self.folder = url, token, folder
 
-    def notebook(self, name: str, *cells: str) -> None:
-        """Write a notebook of code cells."""
+    def notebook(self, name: str, *cells: str, kernel: str = "python3") -> None:
+        """Write a notebook of code cells, for a kernel of that name."""
         book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-        book["metadata"]["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        book["metadata"]["kernelspec"] = {"name": kernel, "display_name": kernel, "language": "python"}
         nbformat.write(book, self.folder / name)
 
     def shut_down(self) -> None:
