@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from nbxfer.core.phases import LIVE, Cause, Phase, may
 from nbxfer.core.ranges import RangeSet
+from nbxfer.core.surroundings import NetworkCostType, Surroundings
 from nbxfer.errors import InvalidTransferState
 from nbxfer.faces.panel import feed, hearing, rows
+from nbxfer.session import culling
 from nbxfer.testing.session import FakeSession, snapshot
 from tests.faces.panel_desk import PanelDesk, every_state, op
 
@@ -128,6 +130,22 @@ def test_what_other_kernels_do_is_followed_while_somebody_looks() -> None:
     assert desk.refreshed == 2
 
 
+def test_a_kernel_that_will_be_culled_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where its server ends resting kernels before all is done, the head says so while there is something to do."""
+    monkeypatch.setattr(culling, "known", lambda: culling.Culling(600.0))
+    desk = FakeSession([snapshot("1", total=9, rate=1.0, eta=5000.0)])
+    line = Line(desk)
+    line.feed.hello()
+    line.feed._look_around()
+    assert "10 min" in line.steps(0.2)[0]["top"]["warning"]
+    for now in (snapshot("1", total=9, rate=1.0, eta=50.0), snapshot("1", Phase.DONE)):
+        desk.show(now)
+        line.now += feed.OTHERS_EVERY
+        line.feed._look_around()
+        line.steps(1.5)
+        assert line.sent[-1]["top"]["warning"] == ""
+
+
 def test_a_home_that_cannot_be_read_costs_no_panel(monkeypatch: pytest.MonkeyPatch) -> None:
     """When the folder of others cannot be read, the panel goes on with what it knows."""
     desk = FakeSession([snapshot("1")])
@@ -146,11 +164,15 @@ def test_the_head_is_told_what_is_around() -> None:
     line = Line(desk)
     line.feed.hello()
     (message,) = line.steps(0.2)
-    assert message["top"] == {"limit": None, "around": ""}
+    assert message["top"] == {"limit": None, "around": "", "warning": ""}
     desk.bandwidth = 5_000_000
-    desk.surroundings = lambda: "Network: metered\x1b[31m"  # type: ignore[attr-defined]
+    desk.surroundings = Surroundings(cost=NetworkCostType.FIXED, who="you\x1b[31m")  # type: ignore[attr-defined]
     (message,) = line.steps(1.5)
-    assert message["top"] == {"limit": 5_000_000, "around": "Network: metered�[31m"}
+    assert message["top"] == {
+        "limit": 5_000_000,
+        "around": "Network unknown, metered, free up to a limit (seen by you�[31m)",
+        "warning": "",
+    }
     assert line.steps(5) == []
 
 

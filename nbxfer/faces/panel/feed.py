@@ -24,7 +24,7 @@ from nbxfer.core.phases import FINAL
 from nbxfer.core.snapshot import Snapshot
 from nbxfer.errors import TransferError
 from nbxfer.faces import words
-from nbxfer.faces.panel import rows
+from nbxfer.faces.panel import around, rows
 from nbxfer.faces.panel.rows import Desk
 
 log = logging.getLogger("nbxfer")
@@ -70,6 +70,7 @@ class Feed:
         self._numbers: dict[str, int] = {}
         self._told: dict[str, rows.Row] = {}
         self._top: dict[str, Any] = {}
+        self._warning = ""
         self._next = 0.0
         self._moved: set[str] = set()
         self._rests_at = 0.0
@@ -164,7 +165,9 @@ class Feed:
         self._others_at = now + OTHERS_EVERY
         try:
             self._desk.refresh()
-            theirs = [s.id for s in self.shown() if s.owner == "theirs" and s.phase not in FINAL]
+            shown = self.shown()
+            self._warning = around.fate(shown)
+            theirs = [s.id for s in shown if s.owner == "theirs" and s.phase not in FINAL]
             if theirs:
                 self._desk.attend(*theirs[:FOLLOWED])
         except TransferError as error:
@@ -216,10 +219,7 @@ class Feed:
         return max(0.0, self._next - now, min(times) - now) if times else None
 
     def _heading(self) -> dict[str, Any]:
-        """Give what the header says beside the sums: the limit in bytes a second, and the network in words."""
-        limit, around = getattr(self._desk, "bandwidth", None), getattr(self._desk, "surroundings", None)
-        text = around() if callable(around) else around
-        return {"limit": limit, "around": words.clean(str(text), 300) if text else ""}
+        return around.heading(self._desk, self._warning)
 
     def _keyframe(self, notes: list[tuple[str, str]]) -> int:
         """Tell everything, with new numbers."""

@@ -87,7 +87,7 @@ export function headOf(view, only, state, changed) {
   sort.el.onchange = () => { state.sort = sort.el.value; changed(); };
   const first = make("div", "nbx-head", title, sum, make("span", "nbx-acts", pause.el, resume.el, limit.el));
   const find = make("span", "nbx-find", iconOf("search").el, query.input), second = make("div", "nbx-tools", chips, make("span", "nbx-acts", find, sort.el));
-  const around = make("div", "nbx-around"), said = make("div", "nbx-said"), total = barOf("nbx-total", "Progress of all transfers");
+  const seen = make("span", ""), warning = make("div", "nbx-warning"), around = make("div", "nbx-around", seen, warning), said = make("div", "nbx-said"), total = barOf("nbx-total", "Progress of all transfers");
   attr(said, { role: "status" });
   const el = make("div", "nbx-top-of-all", first, total.el, around, said, second);
   const buttons = KINDS.map((kind) => {
@@ -114,7 +114,8 @@ export function headOf(view, only, state, changed) {
     pause.el.hidden = !live || !rows.some((r) => r.verbs.includes("pause") && !r.verbs.includes("ask"));
     resume.el.hidden = !live || !rows.some((r) => r.verbs.includes("resume") && !r.ways.length && !r.verbs.includes("ask"));
     limit.draw(); if (only || !live) limit.el.hidden = true;
-    around.hidden = !!only || !live || !store.top.around; say(around, store.top.around);
+    around.hidden = !!only || !live || !(store.top.around || store.top.warning);
+    say(seen, store.top.around); say(warning, store.top.warning); warning.hidden = !store.top.warning;
     const note = store.notes.get("") ?? "";
     said.hidden = !note; say(said, note);
     find.hidden = sort.el.hidden = rows.length < 6 && !state.query && state.sort === "order";

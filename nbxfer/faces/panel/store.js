@@ -11,7 +11,7 @@
  *   kind: string, group: string, priority: number, until?: number}} Row
  * @typedef {[n: number, received: number, total: number | null, rate: number | null, left: number | null,
  *   pieces: number[]]} Live
- * @typedef {{limit?: number | null, around: string}} Top
+ * @typedef {{limit?: number | null, around: string, warning: string}} Top
  * @typedef {{verb: string, row: Row}} Asked
  * @typedef {{model: any, boot: string, serial: number, version: number, link: "live" | "lost" | "away", who: string,
  *   heard: boolean, rows: Row[], live: Live[], coming: {rows: Row[], live: Live[]}, top: Top,
@@ -33,7 +33,7 @@ export function storeOf(model) {
   if (!stores.has(uid)) {
     stores.set(uid, {
       model, boot: "", serial: 0, version: 0, link: "live", heard: false, rows: [], live: [],
-      coming: { rows: [], live: [] }, top: { around: "" }, scopes: {}, who: Math.random().toString(36).slice(2),
+      coming: { rows: [], live: [] }, top: { around: "", warning: "" }, scopes: {}, who: Math.random().toString(36).slice(2),
       asked: new Map(), notes: new Map(), stories: new Map(), views: new Map(), timer: 0, asking: null, looks: false,
     });
   }
