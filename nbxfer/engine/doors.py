@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import os
+import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -17,12 +18,13 @@ from nbxfer.core.lifecycle import Operation
 from nbxfer.core.spec import Spec
 from nbxfer.core.stores import is_store
 from nbxfer.core.url import origin, safe_url, stored_url
+from nbxfer.engine.lists import Lists
 from nbxfer.engine.refresh import Renewed
 from nbxfer.errors import BadAnswer, InvalidRequest, NeedsAttention, TransferTimeout
 from nbxfer.sinks.base import Sink
 from nbxfer.sinks.far import Far
 from nbxfer.sinks.localfile import LocalFile
-from nbxfer.sources.base import Source
+from nbxfer.sources.base import Source, Stopped
 from nbxfer.wire.access import Access, access
 from nbxfer.wire.certificates import Certificate, parse_cert
 from nbxfer.wire.cookies import CookieFile, parse_cookies
@@ -43,6 +45,7 @@ class Doors:
         self._accesses: dict[str, Access] = {}
         self._targets: dict[str, Access] = {}
         self._refreshes: dict[str, RefreshFunction] = {}
+        self._lists = Lists()
         self._pool = Pool(requests=requests)  # many files of one server need few connections
 
     @property
@@ -114,19 +117,25 @@ class Doors:
         known = self._targets.get(op_id)
         return known if known is not None else Access(spec.destination, storage=of_record(spec.target))
 
-    def small(self, spec: Spec, url: str, most: int, op_id: str = "") -> bytes:
-        """Give a small file (a list of checksums) from ``url``, at most ``most`` bytes.
+    def small(self, spec: Spec, url: str, most: int, op_id: str = "", stop: threading.Event | None = None) -> bytes:
+        """Give a small file (a list of checksums) from ``url``, at most ``most`` bytes; one request for many who ask.
 
         It is asked for as the operation's source is; what is bound to that one's origin goes to no other. Without
-        ``op_id`` only what is stored can be used. Raises what a source raises; BadAnswer where it is longer.
+        ``op_id`` only what is stored can be used. Raises what a source raises; BadAnswer where it is longer; Stopped.
         """
+        way = self._access(op_id, spec).towards(url)
+        stop = stop if stop is not None else threading.Event()
+        return self._lists.get((way, most), lambda: self._fetched(way, spec, most, stop), stop)
+
+    def _fetched(self, way: Access, spec: Spec, most: int, stop: threading.Event) -> bytes:
         from nbxfer.sources.refusals import refusal
         from nbxfer.wire.client import Client
 
-        way = self._access(op_id, spec).towards(url)
         until = time.monotonic() + spec.patience.response
 
         def tick() -> None:
+            if stop.is_set():
+                raise Stopped
             if time.monotonic() > until:
                 raise TransferTimeout(f"{way.safe_url} did not come in time.")
 

@@ -6,12 +6,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
 from nbxfer.core import actions as do
 from nbxfer.core import events as ev
 from nbxfer.core import faults
+from nbxfer.core.faults import Fault
 from nbxfer.core.spec import Spec
 from nbxfer.errors import NeedsAttention, TransferError
 
@@ -37,15 +39,29 @@ class Renewing(Protocol):
         ...
 
 
-def refreshed(doors: Renewing, op_id: str, spec: Spec, action: do.Refresh) -> ev.Event:
-    """Ask for what has expired; give the answer to ``action``. Never raises."""
+def unanswered(seconds: float) -> Fault:
+    """Give the fault of a function that has not answered for so long."""
+    what = f"The function given as refresh= did not answer within {seconds:g} s."
+    return faults.of(NeedsAttention(what, hint=_WAY))
+
+
+def refreshed(
+    doors: Renewing, op_id: str, spec: Spec, action: do.Refresh, late: threading.Event | None = None
+) -> ev.Event:
+    """Ask for what has expired; give the answer to ``action``. Never raises.
+
+    What is given after ``late`` was set is not put in force: somebody else has been asked meanwhile.
+    """
     try:
         ask = doors.refresh_of(op_id, spec)
         if ask is None:
             raise NeedsAttention(
                 f"{action.fault.message} The function given as refresh= was in a process that is gone.", hint=_WAY
             )
-        renewed = doors.renew(op_id, spec, _given(_asked(ask, spec.url)))
+        given = _given(_asked(ask, spec.url))
+        if late is not None and late.is_set():
+            return ev.RefreshLost(action.serial, unanswered(0))
+        renewed = doors.renew(op_id, spec, given)
     except TransferError as error:
         return ev.RefreshLost(action.serial, faults.of(error))
     except BaseException as error:  # noqa: BLE001 (what it gave may do anything when it is looked at)

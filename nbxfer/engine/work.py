@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -25,7 +26,7 @@ from nbxfer.engine.job import Job
 from nbxfer.engine.movers import Movers
 from nbxfer.engine.pace import Pace
 from nbxfer.engine.perform import perform
-from nbxfer.engine.refresh import Renewing, refreshed
+from nbxfer.engine.refresh import Renewing, refreshed, unanswered
 from nbxfer.engine.timers import Timers
 from nbxfer.engine.together import Answers, Task, Together
 from nbxfer.engine.workers import Workers
@@ -37,6 +38,8 @@ from nbxfer.sources.base import Source
 
 #: Parts that stay open for operations that wait to try again.
 OPEN_JOBS = 64
+#: Seconds within which ``refresh`` has to answer, and how many may be asked at once.
+REFRESH_WITHIN, REFRESHERS = 120.0, 64
 #: Seconds between two looks for room, and the number of looks after which a disk that cannot tell is tried again.
 ROOM_EVERY, ROOM_TRIES = 1.0, 30
 #: So long a worker waits until what it has to have written down is (seconds).
@@ -54,7 +57,7 @@ class Doors(Renewing, Protocol):
         """Give the sink of an operation."""
         ...
 
-    def small(self, spec: Spec, url: str, most: int, op_id: str = "") -> bytes:
+    def small(self, spec: Spec, url: str, most: int, op_id: str = "", stop: threading.Event | None = None) -> bytes:
         """Give a small file (a list of checksums) from ``url``, as ``op_id`` asks. Raises what a source raises."""
         ...
 
@@ -94,6 +97,7 @@ class Work:
         self.pace = pace if pace is not None else Pace(None)  # of all together
         self.movers = movers
         self.upload_pace = Pace(None)  # of all that is sent
+        self.refreshers = Workers(REFRESHERS, "nbxfer-refresh")
         self.jobs: dict[str, Job] = {}
         self.leaving = False  # who is stopped stays stopped
 
@@ -111,9 +115,9 @@ class Work:
                 host=urls.server(op.spec.asked),
                 hosts=self.hosts,
                 shared=self.upload_pace if op.spec.kind == "upload" else self.pace,
-                small=lambda url, most: self.doors.small(op.spec, url, most, op.id),
                 movers=self.movers,
             )
+            job.small = lambda url, most: self.doors.small(op.spec, url, most, op.id, job.stop)
             job.unproven, job.ticket = op.unproven, op.ticket
             job.save = partial(self._saved, op.id)
             self.jobs[op.id] = job
@@ -182,13 +186,21 @@ class Work:
     def _refresh(self, op: Operation, action: do.Refresh) -> None:
         op_id, spec, job = op.id, op.spec, self.jobs.get(op.id)
 
+        late = threading.Event()
+
         def refresh() -> None:
-            event = refreshed(self.doors, op_id, spec, action)
+            event = refreshed(self.doors, op_id, spec, action, late)
             if job is not None:
                 job.forget_source()
             self.post(op_id, event)
 
-        self.workers.submit(refresh)
+        def give_up() -> None:
+            late.set()
+            self.post(op_id, ev.RefreshLost(action.serial, unanswered(REFRESH_WITHIN)))
+
+        # On threads of their own: what hangs there takes none from the bytes.
+        self.refreshers.submit(refresh)
+        self.timers.at(time.monotonic() + REFRESH_WITHIN, give_up)
 
     def _met(self, op_id: str, serial: int) -> Callable[[], None]:
         return lambda: self.post(op_id, ev.ConditionMet(serial))
@@ -242,4 +254,5 @@ class Work:
                 job.let_go()
         if self.movers is not None:
             self.movers.close()
+        self.refreshers.close()
         self.doors.close()
