@@ -64,12 +64,14 @@ class Ticket(msgspec.Struct, frozen=True, omit_defaults=True):
 
     ``place`` is what it is called there (an upload id, a temporary name); never a secret: where it is one, ``place``
     is "" and the upload begins anew in another process. All pieces but the last have ``unit`` bytes (0: the whole
-    object is one piece). ``epoch`` is that of the version it is of.
+    object is one piece). ``epoch`` is that of the version it is of. ``once``: what was begun with it may have been
+    done already, and is done again only when a person says so.
     """
 
     epoch: int
     place: str = ""
     unit: int = 0
+    once: bool = False
 
 
 class Record(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -55,6 +55,8 @@ class Spec(msgspec.Struct, frozen=True, omit_defaults=True):
     patience: Patience = Patience()
     notebook: str = ""
     app: str = ""
+    method: str = ""  # of an upload to a server of the web: PUT or POST
+    content_type: str = ""
     target: str = ""  # the same of the store that a copy goes to; of an upload it is storage
 
     @property

@@ -17,7 +17,7 @@ WEB: Final = frozenset(("http", "https"))
 #: Here a host stands after the slashes, perhaps with a user, a password and a port.
 HOSTED: Final = {
     "ftp": 21, "ftps": 21, "sftp": 22, "ssh": 22, "smb": 445, "webdav": 80, "webdavs": 443, "dav": 80, "davs": 443,
-    "hdfs": 8020, "webhdfs": 9870, "http": 80, "https": 443,
+    "hdfs": 8020, "tus": 80, "tus+http": 80, "tus+https": 443, "webhdfs": 9870, "http": 80, "https": 443,
 }  # fmt: skip
 #: Here an ``@`` before the first slash is no person's: a container at an account, or a name of any kind.
 NAMED: Final = frozenset(("az", "abfs", "abfss", "wasb", "wasbs", "memory", "file", "local", "zip", "tar"))

@@ -41,6 +41,8 @@ class Wishes(Steps):
         self.fault = None
         self.retry, self.offline, self.changes = self.retry.fresh(), self.offline.fresh(), 0
         self.refreshes, self.alone = 0, False
+        if self.ticket is not None and self.ticket.once:
+            self.ticket = None
         if self._overdue:  # a person wants it all the same
             self.spec = msgspec.structs.replace(self.spec, deadline=None)
         if elsewhere:

@@ -41,7 +41,8 @@ MAX_LINE: Final = 64 * 1024
 #: Where a record may ask bytes to be had from, or brought to. Anything else in a manifest is left alone, not opened.
 PROTOCOLS: Final = frozenset(
     "http https file local memory s3 s3a gs gcs az abfs abfss hf sftp ssh ftp ftps smb webdav webdavs dav davs tus "
-    "tuss zip tar libarchive github hdfs webhdfs dbfs oci oss gdrive dropbox box lakefs root r2 b2 adl".split()
+    "tus+http tus+https zip tar libarchive github hdfs webhdfs dbfs oci oss gdrive dropbox box lakefs root r2 b2 "
+    "adl".split()
 )
 
 #: ``handed_to`` of an operation that anybody may go on with.

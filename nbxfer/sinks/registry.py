@@ -7,15 +7,24 @@ from typing import Final
 
 from nbxfer.core import stores
 from nbxfer.core.spec import Spec
+from nbxfer.core.url import basename
 from nbxfer.sinks.far import Far
+from nbxfer.sinks.forms import Form
 from nbxfer.wire.access import Access
 
 #: Gives the sink of a way in, for the operation of that id.
 Maker = Callable[[Access, str, Spec], Far]
 
 
-def for_access(access: Access, op_id: str, spec: Spec) -> Far:
-    """Give the sink that ``access`` leads to, for one operation. Asks nobody."""
+def for_access(access: Access, op_id: str, spec: Spec, form: Form | None = None) -> Far:
+    """Give the sink that ``access`` leads to, for one operation. Asks nobody.
+
+    ``form`` is what the file is a part of, where it is posted in one.
+    """
+    if not stores.is_store(access.url):
+        from nbxfer.sinks.web import WebResource
+
+        return WebResource(access, spec.patience, spec.method or "PUT", form, spec.content_type)
     return _MAKERS.get(stores.scheme(access.url), _filesystem)(access, op_id, spec)
 
 
@@ -25,6 +34,30 @@ def _s3(access: Access, op_id: str, _spec: Spec) -> Far:
     return S3Object(access, op_id)
 
 
+def _ftp(access: Access, op_id: str, _spec: Spec) -> Far:
+    from nbxfer.sinks.ftp import FtpFile
+
+    return FtpFile(access, op_id)
+
+
+def _sftp(access: Access, op_id: str, _spec: Spec) -> Far:
+    from nbxfer.sinks.sftp import SftpFile
+
+    return SftpFile(access, op_id)
+
+
+def _dav(access: Access, op_id: str, spec: Spec) -> Far:
+    from nbxfer.sinks.webdav import DavFile
+
+    return DavFile(access, op_id, spec.patience)
+
+
+def _tus(access: Access, _op_id: str, spec: Spec) -> Far:
+    from nbxfer.sinks.tus import TusUpload
+
+    return TusUpload(access, basename(spec.url), spec.patience)
+
+
 def _filesystem(access: Access, op_id: str, _spec: Spec) -> Far:
     from nbxfer.sinks.filesystem import FilesystemObject
 
@@ -32,4 +65,13 @@ def _filesystem(access: Access, op_id: str, _spec: Spec) -> Far:
 
 
 #: By scheme; whatever is not here is written through fsspec, from its beginning to its end.
-_MAKERS: Final[dict[str, Maker]] = {"s3": _s3, "s3a": _s3}
+_MAKERS: Final[dict[str, Maker]] = {
+    "s3": _s3,
+    "s3a": _s3,
+    "ftp": _ftp,
+    "ftps": _ftp,
+    **dict.fromkeys(("webdav", "webdavs", "dav", "davs"), _dav),
+    **dict.fromkeys(("tus", "tus+http", "tus+https"), _tus),
+    "sftp": _sftp,
+    "ssh": _sftp,
+}

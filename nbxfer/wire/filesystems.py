@@ -29,7 +29,9 @@ EXTRAS: Final = {
     "hf": ("hf", "huggingface_hub"),
 }
 #: Spoken by us, whatever fsspec has for them.
-OWN: Final = frozenset(("webdav", "webdavs", "dav", "davs", "ftp", "ftps", "sftp", "ssh", "file", "local"))
+OWN: Final = frozenset(
+    ("webdav", "webdavs", "dav", "davs", "ftp", "ftps", "sftp", "ssh", "file", "local", "tus", "tus+http", "tus+https")
+)
 #: They lead to a source of their own.
 _NOT_AS_SOURCE: Final = frozenset(("generic", "async_wrapper", "nbxfer"))
 

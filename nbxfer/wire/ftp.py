@@ -186,6 +186,11 @@ class Server:
             return NetworkError(f"The connection to {self.where} broke.")
         return translated(error, self.where)
 
+    def reopen(self) -> None:
+        """Be of use again after ``close``."""
+        with self._lock:
+            self._closed = False
+
     def close(self) -> None:
         """Let the kept connections go."""
         with self._lock:

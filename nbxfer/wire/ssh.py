@@ -94,6 +94,14 @@ class Host:
         """Give what reads a handle from ``start`` to ``stop``."""
         return Pieces(handle, start, stop, self._translated)
 
+    def ask(self, make: Callable[[Any], Any], tick: Tick) -> Any:
+        """Give what the coroutine gives that ``make`` gives of an SFTP client. Raises TransferError."""
+
+        async def made() -> Any:
+            return await make(await self._sftp())
+
+        return self._ask(made(), tick)
+
     def _ask(self, coroutine: Any, tick: Tick) -> Any:
         return awaited(self._told(coroutine), loop(), tick)
 

@@ -59,6 +59,16 @@ def test_a_file_that_changed_is_not_sent_again_by_itself() -> None:
     assert life.only(do.Fetch).fresh
 
 
+def test_what_may_be_done_but_once() -> None:
+    """What was posted may have been done: another try of a person's begins anew, and forgets what was begun."""
+    life = Life(**FAR)
+    life.tell(ev.Begun(life.running().serial, Ticket(1, once=True)))
+    life.lose(faults.of(errors.NeedsAttention("It may have arrived.")), upto(0))
+    assert life.phase is Phase.PAUSED
+    life.tell(ev.ResumeAsked())
+    assert life.op.ticket is None
+
+
 def test_who_is_asked() -> None:
     """Where it goes to a far side that one is asked most, else the source."""
     assert spec(**FAR).asked == "s3://bucket/data.bin"

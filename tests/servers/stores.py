@@ -263,7 +263,7 @@ def ftp(folder: Path) -> Iterator[Ftp]:
             return super().ftp_REST(line) if vices.served.ranges else self.respond("502 REST is not known here.")
 
     users = DummyAuthorizer()
-    users.add_user(USER, PASSWORD, str(folder))
+    users.add_user(USER, PASSWORD, str(folder), perm="elradfmwMT")
     Control.authorizer = users
     loop = IOLoop()
     server = FTPServer(("127.0.0.1", 0), Control, ioloop=loop)
