@@ -122,7 +122,7 @@ def test_a_top_that_cannot_be_listed(tmp_path: Path, monkeypatch: pytest.MonkeyP
         list(local.listing(str(tmp_path), whole))
 
 
-# -- of fsspec's kind --------------------------------------------------------------------------------------------------
+# -- of fsspec's kind -------------------------------------------------------------------------------------------------
 @pytest.fixture
 def memory() -> fsspec.AbstractFileSystem:
     """Give the filesystem in memory, empty."""

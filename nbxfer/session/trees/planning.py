@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -57,6 +58,14 @@ def plan(session: Outbox, verb: str, source: object, dest: object, given: Mappin
     start, end = _sides(verb, source, dest, options)
     _apart(start, end)
     top, taken, name = _meant(start, end, options)
+    with closing(top), closing(end):
+        return _planned(session, verb, (start, top, end), taken, name, options)
+
+
+def _planned(
+    session: Outbox, verb: str, places: tuple[Side, Side, Side], taken: _Taken, name: str, options: Options
+) -> Plan:
+    start, top, end = places
     session.refresh()  # what other processes have finished meanwhile
     files = _Looking(session, top, end, name, options)
     draft = Draft(options.if_exists, options.compare, files.disk)
@@ -93,13 +102,15 @@ def _options(verb: str, given: Mapping[str, Any], *, far: bool) -> Options:
 
 # -- the two sides -----------------------------------------------------------------------------------------------------
 def _sides(verb: str, source: object, dest: object, options: Options) -> tuple[Side, Side]:
-    start = sides.side(source, "path" if verb == "upload" else "source", _own(options, source), options.filesystem)
+    way = sides.way_of(options, _own(options, source), main=verb != "upload")
+    start = sides.side(source, "path" if verb == "upload" else "source", way)
     if verb == "download":
         where.place(dest, options.into, None, several=True).check()
         if options.into is not None:
             return start, Folder(os.path.join(os.fspath(options.into), ""))
-        return start, sides.side(dest if dest is not None else "", "dest", None, None)
-    end = sides.side(dest, "url" if verb == "upload" else "target", _own(options, dest), None)
+        return start, sides.side(dest if dest is not None else "", "dest", way)
+    way = sides.way_of(options, _own(options, dest), main=verb == "upload")
+    end = sides.side(dest, "url" if verb == "upload" else "target", way)
     if verb == "upload" and (isinstance(end, Folder) or not isinstance(start, Folder)):
         raise InvalidRequest("upload() sends from this machine to a URL.", hint="Between any other two, use copy().")
     return start, end

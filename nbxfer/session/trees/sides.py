@@ -17,13 +17,17 @@ from nbxfer.core.tree.landing import Disk
 from nbxfer.core.tree.listed import Listed, Passed, There
 from nbxfer.errors import InvalidRequest, SourceNotFound, TransferError
 from nbxfer.session import destination as where
+from nbxfer.session.options import Options
 from nbxfer.sources.trees import local
 from nbxfer.sources.trees import stores as remote
-from nbxfer.wire import filesystems, fsread
+from nbxfer.wire import filesystems, fsread, listed
+from nbxfer.wire.access import Access, access
 from nbxfer.wire.storage import read_storage
 
 LOCAL: Final = ("file", "local")
 Enter = Callable[[str], bool]
+#: How to get at the store of a URL.
+Way = Callable[[str], Access]
 
 
 class Side(Protocol):
@@ -46,6 +50,10 @@ class Side(Protocol):
 
     def itself(self) -> Listed | None:
         """Give what this is where it is a file, not a folder, under its own name."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what a listing opened; it may be asked again. Never raises."""
         ...
 
 
@@ -78,12 +86,15 @@ class Folder:
         name = os.path.basename(self.path)
         return Listed(name, told.st_size, told.st_mtime) if stat.S_ISREG(told.st_mode) else None
 
+    def close(self) -> None:
+        """See Side."""
+
 
 class Prefix:
     """A prefix, a bucket, a folder of a server: what a store's URL names."""
 
-    def __init__(self, url: str, options: object, filesystem: object) -> None:
-        self._options, self._filesystem = options, filesystem
+    def __init__(self, url: str, way: Way) -> None:
+        self._way = way
         self.url, self.shown = url, urls.safe_url(url)
         head, *self._inner = stores.links(url)
         self._scheme, _, self.written = head.partition("://")
@@ -92,7 +103,7 @@ class Prefix:
 
     def at(self, written: str) -> Prefix:
         """See Side."""
-        return Prefix(self._url(written), self._options, self._filesystem)
+        return Prefix(self._url(written), self._way)
 
     def address(self, path: str) -> str:
         """See Side."""
@@ -127,16 +138,44 @@ class Prefix:
         except Exception as error:  # noqa: BLE001 (whatever a backend raises)
             raise fsread.translated(error, self.shown) from None
 
+    def close(self) -> None:
+        """See Side."""
+        fs, self._fs = self._fs, None
+        if isinstance(fs, listed.Folders):
+            fs.close()
+
     def _opened(self) -> Any:
         if self._fs is None:
-            filesystems.check_protocol(self.url)
-            storage = read_storage(self.url, self._options, self._filesystem)
-            self._fs, path = filesystems.instance(self.url, storage)
+            access = self._way(self.url)
+            self._fs, path = listed.opened(access) or filesystems.instance(self.url, access.storage)
             self._top = path.rstrip("/")
         return self._fs
 
 
-def side(value: object, option: str, options: object, filesystem: object) -> Side:
+def way_of(options: Options, storage: object, *, main: bool) -> Way:
+    """Give how to get at a store: with what was given for its server, where it is the ``main`` one of the two."""
+
+    def way(url: str) -> Access:
+        own = read_storage(url, storage, options.filesystem if main else None)
+        if not main:
+            return access(url, proxy=options.proxy, trust_env=options.trust_env, storage=own)
+        return access(
+            url,
+            options.headers,
+            options.auth,
+            options.verify,
+            cookies=options.cookies,
+            proxy=options.proxy,
+            proxy_auth=options.proxy_auth,
+            trust_env=options.trust_env,
+            cert=options.cert,
+            storage=own,
+        )
+
+    return way
+
+
+def side(value: object, option: str, way: Way) -> Side:
     """Give the side that a path or a URL names. Raises InvalidRequest; of the web nothing can be listed."""
     if not isinstance(value, str | os.PathLike):
         raise InvalidRequest(
@@ -156,7 +195,7 @@ def side(value: object, option: str, options: object, filesystem: object) -> Sid
         )
     if name in LOCAL and len(stores.links(text)) == 1:
         return Folder(text.partition("://")[2] or os.sep)
-    return Prefix(text, options, filesystem)
+    return Prefix(text, way)
 
 
 def _is_unicode(text: str) -> bool:
