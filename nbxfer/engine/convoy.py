@@ -171,7 +171,7 @@ class Convoy:
     def _hear(self, word: words.Words, site: Site) -> None:
         match word:
             case words.Landed():
-                self._lanes = word.lanes
+                self._lanes, self._spent = word.lanes, word.spent
                 self._land(word.pairs, word.again)
             case words.Answered():
                 run = contextvars.Context().run
@@ -185,7 +185,6 @@ class Convoy:
 
     def _land(self, pairs: words.Pairs, again: int) -> None:
         landed = RangeSet.of(pairs)
-        self._spent = landed.total + again
         self._writer.again(max(0, again - self._again))
         self._again = again
         if landed:
@@ -243,20 +242,21 @@ class Convoy:
     # -- its end -------------------------------------------------------------------------------------------------
     def halt(self, site: Site | None = None) -> None:
         """Have it let go of the part: when this returns it writes nothing any more."""
-        ship, self.over = self._ship, True
-        if ship is not None and self._task:
-            ship.say(words.Halt(self._task))
+        ship, task, self.over = self._ship, self._task, True
+        self._task = 0
+        if ship is not None and task:
+            ship.say(words.Halt(task))
             until = time.monotonic() + HOME_WITHIN
             home = False
             while not home and not ship.dead and time.monotonic() < until:
                 ship.wait(SHORT)
-                for word in ship.hear(self._task):
+                for word in ship.hear(task):
                     if isinstance(word, words.Landed | words.Done):
                         self._land(word.pairs, word.again)
                     home = home or (isinstance(word, words.Done) and word.last)
             if not home:
                 self._movers.lost(ship)
-            ship.forget(self._task)
+            ship.forget(task)
         self._allowance.give_back()
         if site is not None and self._leased:
             site.returned(self._leased)
@@ -272,6 +272,7 @@ class Convoy:
         self._movers.lost(ship)
         if self._task:
             ship.forget(self._task)
+        self._task = 0
         self._allowance.give_back()
         left, self._leased = self._leased, RangeSet()
         for landed in self._writer.landing.held:

@@ -74,7 +74,8 @@ def _convoy(job: Job, action: do.Fetch, stream: Stream, writer: Writer) -> Convo
         return None
     if sharing(job.part) is None or sharing(job.blocks) is None:
         return None
-    if movers.use != "always" and sum(map(len, action.segments)) < LARGE_WHEN_BUSY:
+    missing = sum(map(len, action.segments))
+    if missing < LARGE_WHEN_BUSY and (movers.use != "always" or action.lanes <= 1):
         return None
     request = prepared(stream)
     return None if request is None else Convoy(job, movers, request, action.size, pinned, action.lanes, writer)

@@ -41,6 +41,7 @@ class Purse(Pace):
     def __init__(self) -> None:
         super().__init__()
         self._left = 0
+        self.spent = 0  # in all (bytes): what has come counts, also what has not been written yet
 
     def grant(self, more: int, rate: int | None) -> None:
         """Put ``more`` bytes into it."""
@@ -52,6 +53,7 @@ class Purse(Pace):
         """Spend ``n`` bytes."""
         with self._lock:
             self._left -= n
+            self.spent += n
 
     def wait(self) -> float:
         """Give how long to wait before one looks again (seconds)."""
@@ -97,7 +99,7 @@ class Task:
         self.source: Source = PreparedSource(order.prepared, order.patience, self._decide)
         self._landing = Landing()
         self._again = 0
-        self._told: tuple[RangeSet, int] = (RangeSet(), 0)
+        self._told: tuple[RangeSet, int, int] = (RangeSet(), 0, 0)
         self._part = PartFile(part, "/", "this transfer")
         self._blocks = FileBlockLog.of(blocks)
         self._writer = Writer(self._part, self._blocks, self._landing, self._count, lambda: None)
@@ -143,12 +145,13 @@ class Task:
 
     def news(self) -> words.Landed | None:
         """Give what has landed, where that is more than was told."""
-        now = self._landing.held, self._again
-        if now[0] is self._told[0] and now[1] == self._told[1]:
+        now = held, again, spent = self._landing.held, self._again, self._purse.spent
+        if now == self._told:
             return None
         self._told = now
         crew = self._crew
-        return words.Landed(self._order.task, words.pairs_of(now[0]), now[1], crew.width if crew is not None else 0)
+        lanes = crew.width if crew is not None else 0
+        return words.Landed(self._order.task, words.pairs_of(held), again, spent, lanes)
 
     # -- its own thread ------------------------------------------------------------------------------------------
     def run(self) -> None:

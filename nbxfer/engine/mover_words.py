@@ -100,11 +100,12 @@ class Hello(Message, frozen=True):
 
 
 class Landed(Message, frozen=True):
-    """All that has landed since the task began; ``again`` bytes more came that were here."""
+    """All that has landed since the task began; ``again`` bytes came that were here, ``spent`` came in all."""
 
     task: int
     pairs: Pairs
     again: int
+    spent: int
     lanes: int
 
 

@@ -124,6 +124,8 @@ class Movers:
         ship.end()
         now = time.monotonic()
         with self._lock:
+            if ship not in self._ships:  # somebody else has noted it
+                return
             self._ships = [other for other in self._ships if other is not ship]
             self._deaths = [then for then in self._deaths if now - then < TRY_AGAIN] + [now]
             if len(self._deaths) >= DEATHS:
