@@ -19,7 +19,7 @@ from nbxfer.engine import mover_words as words
 from nbxfer.engine.allowance import Allowance
 from nbxfer.engine.asked import asked_anew
 from nbxfer.engine.job import Job
-from nbxfer.engine.movers import Movers
+from nbxfer.engine.movers import BEGIN_WITHIN, STRANGE, Movers
 from nbxfer.engine.ship import Ship
 from nbxfer.engine.writer import Writer
 from nbxfer.errors import TransferError
@@ -29,8 +29,7 @@ log = logging.getLogger("nbxfer")
 
 #: The longest wait for what a mover says (seconds): a wish to stop is seen as soon.
 SHORT: Final = 0.02
-#: How long a mover may take to begin (seconds), and to come home.
-BEGIN_WITHIN: Final = 10.0
+#: How long a mover may take to come home (seconds).
 HOME_WITHIN: Final = 2.0
 
 
@@ -129,7 +128,7 @@ class Convoy:
             return True
         ship.hear(0)
         if ship.strange:
-            self._movers.refuse("another version of nbxfer was installed since this kernel began")
+            self._movers.refuse(STRANGE)
         if not ship.ready or ship.strange:
             if ship.dead or ship.strange or time.monotonic() - self._asked_for > BEGIN_WITHIN:
                 self._gave_out()
@@ -187,8 +186,10 @@ class Convoy:
         landed = RangeSet.of(pairs)
         self._writer.again(max(0, again - self._again))
         self._again = again
-        if landed:
+        if landed and not self.leads and self._ship is not None:
             self.leads = True
+            self._movers.note(self._job.op_id, f"by a child process ({self._ship.process.pid})")
+        if landed:
             self._writer.landing.absorb(landed)
 
     def _done(self, word: words.Done, site: Site) -> None:
@@ -269,6 +270,7 @@ class Convoy:
         self.over = True
         self._job.unfit = True
         log.info("a mover has died; its bytes are fetched by threads")
+        self._movers.note(self._job.op_id, "by threads of this process, for the child process has died")
         self._movers.lost(ship)
         if self._task:
             ship.forget(self._task)

@@ -67,18 +67,25 @@ def fetch(job: Job, action: do.Fetch, report: Callable[[ev.Event], None]) -> ev.
 
 def _convoy(job: Job, action: do.Fetch, stream: Stream, writer: Writer) -> Convoy | None:
     """Give what has a mover do the work, where one could; whether it is worth it shows itself."""
-    movers, pinned = job.movers, action.pinned
-    if movers is None or job.unfit or job.parts_refused or movers.why_not is not None:
-        return None
-    if pinned is None or not pinned.strong or action.size is None or not stream.probe.ranges:
-        return None
-    if sharing(job.part) is None or sharing(job.blocks) is None:
-        return None
+    movers, pinned, size = job.movers, action.pinned, action.size
     missing = sum(map(len, action.segments))
-    if missing < LARGE_WHEN_BUSY and (movers.use != "always" or action.lanes <= 1):
+    if movers is None or size is None or (missing < LARGE_WHEN_BUSY and (movers.use != "always" or action.lanes <= 1)):
         return None
-    request = prepared(stream)
-    return None if request is None else Convoy(job, movers, request, action.size, pinned, action.lanes, writer)
+    request = None
+    if (why := movers.why_not) is None:
+        if job.unfit:
+            why = "a child process of its has died, or cannot ask as this process can"
+        elif job.parts_refused or pinned is None or not pinned.strong or not stream.probe.ranges:
+            why = "the server gives no parts that belong together for certain"
+        elif sharing(job.part) is None or sharing(job.blocks) is None:
+            why = "its destination cannot be shared with another process"
+        elif (request := prepared(stream)) is None:
+            why = "its requests cannot be made by another process (HTTP/2, SOCKS, or their credentials)"
+    if why is not None or pinned is None or request is None:
+        movers.note(job.op_id, f"by threads of this process, for {why}")
+        return None
+    movers.note(job.op_id, "by threads of this process")
+    return Convoy(job, movers, request, size, pinned, action.lanes, writer)
 
 
 def _to_the_end(job: Job, writer: Writer, stream: Stream, most: int | None) -> tuple[int, bool]:

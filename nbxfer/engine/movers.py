@@ -12,6 +12,7 @@ import subprocess
 import threading
 import time
 import weakref
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final, Literal
@@ -37,6 +38,11 @@ KEEP: Final = 30.0
 TRY_AGAIN: Final = 300.0
 #: So many movers that died by themselves within TRY_AGAIN are enough.
 DEATHS: Final = 3
+#: How long a mover may take to begin (seconds).
+BEGIN_WITHIN: Final = 10.0
+STRANGE: Final = "another version of nbxfer was installed since this kernel began"
+#: Of so many operations it is remembered who moved their bytes.
+NOTES: Final = 1000
 #: How long ending in order may take (seconds).
 LEAVE: Final = 0.5
 
@@ -53,6 +59,7 @@ class Movers:
         self._ships: list[Ship] = []
         self._leaving: list[subprocess.Popen[bytes]] = []
         self._deaths: list[float] = []
+        self._notes: OrderedDict[str, str] = OrderedDict()
         self._failed: tuple[str, float] | None = None
         self._closed = False
         if hasattr(os, "register_at_fork"):
@@ -73,6 +80,18 @@ class Movers:
     def pids(self) -> list[int]:
         """The processes."""
         return [ship.process.pid for ship in self._ships if not ship.dead]
+
+    def note(self, op_id: str, words_: str) -> None:
+        """Remember who moves the bytes of an operation, for who asks."""
+        with self._lock:
+            self._notes[op_id] = words_
+            self._notes.move_to_end(op_id)
+            while len(self._notes) > NOTES:
+                self._notes.popitem(last=False)
+
+    def told(self, op_id: str) -> str:
+        """Say who moves, or moved, the bytes of an operation; "" where that was not asked here."""
+        return self._notes.get(op_id, "")
 
     def wanted(self, missing: int) -> bool:
         """Say whether ``missing`` bytes are worth a mover now."""
@@ -113,6 +132,20 @@ class Movers:
             ship.end()
             raise
         return ship
+
+    def begun_within(self) -> float | None:
+        """Begin a mover to see whether that can be done; give the seconds it took, None where it never was ready."""
+        begun = time.monotonic()
+        ship = self.take() if self.why_not is None else None
+        while ship is not None and not ship.dead and time.monotonic() - begun < BEGIN_WITHIN:
+            ship.wait(0.05)
+            ship.hear(0)
+            if ship.ready:
+                if ship.strange:
+                    self.refuse(STRANGE)
+                    return None
+                return time.monotonic() - begun
+        return None
 
     def refuse(self, why: str) -> None:
         """Use none for a while."""

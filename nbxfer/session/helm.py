@@ -145,6 +145,10 @@ class Helm:
             self._asking.again(op_id, replace=replace)
         steering.carry_out(self._engine, shown, event)
 
+    def moved_by(self, op_id: str) -> str:
+        """Say who moves, or moved, the bytes of a large file: "by a child process (4711)"; "" where nothing is known."""
+        return self._engine.movers.told(op_id)
+
     def bandwidth_of(self, op_id: str) -> int | None:
         """Give the bytes a second that an operation may take at most; None for no limit, and for what is over."""
         return None if self.snapshot(op_id).phase in FINAL else self._spec(op_id).bandwidth

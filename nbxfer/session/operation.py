@@ -137,7 +137,8 @@ class Operation(Listening):
 
     def explain(self) -> str:
         """Tell the story: what happened when, and why; what was fetched twice; what was verified."""
-        return str(resolve_name("nbxfer.faces.words:explain")(self.snapshot))
+        story, moved = str(resolve_name("nbxfer.faces.words:explain")(self.snapshot)), self._session.moved_by(self.id)
+        return f"{story}\nBytes come {moved}." if moved else story
 
     def __repr__(self) -> str:
         s = self.snapshot

@@ -59,6 +59,7 @@ def test_the_bytes_come_through_another_process(trial: Trial) -> None:
     (pid,) = movers(trial.session).pids
     marks = trial.session._manifest.me.movers
     assert [mark.pid for mark in marks] == [pid]
+    assert f"by a child process ({pid})" in op.explain()
     assert machine.lives(marks[0])
     assert len([asked for asked in site.asked if asked.range is not None]) > 1
 
@@ -132,33 +133,39 @@ def test_a_hung_mover_does_not_hold_up_a_cancel(trial: Trial) -> None:
     assert not list(trial.folder.iterdir())
 
 
+#: What servers do wrong with parts; the second list is for the slow proofs.
+WRONG: Final = (
+    faults.only(faults.part, faults.halves),
+    faults.only(faults.part, faults.shifts(0, 1)),
+    faults.only(faults.part, faults.chunks),
+    faults.only(faults.part, faults.refuses(403)),
+    faults.only(faults.part, faults.busy(429)),
+    faults.only(lambda reply: reply.number % 3 == 2, faults.breaks_at(1_000_000, "reset")),
+)
+WRONG_TOO: Final = (
+    faults.only(faults.part, faults.breaks_at(300_000, "reset")),
+    faults.only(faults.part, faults.shifts(2, 1)),
+    faults.only(faults.part, faults.no_content_range),
+    faults.only(faults.part, faults.weak_tag),
+    faults.only(faults.part, faults.no_validator),
+    faults.only(faults.part, faults.coded),
+    faults.only(faults.part, faults.multipart),
+    faults.only(faults.part, faults.surplus),
+    faults.only(faults.part, faults.early_hints),
+    faults.only(faults.part, faults.length_beside(-1000)),
+    faults.only(faults.part, faults.refuses(412)),
+    faults.only(faults.part, faults.refuses(416)),
+    faults.only(faults.part, faults.refuses(404)),
+    faults.only(faults.part, faults.login_page),
+    faults.only(faults.part, faults.ignores_range),
+    faults.ignores_conditions,
+    faults.only(lambda reply: reply.number % 3 == 2, faults.busy(503)),
+)
+
+
 @pytest.mark.parametrize(
     "fault",
-    [
-        faults.only(faults.part, faults.halves),
-        faults.only(faults.part, faults.breaks_at(300_000, "reset")),
-        faults.only(faults.part, faults.shifts(0, 1)),
-        faults.only(faults.part, faults.shifts(2, 1)),
-        faults.only(faults.part, faults.no_content_range),
-        faults.only(faults.part, faults.weak_tag),
-        faults.only(faults.part, faults.no_validator),
-        faults.only(faults.part, faults.coded),
-        faults.only(faults.part, faults.multipart),
-        faults.only(faults.part, faults.chunks),
-        faults.only(faults.part, faults.surplus),
-        faults.only(faults.part, faults.early_hints),
-        faults.only(faults.part, faults.length_beside(-1000)),
-        faults.only(faults.part, faults.refuses(412)),
-        faults.only(faults.part, faults.refuses(403)),
-        faults.only(faults.part, faults.refuses(416)),
-        faults.only(faults.part, faults.refuses(404)),
-        faults.only(faults.part, faults.busy(429)),
-        faults.only(faults.part, faults.login_page),
-        faults.only(faults.part, faults.ignores_range),
-        faults.ignores_conditions,
-        faults.only(lambda reply: reply.number % 3 == 2, faults.busy(503)),
-        faults.only(lambda reply: reply.number % 3 == 2, faults.breaks_at(1_000_000, "reset")),
-    ],
+    [*WRONG, *(pytest.param(fault, marks=pytest.mark.soak) for fault in WRONG_TOO)],
     ids=lambda fault: getattr(fault, "__name__", "fault"),
 )
 def test_servers_that_do_not_give_parts_as_they_should(trial: Trial, fault: Any) -> None:
@@ -195,7 +202,7 @@ def test_a_limit_that_is_set_under_way(trial: Trial) -> None:
 def test_readers_come_first_in_a_mover_too(trial: Trial) -> None:
     """Who opens a file that is coming gets the end of it before the middle, whoever fetches it."""
     site = trial.put(DATA)
-    op = trial.ask(site, bandwidth="6 MB/s")
+    op = trial.ask(site, bandwidth="6 MB/s", connections=2)
     moving(op, trial.session)
     with op.open() as file:
         file.seek(-1000, os.SEEK_END)
@@ -214,6 +221,7 @@ def test_no_child_process_may_be_begun(trial: Trial, monkeypatch: pytest.MonkeyP
     site = trial.put(DATA[: 20 * MIB])
     assert trial.fetch(site) is None
     assert "no child process could be begun" in (movers(trial.session).why_not or "")
+    assert trial.session.moved_by(trial.session.operations()[0].id).startswith("by threads of this process")
 
 
 def test_another_version_on_the_disk(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,8 +51,8 @@ def test_all_well(examine: Examine, desk: FakeSession) -> None:
     """Where all is well there is no problem, and everything was looked at."""
     found = examine()
     assert list(found) == [
-        "versions", "settings", "limits", "home", "processes", "downloads", "network", "clock", "TLS", "proxy",
-        "passwords", "extras", "notebook",
+        "versions", "settings", "limits", "home", "processes", "downloads", "movers", "network", "clock", "TLS",
+        "proxy", "passwords", "extras", "notebook",
     ]  # fmt: skip
     assert {state for rows in found.values() for state, _, _ in rows} <= {"ok", "note"}
     assert list(desk.home.iterdir()) == []
@@ -65,6 +65,14 @@ def test_for_people(desk: FakeSession) -> None:
     result = CliRunner().invoke(main, ["doctor"], obj=Call(lambda _: desk), prog_name="nbxfer")
     assert f"! home       Others may look into it (mode 0755).\n             → chmod 700 {desk.home}\n" in result.output
     assert result.output.endswith("\n1 problem found.\n")
+
+
+def test_movers(examine: Examine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A child process is really begun; where that is turned off, or cannot be, it is said, and is no problem."""
+    assert examine()["movers"][0][0] == "ok"
+    monkeypatch.setenv("NBXFER_MOVERS", "never")
+    state, text, advice = examine()["movers"][0]
+    assert (state, "turned off" in text, bool(advice)) == ("note", True, True)
 
 
 def test_home(examine: Examine, desk: FakeSession, tmp_path: Path) -> None:

@@ -68,6 +68,7 @@ def examine(call: Call) -> Iterator[Finding]:
         "home": _home,
         "processes": _processes,
         "downloads": _downloads,
+        "movers": outside.movers,
         "network": outside.network,
         "clock": outside.clock,
         "TLS": outside.tls,

@@ -40,6 +40,16 @@ def clock(call: Call) -> Iterator[Finding]:
         yield Finding("clock", NOTE, text, "Nothing depends on it, but times shown may be off; synchronise the clocks.")
 
 
+def movers(_: Call) -> Iterator[Finding]:
+    """Look whether a child process can move bytes; one is begun for that, and let go."""
+    from nbxfer.faces.cli.findings import NOTE, OK, Finding
+    from nbxfer.session.movers import trial
+
+    works, text = trial()
+    advice = "" if works else "Nothing is wrong, but https is slow beside a busy cell. See docs/speed.md."
+    yield Finding("movers", OK if works else NOTE, text, advice)
+
+
 def network(call: Call) -> Iterator[Finding]:
     """Look how far the network reaches, what it costs, and who says so."""
     from nbxfer.core.surroundings import CostPolicy, hold
