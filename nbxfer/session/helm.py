@@ -146,7 +146,7 @@ class Helm:
         steering.carry_out(self._engine, shown, event)
 
     def moved_by(self, op_id: str) -> str:
-        """Say who moves, or moved, the bytes of a large file: "by a child process (4711)"; "" where nothing is known."""
+        """Say who moves, or moved, the bytes of a large file: by a child process, or by threads; else ""."""
         return self._engine.movers.told(op_id)
 
     def bandwidth_of(self, op_id: str) -> int | None:
