@@ -59,6 +59,7 @@ if TYPE_CHECKING:
         restore,
         upload,
     )
+    from nbxfer.session.prefetching import Prefetcher
     from nbxfer.wire.credentials import Basic, Bearer
 
 __version__ = "0.1.0"
@@ -84,6 +85,7 @@ _ROOMS = {
         "upload",
     ),
     "nbxfer.session": ("Batch", "CompletionGroup", "Group", "Operation", "Session"),
+    "nbxfer.session.prefetching": ("Prefetcher",),
     "nbxfer.wire.credentials": ("Basic", "Bearer"),
 }
 
@@ -109,6 +111,7 @@ __all__ = [
     "NoSpace",
     "Offline",
     "Operation",
+    "Prefetcher",
     "Retry",
     "ServerBusy",
     "Session",

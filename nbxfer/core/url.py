@@ -28,6 +28,8 @@ _PREFIXES = tuple(p[:-1] for p in SECRET_PARAMETERS if p.endswith("*"))
 _BARE = frozenset("sas pw pwd otp bearer jwt apikey xapikey accesskey subscriptionkey".split())
 #: What ends in token and tells two sources apart: to take them for one would lose a file.
 _PLACES = frozenset("pagetoken nextpagetoken nexttoken continuationtoken synctoken".split())
+#: No credential is shorter (characters): what is, is a number, a page, a word.
+CREDENTIAL: Final = 8
 _WITHIN = ("secret", "passw", "signature", "credential")
 
 #: Headers whose value may cross an origin (design: the redirect allow-list), and two more that may be stored.
@@ -78,17 +80,40 @@ def _split(url: str) -> SplitResult:
     return parts
 
 
-def is_secret_parameter(name: str, extra: Iterable[str] = ()) -> bool:
-    """Say whether a query parameter carries a secret; ``extra`` are names the person added."""
+def is_secret_parameter(name: str, extra: Iterable[str] = (), value: str | None = None) -> bool:
+    """Say whether a query parameter carries a secret; ``extra`` are names the person added.
+
+    A name that only ends in "token" is a guess: with a ``value`` too short for a credential it tells sources apart.
+    """
     lower = unquote(name).lower()
     bare = lower.replace("-", "").replace("_", "")
     return (
         lower in _EXACT
         or lower.startswith(_PREFIXES)
         or bare in _BARE
-        or (bare.endswith("token") and bare not in _PLACES)
+        or (_maybe_a_token(bare) and (value is None or len(value) >= CREDENTIAL))
         or any(word in bare for word in _WITHIN)
         or lower in {e.lower() for e in extra}
+    )
+
+
+def _maybe_a_token(bare: str) -> bool:
+    return bare.endswith("token") and bare not in _PLACES
+
+
+def guessed(url: str) -> tuple[str, ...]:
+    """Give those secret parameters of a URL whose names only look like one's, with their values: keep them to yourself.
+
+    Where two URLs differ in nothing else, nobody can tell whether they are two sources, or one that was signed twice.
+    """
+    fields = [field for part in _split(url).query.split("&") for field in part.split(";")]
+    pairs = [(field, unquote(field.split("=", 1)[0]).lower()) for field in fields]
+    return tuple(
+        field
+        for field, name in pairs
+        if _maybe_a_token(name.replace("-", "").replace("_", ""))
+        and name not in _EXACT
+        and not name.startswith(_PREFIXES)
     )
 
 
@@ -150,7 +175,7 @@ def _without_secrets(query: str, extra: frozenset[str]) -> str:
     kept = []
     for field in query.split("&"):
         pieces = field.split(";")
-        left = [p for p in pieces if not is_secret_parameter(p.split("=", 1)[0], extra)]
+        left = [p for p in pieces if not is_secret_parameter(p.split("=", 1)[0], extra, p.partition("=")[2])]
         if left:
             kept.append(field if len(left) == len(pieces) else ";".join(left))
     return "&".join(kept)

@@ -81,12 +81,16 @@ class Pump:
         self._patience, self._paces, self._look, self._clock = patience, paces, look, clock
         self._view = own_buffer()
         self._flushed = clock()
+        self._watchdog = Watchdog(patience)  # of all bodies together: many small ones are no faster than a slow one
+        self._ended: float | None = None  # the last read
 
     def attach(self, stream: Stream) -> None:
         """Take an open body."""
         self._stream, self.position = stream, stream.probe.start
-        self._watchdog = Watchdog(self._patience)
-        self.heard = self._clock()
+        now = self._clock()
+        if self._ended is not None:  # what it takes to get the next body is time without bytes, too
+            self._watchdog.count(0, now - self._ended)
+        self.heard = self._ended = now
 
     def _read(self, view: memoryview) -> int:
         """Give the bytes read: 0 at the end, -1 when nothing has come yet."""
@@ -96,6 +100,7 @@ class Pump:
         before = self._clock()
         got = self._stream.read_into(view[: pace.portion(self._paces)])
         after = self._clock()
+        self._ended = after
         self._watchdog.count(max(got, 0), after - before)
         if got > 0:
             self.got += got

@@ -17,7 +17,7 @@ from nbxfer.core import events as ev
 from nbxfer.core import faults
 from nbxfer.core import url as urls
 from nbxfer.core.lifecycle import Operation
-from nbxfer.core.phases import Phase
+from nbxfer.core.phases import FINAL, Phase
 from nbxfer.core.spec import Spec
 from nbxfer.engine import ahead
 from nbxfer.engine.dispatcher import Planned
@@ -63,6 +63,10 @@ class Doors(Renewing, Protocol):
 
     def missing(self, op: Operation) -> tuple[str, ...]:
         """Name the secrets that the operation needs and this process does not have."""
+        ...
+
+    def forget(self, op_id: str) -> None:
+        """Drop what was remembered of an operation that is over."""
         ...
 
     def close(self) -> None:
@@ -231,6 +235,8 @@ class Work:
             return
         if op.phase in (Phase.STALLED, Phase.QUEUED) and len(self.jobs) <= OPEN_JOBS and not op.handed_to:
             return
+        if op.phase in FINAL:  # nothing is asked for it any more, so nobody needs to know how
+            self.doors.forget(op.id)
         job = self.jobs.pop(op.id, None)
         if job is not None and not job.rests:
             self.workers.submit(job.let_go)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -11,6 +12,8 @@ import msgspec
 from nbxfer.core import events as ev
 from nbxfer.core import url as urls
 from nbxfer.core.lifecycle import Operation as Machine
+from nbxfer.core.phases import Phase
+from nbxfer.core.snapshot import Snapshot
 from nbxfer.engine import adoption
 from nbxfer.errors import DestinationExists, InvalidRequest
 from nbxfer.session import destination as where
@@ -60,13 +63,39 @@ def adopt(
             adoption.give_up(here(doors.sink(machine)), engine.manifest, machine.id, adopted.theirs)
             doors.forget(machine.id)
             raise
-        # It is written down whose it is now: only then does the old name go, and only then does it move.
-        adopted.theirs.remove()
+        # It is written down whose it is now: only then does it move, and the old name goes when it is needed for the
+        # new file, or when the server has proven that these are its bytes: of a wrong URL nobody loses a file.
+        if in_place:
+            adopted.theirs.remove()
+        elif move:
+            _let_go_when_proven(session, machine.id, adopted.length, adopted.theirs)
         if starts:
             engine.wish(machine.id, ev.StartAsked())
         operation = Operation(session, machine.id)
         session._given.append(operation)
     return operation
+
+
+def _let_go_when_proven(session: Session, op_id: str, had: int, theirs: Theirs) -> None:
+    """Take the old name away once more has come behind what it had; never where the bytes were others."""
+    ring: list[Callable[[], None]] = []  # what ends the listening
+
+    def let_go() -> None:
+        theirs.let_go()
+
+    def look(news: Mapping[str, Snapshot]) -> None:
+        shown = news.get(op_id)
+        if shown is None or not ring:
+            return
+        if shown.restarts or shown.phase is Phase.CANCELED:
+            ring.pop()()
+        elif shown.received > had or shown.phase is Phase.DONE:
+            ring.pop()()
+            session.apart(let_go)
+
+    ring.append(session.board.subscribe(look, ids=[op_id]))
+    if (shown := session.board.get(op_id)) is not None:
+        look({op_id: shown})
 
 
 def _checked(part: object, *, move: bool) -> str:

@@ -57,19 +57,39 @@ def fetch(
     Raises what a download raises, TimeoutError (it goes on in the background), NeedsAttention as soon as only a person
     can let it go on (it stays resumable), Offline where nothing is to be asked.
     """
+    if not isinstance(progress, bool):
+        raise InvalidRequest(f"progress={progress!r} is neither True nor False.", hint="Give one of them.")
+    if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, int | float)):
+        raise InvalidRequest(f"timeout={timeout!r} is no number of seconds.", hint="Give seconds, or None.")
+    end = None if timeout is None else time.monotonic() + timeout
+    operation = begun(session, url, checksum, name, folder, options)
+    if isinstance(operation, Path):
+        return operation
+    left = None if end is None else max(0.0, end - time.monotonic())
+    if not watch([operation], left, progress, patience=PATIENCE):
+        shown = operation.snapshot
+        raise TimeoutError(f"{shown.name} was not over after {round(timeout or 0, 2):g} s: {shown.reason.rstrip('.')}.")
+    fetched: Path = operation.result()
+    return fetched
+
+
+def begun(
+    session: Session,
+    url: str,
+    checksum: Any,
+    name: str | None,
+    folder: str | os.PathLike[str] | None,
+    options: Mapping[str, Any],
+) -> Path | Operation:
+    """Give the path of a copy that is right, or the operation that fetches it; wait for nothing. Raises the same."""
     for option in options:
         if option in _NOT_HERE:
             raise UnknownOption(
                 f"fetch() has no option {option!r}.", hint=_INSTEAD.get(option, "Say folder=, or call download().")
             )
-    if not isinstance(progress, bool):
-        raise InvalidRequest(f"progress={progress!r} is neither True nor False.", hint="Give one of them.")
-    if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, int | float)):
-        raise InvalidRequest(f"timeout={timeout!r} is no number of seconds.", hint="Give seconds, or None.")
     given = {**options, "checksum": checksum, "name": name}
     read = wording.read(given, "fetch")
     given["into"] = _folder(url, read) if folder is None else folder
-    end = None if timeout is None else time.monotonic() + timeout
     asked = request.read(url, None, given)
     done = session._manifest.finished(asked.destination)
     if (path := _right(asked, done)) is not None:
@@ -87,12 +107,7 @@ def fetch(
         there = os.path.lexists(_landed(asked, done))
         given["if_exists"] = "overwrite" if there and not intact else "revalidate"
         operation: Operation = session.download(url, **given)
-    left = None if end is None else max(0.0, end - time.monotonic())
-    if not watch([operation], left, progress, patience=PATIENCE):
-        shown = operation.snapshot
-        raise TimeoutError(f"{shown.name} was not over after {round(timeout or 0, 2):g} s: {shown.reason.rstrip('.')}.")
-    fetched: Path = operation.result()
-    return fetched
+        return operation
 
 
 def _folder(url: str, options: Options) -> Path:

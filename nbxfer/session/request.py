@@ -15,6 +15,7 @@ from nbxfer.core.policy import Patience, Retry
 from nbxfer.core.spec import Spec
 from nbxfer.core.stores import is_store, scheme
 from nbxfer.errors import AccessDenied, InvalidRequest, TransferError
+from nbxfer.session import clashes
 from nbxfer.session import destination as where
 from nbxfer.session import options as wording
 from nbxfer.session.options import Options
@@ -120,7 +121,7 @@ def read_all(sources: object, dest: object, given: Mapping[str, Any]) -> list[Re
             asked.append(_one_of_many(url, own, shared, options, proofs))
         except InvalidRequest as error:
             _say_which(number, len(items), url, error)
-    _refuse_clashes(asked)
+    clashes.refuse(asked)
     return asked
 
 
@@ -154,23 +155,6 @@ def _say_which(number: int, count: int, url: object, error: InvalidRequest) -> N
         raise error
     shown = f" ({urls.safe_url(url)})" if isinstance(url, str) else ""
     raise type(error)(f"Item {number} of {count}{shown}: {error.message}", hint=error.hint) from None
-
-
-def _refuse_clashes(asked: Iterable[Request]) -> None:
-    """Refuse two sources on one name; what the server will name gets a place of its own to wait in."""
-    taken: dict[str, Request] = {}
-    for request in asked:
-        other = taken.setdefault(request.destination, request)
-        if other.identity == request.identity:
-            continue
-        if request.naming != "url":
-            request.destination = where.aside(request.destination, request.identity)
-            taken[request.destination] = request
-            continue
-        raise InvalidRequest(
-            f"{urls.safe_url(other.url)} and {urls.safe_url(request.url)} would both land on {request.destination}.",
-            hint="Give {url: destination}, so that each has a name of its own.",
-        )
 
 
 # -- what is written down -------------------------------------------------------------------------------------------

@@ -106,6 +106,20 @@ class Theirs:
             return False
         return True
 
+    def let_go(self) -> bool:
+        """Take their name away once it is known that the bytes were the server's; say whether it is gone.
+
+        By then it may be a second name of what has been written to since, which is no reason to keep it.
+        """
+        try:
+            now = os.lstat(self.path)
+            if os.path.samestat(now, self.stat) and now.st_nlink > 1:
+                os.unlink(self.path)
+                return True
+        except OSError:
+            return False
+        return self.remove()
+
 
 def _content(there: os.stat_result) -> tuple[int, int, int, int]:
     return there.st_dev, there.st_ino, there.st_size, there.st_mtime_ns

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from nbxfer.core.record import Before, Published, Seal
-from nbxfer.errors import InvalidRequest, NoSpace
+from nbxfer.errors import InvalidRequest, NoSpace, StorageFailed, WebErrorStatus
 from nbxfer.sinks import partfile, publishing
 from nbxfer.sinks.adopting import Theirs, solid
 from nbxfer.sinks.folder import NEW, Folder, PartNames, make_folders, nearest
@@ -95,11 +95,25 @@ class LocalFile:
 
     def _check_room(self, size: int | None) -> None:
         room = self.room()
+        if size is not None and (whole := self._disk()) is not None and size > whole:
+            raise StorageFailed(
+                f"{self._shown} needs {size} bytes, and its whole disk has {whole}.",
+                status=WebErrorStatus.NO_SPACE,
+                hint="Give a destination on a larger disk.",
+            )
         if room is not None and size is not None and size > room:
             raise NoSpace(
                 f"{self._shown} needs {size} bytes, and its disk has {room} free.",
                 hint="It goes on by itself when there is room.",
             )
+
+    def _disk(self) -> int | None:
+        """Give the size of the whole file system in bytes; None where it cannot tell, or has no fixed one."""
+        try:
+            disk = os.statvfs(nearest(self._parent))
+        except OSError:
+            return None
+        return disk.f_blocks * disk.f_frsize or None
 
     def reopen(self, epoch: int, fresh_since: int, *, proven: bool) -> PartFile | None:
         """Open the newest part of epochs ``fresh_since`` to ``epoch``, as part of ``epoch``; None when there is none.

@@ -19,6 +19,7 @@ from nbxfer.core.url import (
     STORABLE_HEADERS,
     UNREADABLE,
     basename,
+    guessed,
     identity,
     is_secret_parameter,
     origin,
@@ -384,3 +385,17 @@ def test_nothing_is_logged(caplog: pytest.LogCaptureFixture) -> None:
 def test_server(url: str, server: str) -> None:
     """Who is asked is told by scheme, host and port."""
     assert server_of(url) == server
+
+
+def test_a_name_that_only_looks_like_a_token() -> None:
+    """A short value behind a name that ends in token is a number or a word: stored, and another source."""
+    assert not is_secret_parameter("my_token", value="2")
+    assert is_secret_parameter("my_token", value="0123456789")
+    assert is_secret_parameter("token", value="2")
+    one, other = "https://host/a?my_token=1", "https://host/a?my_token=2"
+    assert stored_url(one) == (one, ())
+    assert identity(one) != identity(other)
+    signed = "https://host/a?my_token=0123456789&b=2&token=x&page_token=0123456789;X-Amz-Security-Token=y"
+    assert stored_url(signed)[0] == "https://host/a?b=2&page_token=0123456789"
+    assert guessed(signed) == ("my_token=0123456789",)
+    assert guessed("https://host/a") == ()

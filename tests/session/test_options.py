@@ -336,3 +336,14 @@ def test_a_wish_that_did_not_fit_is_logged_with_its_operation(
         session.wish(op.id, "pause")
         until(lambda: any(getattr(r, "op_id", None) == op.id and "pause" in r.message for r in caplog.records))
     assert op.snapshot.phase is Phase.CREATED
+
+
+def test_two_that_differ_in_what_may_be_a_secret(session: Session, tmp_path: Path) -> None:
+    """Two URLs of a list that differ only in what looks like a token are refused: nobody knows whether they are one."""
+    urls = [f"https://host.invalid/a?my_token={n}123456789" for n in (1, 2)]
+    with pytest.raises(InvalidRequest, match="my_token"):
+        session.download(urls, tmp_path)
+    with pytest.raises(InvalidRequest, match="both land"):
+        session.download([f"https://host.invalid/a?my_token={n}" for n in (1, 2)], tmp_path)
+    signed = [f"https://host.invalid/a?sig={n}123456789" for n in (1, 2)]
+    assert len({op.id for op in session.download(signed, tmp_path, start=False)}) == 1
