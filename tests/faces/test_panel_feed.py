@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nbxfer.core.completion import Notice
 from nbxfer.core.phases import LIVE, Cause, Phase, may
 from nbxfer.core.ranges import RangeSet
 from nbxfer.core.surroundings import NetworkCostType, Surroundings
@@ -344,3 +347,17 @@ def test_a_renamed_notebook_finds_its_own() -> None:
     assert rows.row(0, old, 0.0, desk.notebook).where == "from old.ipynb"
     desk.show(snapshot("3", notebook="/books/new.ipynb"))
     assert [s.id for s in rows.chosen(desk, None)] == ["3"]
+
+
+def test_a_notice_is_told_once_also_to_who_does_not_look() -> None:
+    """What transfers have come to is told to a page in the background as well; but not before a page listens."""
+    line = Line(PanelDesk(*every_state()))
+    notice = Notice("n1", time.time(), True, "3 transfers are done", "a, b, c", browser=True)
+    line.feed._desk.board.announce(notice)
+    assert not [m for m in line.steps(3) if m["t"] == "bell"]
+    line.feed.hello(visible=False)
+    told = [m for m in line.steps(3) if m["t"] == "bell"]
+    assert told == [{"t": "bell", "id": "n1", "browser": True, "title": notice.title, "text": "a, b, c", "ok": True}]
+    line.feed.hello()
+    line.feed._desk.board.announce(msgspec.structs.replace(notice, id="n2", at=notice.at + 1, browser=False))
+    assert [m["id"] for m in line.steps(3) if m["t"] == "bell"] == ["n2"]

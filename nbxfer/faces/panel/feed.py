@@ -25,6 +25,7 @@ from nbxfer.core.snapshot import Snapshot
 from nbxfer.errors import TransferError
 from nbxfer.faces import words
 from nbxfer.faces.panel import around, rows
+from nbxfer.faces.panel.bell import Bell
 from nbxfer.faces.panel.rows import Desk
 
 log = logging.getLogger("nbxfer")
@@ -64,6 +65,7 @@ class Feed:
         self._books = rows.books(desk)
         self._viewers: dict[str, float] = {}  # until when each front end is taken to look
         self._others_at = 0.0
+        self._bell = Bell(desk.board, time.time())
         self._repeats = [clock() + seconds for seconds in REPEATS]
         self._boot = uuid.uuid4().hex[:8]
         self._serial = 0
@@ -202,6 +204,8 @@ class Feed:
             sent = self._tell(news.values(), notes)
         elif watched and self._moved and now >= self._rests_at:
             sent = self._rest()
+        if not self._repeats:  # a front end listens, if only in the background
+            sent += self._bell.ring(self._post)
         for snapshot in self.shown(sorted(stories)):
             self._post({"t": "story", "id": snapshot.id}, words.explain(snapshot).encode())
             sent += 1

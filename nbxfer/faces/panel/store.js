@@ -102,6 +102,18 @@ function hello(store) {
   ask();
 }
 
+/** Tell that transfers are over: in the panel's head, and where that was wished for by the browser itself.
+ * @param {Store} store @param {{id: string, browser: boolean}} content @param {{title: string, text: string, ok: boolean}} notice */
+function ring(store, content, { title, text, ok }) {
+  const line = `${ok ? "✓" : "✗"} ${title}. ${text}`, Bell = globalThis.Notification;
+  store.notes.set("", line); changed(store);
+  setTimeout(() => { if (store.notes.get("") === line) { store.notes.delete(""); changed(store); } }, 20000);
+  const show = () => { if (Bell.permission === "granted") new Bell(title, { body: text, tag: `nbxfer-${content.id}` }); };
+  if (!content.browser || !Bell) return;
+  try { if (Bell.permission === "default") Promise.resolve(Bell.requestPermission()).then(show, () => {}); else show(); }
+  catch (error) { console.warn("nbxfer: the browser shows no notifications", error); }
+}
+
 const PLAIN = { why: "", verbs: [], ways: [], where: "", due: null, kind: "download", group: "", priority: 0 };
 
 /** Take a message of the kernel. @param {Store} store @param {any} content @param {any[]} buffers */
@@ -109,6 +121,7 @@ function take(store, content, buffers) {
   if (!buffers?.length) return;
   const text = new TextDecoder().decode(buffers[0]);
   if (content?.t === "story") { store.stories.set(content.id, text); redraw(store); return; }
+  if (content?.t === "bell") { ring(store, content, JSON.parse(text)); return; }
   if (content?.t !== "rows") return;
   const reborn = content.boot !== store.boot; // another kernel, or another feed in it
   if (store.link === "lost" && !reborn) return; // a last word of the kernel that is gone
