@@ -188,7 +188,7 @@ class Dispatcher:
     def _grant(self) -> None:
         now, hosts = self.clock(), self.slots.hosts
         go = self.clearance.ready and not self.leaving
-        while go and self.slots.free > 0 and (op := self.turns.next(hosts.closed)) is not None:
+        while go and self.slots.free > 0 and (op := self.turns.next(hosts.closed, now)) is not None:
             host = urls.server(op.spec.asked)
             actions = op.handle(self._turn_of(op, host), now)
             self._touched[op.id] = op
@@ -275,6 +275,9 @@ class Dispatcher:
         late = [op.id for op in self.ops.values() if op.spec.deadline is not None and op.spec.deadline <= now]
         self.happened([(op_id, ev.DeadlineOver(), None) for op_id in late])
         self.happened([(op_id, ev.TimeCome(), None) for op_id in self.turns.come(now)])
+        crowded = self.slots.free <= 0 or self.turns.queue.passed
+        if crowded and not self.leaving and (out := self.turns.exchange(now)) is not None:
+            self.happened([(out, ev.TurnOver(), None)])
         moved = [op for op in self.ops.values() if op.phase is Phase.RUNNING and self._saved.get(op.id) != op.received]
         for op in moved:
             op.dirty = True

@@ -5,17 +5,21 @@ On the loop's thread only. What it decides by is in core/queue.py and core/group
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Mapping
 
 from nbxfer.core import url as urls
-from nbxfer.core.groups import Member, Rule, surplus
+from nbxfer.core.groups import RANK, Member, Rule, surplus
 from nbxfer.core.lifecycle import Operation
 from nbxfer.core.phases import ASKING, Phase
 from nbxfer.core.queue import Queue
+from nbxfer.core.sharing import Guest, Runner, Waiter, exchange
 from nbxfer.engine.limits import Slots
 
 #: What holds for a group of which nobody knows anything.
 _FREE = Rule()
+#: So many of those that wait are looked at for a fair exchange; and for how long one that was called is waited for.
+LOOKED_AT, HOLDS = 1000, 15.0
 
 
 class Turns:
@@ -26,6 +30,12 @@ class Turns:
         self.queue = Queue()
         self._rule_of = rule_of
         self._rules: dict[str, Rule] = {}
+        self._since: dict[str, float] = {}  # since when each of those that wait does, in order
+        self._got: dict[str, float] = {}  # when those that have had a turn got their last one
+        self._granted: dict[str, float] = {}  # when somebody last got a turn, by host
+        self._back: dict[str, float] = {}  # to which place those go back who have made room for a guest
+        self._guest: Guest | None = None
+        self._called: tuple[str, float] | None = None  # who goes next, out of turn, and until when that holds
         self._early: dict[str, None] = {}  # those that are not to begin yet
         self._stirred: set[str] = set()  # groups whose order or rule has changed
 
@@ -36,21 +46,69 @@ class Turns:
             self.queue.discard(op.id)
             self._early[op.id] = None
             return
-        place = now if not spec.group else spec.place if spec.place is not None else op.created
+        self._since.setdefault(op.id, now)
+        place = self._back.get(op.id, now)
+        if spec.group:
+            place = spec.place if spec.place is not None else op.created
         self.queue.push(op.id, spec.priority, urls.server(spec.asked), spec.group, place)
 
     def drop(self, op_id: str) -> None:
         """It waits no more."""
         self.queue.discard(op_id)
-        self._early.pop(op_id, None)
+        for known in (self._early, self._since, self._got, self._back):
+            known.pop(op_id, None)
 
-    def next(self, full: Callable[[str], bool]) -> Operation | None:
+    def next(self, full: Callable[[str], bool], now: float) -> Operation | None:
         """Take out who is next; ``full`` says which hosts to pass. None where nobody may run."""
+        if self._called is not None:
+            op = self.ops.get(self._called[0])
+            if op is None or op.phase is not Phase.QUEUED:
+                self._called = None
+            elif not full(urls.server(op.spec.asked)) and not self._barred(op.spec.group, op.id):
+                self.queue.discard(op.id)
+                self._called = None
+                return self._given(op, now)
         while (op_id := self.queue.pop(full, self._barred)) is not None:
             op = self.ops.get(op_id)
             if op is not None and op.phase is Phase.QUEUED:
-                return op
+                return self._given(op, now)
         return None
+
+    def _given(self, op: Operation, now: float) -> Operation:
+        self._since.pop(op.id, None)
+        self._back.pop(op.id, None)
+        self._got[op.id] = self._granted[urls.server(op.spec.asked)] = now
+        return op
+
+    # -- fair turns ----------------------------------------------------------------------------------------------
+    def exchange(self, now: float) -> str | None:
+        """Give who makes room for somebody that would wait for ever, and have that one go next; None for nobody."""
+        if self._called is not None and now < self._called[1]:
+            return None
+        hosts, running, waiting = self.slots.hosts, [], list[Waiter]()
+        for op in [self.ops[i] for i in self.slots if i in self.ops]:
+            if op.phase in (Phase.PROBING, Phase.RUNNING):
+                got = self._got.get(op.id, now)
+                running.append(Runner(op.id, urls.server(op.spec.asked), op.spec.priority, got, _keeps(op)))
+        for op_id, since in itertools.islice(self._since.items(), LOOKED_AT):
+            one = self.ops.get(op_id)
+            if one is None or one.phase is not Phase.QUEUED or op_id in self._early:
+                continue
+            op = one
+            host, group = urls.server(op.spec.asked), op.spec.group
+            full = hosts.full(host)
+            if (full or not hosts.closed(host)) and not (group and self._barred(group, op_id)):
+                waiting.append(Waiter(op_id, host, op.spec.priority, since, op_id not in self._got, full))
+        waiting.sort(key=lambda w: RANK.get(w.priority, 1))
+        if self._guest is not None and self._guest.id not in self.slots and self._got.get(self._guest.id):
+            self._guest = None
+        found = exchange(now, running, waiting, self._granted, self._guest)
+        if found is None:
+            return None
+        self._called = (found.into, now + HOLDS)
+        self._back[found.out] = min(self._since.values(), default=now)  # in front of all who came after it
+        self._guest = Guest(found.into, found.out) if found.guest else None
+        return found.out
 
     def come(self, now: float) -> list[str]:
         """Give those whose time has come; they wait for it no more."""
@@ -104,3 +162,9 @@ class Turns:
 
 def _members(ops: Iterable[Operation]) -> list[Member]:
     return [Member(o.spec.priority, o.spec.place if o.spec.place is not None else o.created, o.id) for o in ops]
+
+
+def _keeps(op: Operation) -> bool:
+    """Whether what an operation has can be gone on with: only then does it make room by itself."""
+    ranges = op.http_status == 206 or any(n.lower() == "accept-ranges" and v.strip() == "bytes" for n, v in op.response)
+    return op.spec.kind == "download" and op.validator is not None and op.validator.strong and ranges
