@@ -127,11 +127,11 @@ class Book:
         until(lambda: path.stat().st_mtime_ns != before and self.lab.saved(self.name).endswith("}\n"))
 
 
-def picture(page: Any, name: str) -> Path:
-    """Keep a screenshot as an artifact of this run; give its path."""
+def picture(page: Any, name: str, of: str = "") -> Path:
+    """Keep a screenshot of the page, or of one element of it, as an artifact of this run; give its path."""
     path = ROOT / "test-results" / f"{name}.png"
     path.parent.mkdir(exist_ok=True)
-    page.screenshot(path=path)
+    (page.locator(of).first if of else page).screenshot(path=path)
     return path
 
 

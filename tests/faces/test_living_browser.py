@@ -74,7 +74,7 @@ def test_reload_then_restart_with_the_page_open(app: str, tab: Any, lab: Lab, se
     views(book, "orphan", 3)  # and the row below the offer
     offer = tab.locator(".nbxo")
     assert "1 transfer of this notebook is unfinished" in offer.inner_text()
-    picture(tab, f"offered-{app}")
+    picture(tab, f"offered-{app}", ".jp-Notebook")
     assert hold(server) == asked, "nothing is asked before somebody chooses"
     server.rate = None
     offer.get_by_role("button", name="Resume all").click()
@@ -125,14 +125,14 @@ def test_with_the_startup_file_it_is_live_before_a_cell_is_run(
         views(book, "orphan")
         picture(tab, f"startup-{app}")
         assert hold(server) == asked
-        tab.get_by_role("button", name="Resume data.bin").first.click()
+        tab.locator(".nbx-row button", has_text="Take it over").first.click()
         views(book, "run")
         book.restart()
         views(book, "orphan")
         picture(tab, f"startup-restarted-{app}")
         book.idle()
         server.rate = None
-        tab.get_by_role("button", name="Resume data.bin").last.click()
+        tab.locator(".nbx-row button", has_text="Take it over").last.click()
         views(book, "done")
     finally:
         os.unlink(written)
