@@ -10,18 +10,20 @@ import contextvars
 import threading
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from nbxfer.core import actions as do
 from nbxfer.core.allotment import LEAST
 from nbxfer.core.ranges import BLOCK, RangeSet
-from nbxfer.engine.convoy import Convoy
 from nbxfer.engine.lane import Lane
 from nbxfer.engine.lanes import TICK, Lanes
 from nbxfer.engine.workplace import Workplace
 from nbxfer.engine.writer import Writer
 from nbxfer.errors import TransferError
 from nbxfer.sources.base import Stopped, Stream
+
+if TYPE_CHECKING:
+    from nbxfer.engine.convoy import Convoy
 
 #: A lane that has heard nothing for so long is sent home when another has nothing to do (seconds).
 SILENCE: Final = 3.0

@@ -11,16 +11,20 @@ import contextlib
 import os
 import signal
 import socket
-import subprocess
 import sys
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    import subprocess
 
 #: What of the environment a mover is given: where shared libraries and temporary files are. Never all of it.
 _ENVIRON: Final = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR", "LANG", "LC_ALL", "NBXFER_TEST_COVERAGE")
 #: What a mover begins with. Neither the folder nor the modules of a person are looked into (-I), nor site-packages
 #: scanned (-S): the folders that it needs are named.
-_PROGRAM: Final = "import sys; sys.path += sys.argv[2:]; from nbxfer.engine.mover import main; main(int(sys.argv[1]))"
+_PROGRAM: Final = (
+    "import sys; sys.path += sys.argv[2:]; from nbxfer.engine.mover_start import main; main(int(sys.argv[1]))"
+)
 #: What a mover imports; where these lie is what it is told.
 _NEEDED: Final = ("nbxfer", "msgspec", "h11", "crc32c")
 
@@ -36,6 +40,8 @@ def why_not() -> str | None:
 
 def spawn() -> tuple[subprocess.Popen[bytes], socket.socket]:
     """Begin a mover, in a session of its own; give it and our end of its pipe. Raises OSError, ValueError."""
+    import subprocess  # here: a mover has this module, and begins no process
+
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         with theirs:
@@ -68,11 +74,13 @@ def _file(name: str) -> str:
 
 def end(process: subprocess.Popen[bytes], within: float) -> bool:
     """End a process for certain, also one that is stopped; say whether it is gone after ``within`` seconds."""
+    from subprocess import TimeoutExpired
+
     with contextlib.suppress(OSError):
         process.send_signal(getattr(signal, "SIGKILL", signal.SIGTERM))
     try:
         process.wait(within)
-    except subprocess.TimeoutExpired:
+    except TimeoutExpired:
         return False
     return True
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-import http_sf
-
 from nbxfer.core import checksums
 from nbxfer.core.probe import Claim
 from nbxfer.sources.metadata import Headers, field
@@ -45,6 +43,8 @@ def _repr_digest(headers: Headers) -> Iterator[Claim]:
     """Repr-Digest (RFC 9530 §3), a dictionary of byte sequences (RFC 9651 §3.2)."""
     if (value := field(headers, "repr-digest")) is None:
         return
+    import http_sf  # when it is needed: a mover never does
+
     try:
         said = http_sf.parse(value.encode("latin-1"), tltype="dictionary")
     except (http_sf.StructuredFieldError, ValueError):

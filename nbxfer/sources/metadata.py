@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Final
 
 import msgspec
@@ -127,6 +126,8 @@ def retry_after(headers: Headers, now: float) -> float | None:
 
 def http_date(text: str) -> datetime | None:
     """Give the time that a date field says, with its zone; None where it says none (RFC 9110 §5.6.7)."""
+    from email.utils import parsedate_to_datetime  # it takes as long to import as all the rest of this room
+
     try:
         found = parsedate_to_datetime(text)
     except (ValueError, OverflowError, TypeError, IndexError):  # what it raises depends on how wrong the text is
