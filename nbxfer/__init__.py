@@ -59,6 +59,7 @@ if TYPE_CHECKING:
         restore,
         upload,
     )
+    from nbxfer.session.parts import Part
     from nbxfer.session.prefetching import Prefetcher
     from nbxfer.wire.credentials import Basic, Bearer
 
@@ -85,6 +86,7 @@ _ROOMS = {
         "upload",
     ),
     "nbxfer.session": ("Batch", "CompletionGroup", "Group", "Operation", "Session"),
+    "nbxfer.session.parts": ("Part",),
     "nbxfer.session.prefetching": ("Prefetcher",),
     "nbxfer.wire.credentials": ("Basic", "Bearer"),
 }
@@ -111,6 +113,7 @@ __all__ = [
     "NoSpace",
     "Offline",
     "Operation",
+    "Part",
     "Prefetcher",
     "Retry",
     "ServerBusy",

@@ -23,6 +23,7 @@ from nbxfer.engine.refresh import Renewed
 from nbxfer.errors import BadAnswer, InvalidRequest, NeedsAttention, TransferTimeout
 from nbxfer.sinks.base import Sink
 from nbxfer.sinks.far import Far
+from nbxfer.sinks.forms import Form
 from nbxfer.sinks.localfile import LocalFile
 from nbxfer.sources.base import Source, Stopped
 from nbxfer.wire.access import Access, access
@@ -44,6 +45,7 @@ class Doors:
         """Make doors; ``requests`` a second to one host."""
         self._accesses: dict[str, Access] = {}
         self._targets: dict[str, Access] = {}
+        self._forms: dict[str, Form] = {}
         self._refreshes: dict[str, RefreshFunction] = {}
         self._lists = Lists()
         self._pool = Pool(requests=requests)  # many files of one server need few connections
@@ -58,7 +60,12 @@ class Doors:
         self._pool.frequency.rate = rate
 
     def give(
-        self, op_id: str, access: Access, refresh: RefreshFunction | None = None, target: Access | None = None
+        self,
+        op_id: str,
+        access: Access,
+        refresh: RefreshFunction | None = None,
+        target: Access | None = None,
+        form: Form | None = None,
     ) -> None:
         """Remember how to get at the far side of an operation, and whom to ask when that has expired.
 
@@ -68,6 +75,8 @@ class Doors:
         self._accesses[op_id] = access
         if target is not None:
             self._targets[op_id] = target
+        if form is not None:
+            self._forms[op_id] = form
         if refresh is not None:
             self._refreshes[op_id] = refresh
 
@@ -75,6 +84,7 @@ class Doors:
         """Drop what was remembered."""
         self._accesses.pop(op_id, None)
         self._targets.pop(op_id, None)
+        self._forms.pop(op_id, None)
         self._refreshes.pop(op_id, None)
 
     def close(self) -> None:
@@ -111,7 +121,7 @@ class Doors:
         from nbxfer.sinks.registry import for_access
 
         way = self._access(op.id, spec) if spec.kind == "upload" else self._target(op.id, spec)
-        return for_access(way, op.id, spec)
+        return for_access(way, op.id, spec, self._forms.get(op.id))
 
     def _target(self, op_id: str, spec: Spec) -> Access:
         known = self._targets.get(op_id)

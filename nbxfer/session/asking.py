@@ -155,7 +155,7 @@ class Asking:
 
     def _give(self, op_id: str, plan: _Plan) -> None:
         refresh = plan.asked.options.refresh
-        self._doors.give(op_id, plan.access, refresh if callable(refresh) else None, plan.target)
+        self._doors.give(op_id, plan.access, refresh if callable(refresh) else None, plan.target, plan.asked.form)
 
     def _refusal(self, plan: _Plan) -> Machine | None:
         """Give an operation that says why not; None where the same request has one already."""

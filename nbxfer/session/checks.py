@@ -53,6 +53,20 @@ def _name(option: str, value: object) -> str | None:
     return value
 
 
+def _method(option: str, value: object) -> str:
+    """Give what the body is sent by, in capitals."""
+    method = value.upper() if isinstance(value, str) else ""
+    if method not in ("", "PUT", "POST"):
+        raise InvalidRequest(f"{option}={shown(value)} sends no file.", hint="Give 'PUT' or 'POST'.")
+    return method
+
+
+def _text(option: str, value: object) -> str:
+    if not isinstance(value, str) or not value.isprintable():
+        raise InvalidRequest(f"{option}={shown(value)} is no plain text.", hint="Give one, or leave it out.")
+    return value
+
+
 def _key(option: str, value: object) -> str | None:
     if value is None:
         return None
@@ -231,6 +245,10 @@ def _completion(option: str, value: object) -> Any:
 
 #: By the option's name.
 CHECKS: Final[Mapping[str, Callable[[str, object], Any]]] = {
+    "method": _method,
+    "content_type": _text,
+    "multipart": _text,
+    "boundary": _text,
     "name": _name,
     "if_exists": _one_of(*IF_EXISTS),
     "on_duplicate": _one_of("join", "error"),

@@ -39,6 +39,11 @@ class Options(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     http2: Any = False
     storage_options: Any = None
     filesystem: Any = None
+    method: Any = ""
+    content_type: Any = ""
+    parts: Any = ()
+    multipart: Any = ""
+    boundary: Any = ""
     connections: Any = None
     bandwidth: Any = None
     random_access: Any = False
@@ -60,6 +65,10 @@ class Options(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     plan: Any = False
 
 
+#: What only a body that is sent has.
+_OF_UPLOADS: Final = ("method", "content_type", "parts", "multipart", "boundary")
+
+
 def read(given: Mapping[str, Any], verb: str = "download") -> Options:
     """Give the options, each checked and in its normal form; raise UnknownOption or InvalidRequest.
 
@@ -71,6 +80,9 @@ def read(given: Mapping[str, Any], verb: str = "download") -> Options:
             near = difflib.get_close_matches(name, known, 1)
             hint = f"Did you mean {near[0]!r}?" if near else "The options are: " + ", ".join(sorted(known)) + "."
             raise UnknownOption(f"{verb}() has no option {name!r}.", hint=hint)
+    for name in _OF_UPLOADS:
+        if given.get(name) and verb not in ("upload", "copy"):
+            raise InvalidRequest(f"{name}= is for what is sent.", hint="Leave it out, or use upload().")
     options = Options(**given)
     options.notify = notifying.sinks("notify", options.notify)
     for name, check in CHECKS.items():

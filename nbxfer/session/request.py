@@ -20,6 +20,7 @@ from nbxfer.session import destination as where
 from nbxfer.session import options as wording
 from nbxfer.session.options import Options
 from nbxfer.session.proofs import Proof, Proofs, source_url
+from nbxfer.sinks.forms import Form
 from nbxfer.wire.access import Access, access
 from nbxfer.wire.headers import split_headers
 from nbxfer.wire.storage import read_storage
@@ -47,6 +48,7 @@ class Request(msgspec.Struct):
     refused: TransferError | None = None
     kind: str = "download"
     target: str = ""
+    form: Form | None = None
 
     @property
     def main(self) -> str:
@@ -231,6 +233,7 @@ def spec(request: Request, access: Access, seat: Seat, target: Access | None = N
     if request.target:
         cut = (*cut, *urls.stored_url(request.target, options.secret_query)[1])
         cut = (*cut, *(target.needs if target is not None else ()))
+        cut = (*cut, *(("parts",) if request.form is not None else ()))
     patience = Patience()
     if options.timeout is not None:
         patience = msgspec.structs.replace(patience, connect=options.timeout, response=options.timeout)
@@ -259,6 +262,8 @@ def spec(request: Request, access: Access, seat: Seat, target: Access | None = N
         preserve_mtime=options.preserve_mtime,
         random_access=options.random_access,
         storage=access.storage.stored if access.storage is not None else "",
+        method=options.method or ("POST" if request.form is not None else ""),
+        content_type=options.content_type,
         target=target.storage.stored if target is not None and target.storage is not None else "",
         connections=options.connections,
         bandwidth=options.bandwidth,

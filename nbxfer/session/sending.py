@@ -17,6 +17,7 @@ from nbxfer.errors import AccessDenied, InvalidRequest, SourceNotFound
 from nbxfer.session import options as wording
 from nbxfer.session import request
 from nbxfer.session.options import Options
+from nbxfer.session.parts import form_of
 from nbxfer.session.proofs import Proofs, source_url
 from nbxfer.session.request import Request
 
@@ -52,9 +53,9 @@ def read_copy(source: object, target: object, given: Mapping[str, Any], verb: st
         raise InvalidRequest("A list of checksums is for what is fetched.", hint="Give the checksum itself.")
     destination, _ = urls.stored_url(whole, options.secret_query)
     identity = f"key:{options.key}" if options.key is not None else urls.identity(url, options.secret_query)
-    return Request(
-        url, destination, identity, options, "url", proofs.of(url), None, "upload" if local else "copy", whole
-    )
+    kind = "upload" if local else "copy"
+    form = form_of(options, whole, urls.basename(url))
+    return Request(url, destination, identity, options, "url", proofs.of(url), None, kind, whole, form)
 
 
 def read_options(given: Mapping[str, Any], verb: str) -> Options:

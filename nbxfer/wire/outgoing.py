@@ -14,7 +14,16 @@ import httpx
 
 from nbxfer.core.policy import Patience
 from nbxfer.core.url import origin, safe_url
-from nbxfer.errors import AccessDenied, BadAnswer, InvalidRequest, ServerBusy, SourceNotFound, TransferError
+from nbxfer.errors import (
+    AccessDenied,
+    BadAnswer,
+    InvalidRequest,
+    NetworkError,
+    ServerBusy,
+    SourceNotFound,
+    TransferError,
+    WebErrorStatus,
+)
 from nbxfer.wire import bridge
 from nbxfer.wire.access import Access
 from nbxfer.wire.cookies import Cookies
@@ -72,6 +81,11 @@ class Outgoing:
                 return self._asked(method, url, headers, content)
             except TransferError:
                 raise
+            except httpx.RemoteProtocolError:
+                raise NetworkError(
+                    f"{safe_url(url)} closed the connection before it had answered.",
+                    status=WebErrorStatus.CONNECTION_ABORTED,
+                ) from None
             except FOREIGN as error:
                 raise translate(error, safe_url(url)) from None
 

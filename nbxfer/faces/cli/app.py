@@ -12,7 +12,7 @@ from typing import Any, Final, NoReturn
 import click
 
 from nbxfer.errors import TransferError
-from nbxfer.faces.cli import doctor, exits, freezing, get, look, startup, steer, tidy, watch
+from nbxfer.faces.cli import doctor, exits, freezing, get, look, put, startup, steer, tidy, watch
 from nbxfer.faces.cli.desk import Call
 
 EPILOG = """\
@@ -23,6 +23,7 @@ the program ends by that signal.
 """
 #: What other programs call what a command of ours does.
 _ELSEWHERE: Final = {
+    "upload": "put", "send": "put", "cp": "copy",
     "status": "ls", "list": "ls", "ps": "ls", "download": "get", "fetch": "get", "stop": "pause", "continue": "resume",
     "start": "resume", "rm": "cancel", "remove": "cancel", "kill": "cancel", "log": "explain", "show": "explain",
 }  # fmt: skip
@@ -136,6 +137,8 @@ def main(call: Call, home: Path | None) -> None:
 
 for command in (
     get.get,
+    put.put,
+    put.copy,
     look.ls,
     watch.watch,
     look.explain,

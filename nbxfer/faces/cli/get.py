@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import click
 
-from nbxfer.faces.cli import exits, listfile, options, trees
+from nbxfer.faces.cli import exits, listfile, options, storage, trees
 from nbxfer.faces.cli.desk import Call, Handle
 from nbxfer.faces.cli.stay import stay
 
@@ -44,6 +44,7 @@ FEW: Final = 3
     help="What becomes of a file that is there already. revalidate asks the server about a file that nbxfer fetched "
     "from there, and refuses to touch any other.",
 )
+@storage.storing
 @trees.taking
 @options.accepting
 @options.reaching
@@ -68,7 +69,7 @@ def get(ctx: click.Context, call: Call, /, urls: tuple[str, ...], **given: Any) 
       nbxfer get --glob "s3://bucket/run1/*.nc" -o data/ --dry-run
     """
     options.setup(call, given)
-    tree = trees.read(given)
+    tree, told = trees.read(given), storage.read(given)
     given["typed"] = urls
     entries: dict[str, str | None] = dict.fromkeys(urls)
     if given["listed"]:
@@ -80,7 +81,7 @@ def get(ctx: click.Context, call: Call, /, urls: tuple[str, ...], **given: Any) 
         raise click.UsageError("Say what: URLs, or -i LISTFILE.")
     several = len(entries) > 1 or bool(given["listed"]) or bool(tree)
     _check(given, several=several)
-    asked = {"if_exists": given["if_exists"], **options.read(call, given, list(entries))}
+    asked = {"if_exists": given["if_exists"], **options.read(call, given, list(entries)), **told}
     asked |= {"name": given["name"]} if given["name"] else {}
     asked |= {"start": False} if given["no_wait"] else {}
     if tree:
@@ -88,7 +89,7 @@ def get(ctx: click.Context, call: Call, /, urls: tuple[str, ...], **given: Any) 
     handles = _accepted(call, entries, given["output"], asked, several=several)
     if not given["no_wait"]:
         ctx.exit(stay(call, handles))
-    _noted(call, handles)
+    noted(call, handles)
     ctx.exit(exits.of_noted([handle.snapshot for handle in handles]))
 
 
@@ -142,7 +143,7 @@ def adopt(ctx: click.Context, call: Call, /, part: str, url: str, output: str | 
 
 
 # -- what nobody stays with ------------------------------------------------------------------------------------------
-def _noted(call: Call, handles: Sequence[Handle]) -> None:
+def noted(call: Call, handles: Sequence[Handle]) -> None:
     """Say of operations that nobody stays with where they stand."""
     from nbxfer.core.phases import Phase
 
