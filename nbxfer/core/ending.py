@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nbxfer.core import actions as do
 from nbxfer.core import events as ev
+from nbxfer.core.faults import Remedy
 from nbxfer.core.names import server_may_name
 from nbxfer.core.phases import Cause, Phase
 from nbxfer.core.steps import MAX_RESTARTS
@@ -78,6 +79,8 @@ class Ending(Wishes):
                 return self._move(Cause.MISMATCH, "some blocks are not what was written; they are fetched again")
         elif not wanted:  # found again when it goes on
             return self._home()
+        if self._elsewhere(event.fault, Remedy.GIVE_UP):
+            return None
         self._start_over()  # a part that is kept would make every retry fail again
         return self._fail(event.fault)
 

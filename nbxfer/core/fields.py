@@ -30,7 +30,7 @@ class Fields:
         "epoch", "fault", "final_url", "fresh_since", "handed_to", "held", "http_status", "id", "in_flight",
         "keep_part", "listed", "meter", "modified", "named", "now", "offline", "out", "peak", "phase", "published",
         "received", "refetched", "refreshes", "response", "restarts", "retries", "retry", "seal", "serial", "size",
-        "spec", "stall", "story", "ticket", "tied", "unproven", "validator", "verified_by",
+        "spec", "stall", "story", "ticket", "tied", "turned", "unproven", "validator", "verified_by",
     )  # fmt: skip
 
     id: str
@@ -86,6 +86,7 @@ class Fields:
         self.changes = 0  # versions and broken checks since a person last had a say: a budget, not a statistic
         self.peak = 0  # the most that was received: more than that is progress
         self.connections = 1  # it may have
+        self.turned = 0  # mirrors that were turned to since bytes last came
         self.alone = False  # parts that were asked for were refused, or did not fit: one connection has to do
         self.meter: SpeedMeter | None = None
         self.dirty = True

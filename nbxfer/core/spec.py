@@ -30,6 +30,7 @@ class Spec(msgspec.Struct, frozen=True, omit_defaults=True):
     naming: str = "url"  # "server", "auto": the server's name may take the place of the destination's
     if_exists: str = "revalidate"
     recoverable: tuple[int, ...] = ()
+    mirrors: tuple[str, ...] = ()  # URLs (stored form) of the same file elsewhere, in the order of trying
     refresh: str = ""  # "module:function" gives a new URL or credentials; "memory": a callable that cannot be stored
     verify: bool | str = True
     cert: tuple[str, ...] = ()  # paths of a client certificate and perhaps its key; a password is in needs

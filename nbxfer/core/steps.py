@@ -74,7 +74,7 @@ class Steps(Fields):
         self.land(held)
         if self.received > self.peak:
             self.peak = self.received
-            self.refreshes = 0
+            self.refreshes = self.turned = 0
             self.retry, self.offline = self.retry.fresh(), self.offline.fresh()
 
     def _start_over(self) -> None:
@@ -147,6 +147,10 @@ class Steps(Fields):
         self.tell("refresh", "asked for a new URL or credentials")
         self.out.append(do.Refresh(self._next(), fault))
 
+    def _elsewhere(self, fault: Fault, remedy: Remedy) -> bool:
+        """Turn to a mirror, if there is one; see mirrors.Mirrors."""
+        return False
+
     # -- setbacks --------------------------------------------------------------------------------------------------
     def _fail(self, fault: Fault) -> None:
         self.fault = fault
@@ -160,6 +164,8 @@ class Steps(Fields):
         if fault.http_status in EXPIRED and self._may_refresh:
             return self._ask_refresh(fault)
         remedy = self._remedy(fault)
+        if self.phase in (Phase.PROBING, Phase.RUNNING) and self._elsewhere(fault, remedy):
+            return None
         self.fault = fault
         if remedy is Remedy.RETRY:
             delay = self.retry.delay(self.chance, fault.retry_after)

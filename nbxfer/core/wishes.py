@@ -7,12 +7,12 @@ import msgspec
 from nbxfer.core import actions as do
 from nbxfer.core import events as ev
 from nbxfer.core.faults import Remedy
+from nbxfer.core.mirrors import Mirrors
 from nbxfer.core.phases import FINAL, RESTING, Cause, Phase
-from nbxfer.core.steps import Steps
 from nbxfer.errors import InvalidTransferState
 
 
-class Wishes(Steps):
+class Wishes(Mirrors):
     """The handlers of the wishes; one that does not fit raises InvalidTransferState and changes nothing."""
 
     __slots__ = ()
@@ -40,7 +40,7 @@ class Wishes(Steps):
         self._renew(event)
         self.fault = None
         self.retry, self.offline, self.changes = self.retry.fresh(), self.offline.fresh(), 0
-        self.refreshes, self.alone = 0, False
+        self.refreshes, self.turned, self.alone = 0, 0, False
         if self.ticket is not None and self.ticket.once:
             self.ticket = None
         if self._overdue:  # a person wants it all the same

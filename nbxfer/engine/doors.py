@@ -47,6 +47,7 @@ class Doors:
         self._targets: dict[str, Access] = {}
         self._forms: dict[str, Form] = {}
         self._refreshes: dict[str, RefreshFunction] = {}
+        self._mirrors: dict[str, dict[str, str]] = {}  # whole URLs by stored ones
         self._lists = Lists()
         self._pool = Pool(requests=requests)  # many files of one server need few connections
 
@@ -66,13 +67,16 @@ class Doors:
         refresh: RefreshFunction | None = None,
         target: Access | None = None,
         form: Form | None = None,
+        mirrors: Mapping[str, str] | None = None,
     ) -> None:
         """Remember how to get at the far side of an operation, and whom to ask when that has expired.
 
         Of a copy between two far sides ``access`` is the source's, ``target`` that of where it goes. Where ``refresh``
-        is None, the one that was given before stays.
+        is None, the one that was given before stays. ``mirrors`` gives whole URLs for their stored form.
         """
         self._accesses[op_id] = access
+        if mirrors:
+            self._mirrors[op_id] = dict(mirrors)
         if target is not None:
             self._targets[op_id] = target
         if form is not None:
@@ -85,6 +89,7 @@ class Doors:
         self._accesses.pop(op_id, None)
         self._targets.pop(op_id, None)
         self._forms.pop(op_id, None)
+        self._mirrors.pop(op_id, None)
         self._refreshes.pop(op_id, None)
 
     def close(self) -> None:
@@ -215,7 +220,10 @@ class Doors:
 
     def _access(self, op_id: str, spec: Spec) -> Access:
         known = self._accesses.get(op_id)
-        return known if known is not None else rebuilt(spec)
+        if known is None:
+            return rebuilt(spec)
+        mirror = self._mirrors.get(op_id, {}).get(spec.url)  # where it has turned to one
+        return known if mirror is None else known.towards(mirror)
 
 
 _READERS: Final[Mapping[str, Callable[[Any], Any]]] = {

@@ -108,6 +108,9 @@ class Work:
     def job(self, op: Operation) -> Job:
         """Give what is open for an operation."""
         job = self.jobs.get(op.id)
+        if job is not None and job.spec.url != op.spec.url:  # it has turned to a mirror, or was given another URL
+            job.forget_source()
+            job.spec, job.host = op.spec, urls.server(op.spec.asked)
         if job is None:
             job = Job(
                 op.id,

@@ -11,6 +11,7 @@ import msgspec
 
 from nbxfer.core import events as ev
 from nbxfer.core import faults
+from nbxfer.core import url as urls
 from nbxfer.core.lease import Hold
 from nbxfer.core.lifecycle import Operation as Machine
 from nbxfer.core.phases import FINAL, Phase
@@ -155,7 +156,9 @@ class Asking:
 
     def _give(self, op_id: str, plan: _Plan) -> None:
         refresh = plan.asked.options.refresh
-        self._doors.give(op_id, plan.access, refresh if callable(refresh) else None, plan.target, plan.asked.form)
+        whole = {urls.stored_url(url, plan.asked.options.secret_query)[0]: url for url in plan.asked.mirrors}
+        ask = refresh if callable(refresh) else None
+        self._doors.give(op_id, plan.access, ask, plan.target, plan.asked.form, mirrors=whole)
 
     def _refusal(self, plan: _Plan) -> Machine | None:
         """Give an operation that says why not; None where the same request has one already."""

@@ -30,6 +30,7 @@ class Options(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     auth: Any = None
     refresh: Any = None
     recoverable: Any = ()
+    mirrors: Any = ()
     secret_query: Any = ()
     proxy: Any = None
     proxy_auth: Any = None

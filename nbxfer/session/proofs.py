@@ -96,3 +96,17 @@ def proof(value: object) -> Proof:
             hint="Give a URL without one, or the checksum itself.",
         )
     return Proof(listed_at=stored)
+
+
+def mirrors_of(url: str, value: object) -> tuple[str, ...]:
+    """Give the mirrors of one URL: ``value`` is a list, or a mapping of URLs to lists. Raises InvalidRequest."""
+    if isinstance(value, Mapping):
+        value = value.get(url)
+    if not value:
+        return ()
+    given = [value] if isinstance(value, str) else value
+    if not isinstance(given, list | tuple | set | frozenset):
+        raise InvalidRequest(f"mirrors= is of type {type(value).__name__}.", hint="Give a list of URLs.")
+    if stores.is_store(url):
+        raise InvalidRequest("mirrors= are for files of the web.", hint="Leave it out.")
+    return tuple(mirror for mirror in dict.fromkeys(web_url(one) for one in given) if mirror != url)

@@ -19,7 +19,7 @@ from nbxfer.session import clashes
 from nbxfer.session import destination as where
 from nbxfer.session import options as wording
 from nbxfer.session.options import Options
-from nbxfer.session.proofs import Proof, Proofs, source_url
+from nbxfer.session.proofs import Proof, Proofs, mirrors_of, source_url
 from nbxfer.sinks.forms import Form
 from nbxfer.wire.access import Access, access
 from nbxfer.wire.headers import split_headers
@@ -55,6 +55,8 @@ class Request(msgspec.Struct):
         """The URL that headers, credentials and the like are for: an upload's target, else the source."""
         return self.target if self.kind == "upload" else self.url
 
+    mirrors: tuple[str, ...] = ()  # whole URLs
+
     def __repr__(self) -> str:
         return f"Request({urls.safe_url(self.url)!r}, {self.destination!r})"
 
@@ -84,7 +86,7 @@ def _request(url: str, place: where.Place, identity: str, options: Options, proo
     naming = name if name in where.SERVER_NAMES else "url"
     if naming == "auto" and os.path.splitext(path)[1]:
         naming = "url"
-    return Request(url, path, identity, options, naming, proofs.of(url))
+    return Request(url, path, identity, options, naming, proofs.of(url), mirrors=mirrors_of(url, options.mirrors))
 
 
 def identity_of(url: str, options: Options) -> str:
@@ -108,6 +110,8 @@ def read_all(sources: object, dest: object, given: Mapping[str, Any]) -> list[Re
     if len(items) > MOST_SOURCES:
         raise InvalidRequest(f"These are more than {MOST_SOURCES} URLs.", hint="Ask for them in several calls.")
     several = len(items) > 1
+    if several and options.mirrors and not isinstance(options.mirrors, Mapping):
+        raise InvalidRequest("mirrors= are of one file, and there are several.", hint="Give {url: [mirror, …]}.")
     if several and options.key is not None:
         raise InvalidRequest("key= names one source, and there are several.", hint="Leave it out.")
     if several and options.name not in (None, "url", *where.SERVER_NAMES) and not isinstance(sources, Mapping):
@@ -251,6 +255,7 @@ def spec(request: Request, access: Access, seat: Seat, target: Access | None = N
         naming=request.naming,
         if_exists=options.if_exists,
         recoverable=options.recoverable,
+        mirrors=tuple(urls.stored_url(mirror, options.secret_query)[0] for mirror in request.mirrors),
         refresh=options.refresh if isinstance(options.refresh, str) else "memory" if options.refresh else "",
         verify=access.verify,
         cert=access.cert,
