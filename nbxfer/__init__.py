@@ -52,6 +52,7 @@ if TYPE_CHECKING:
         freeze,
         leftovers,
         network,
+        open,
         operations,
         panel,
         reattach,
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
         upload,
     )
     from nbxfer.session.parts import Part
+    from nbxfer.session.pooching import pooch_downloader
     from nbxfer.session.prefetching import Prefetcher
     from nbxfer.wire.credentials import Basic, Bearer
 
@@ -78,6 +80,7 @@ _ROOMS = {
         "fetch",
         "freeze",
         "leftovers",
+        "open",
         "operations",
         "panel",
         "reattach",
@@ -85,6 +88,7 @@ _ROOMS = {
         "restore",
         "upload",
     ),
+    "nbxfer.session.pooching": ("pooch_downloader",),
     "nbxfer.session": ("Batch", "CompletionGroup", "Group", "Operation", "Session"),
     "nbxfer.session.parts": ("Part",),
     "nbxfer.session.prefetching": ("Prefetcher",),
@@ -138,8 +142,10 @@ __all__ = [
     "freeze",
     "leftovers",
     "network",
+    "open",
     "operations",
     "panel",
+    "pooch_downloader",
     "reattach",
     "request_unconstrained",
     "restore",

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from nbxfer.core.lifecycle import Operation
+from nbxfer.core.policy import Patience
 from nbxfer.core.spec import Spec
 from nbxfer.core.stores import is_store
 from nbxfer.core.url import origin, safe_url, stored_url
@@ -117,6 +118,12 @@ class Doors:
             page_ok=sure or asks_for_pages,
             destination=os.path.basename(spec.destination),
         )
+
+    def reading(self, access: Access, patience: Patience) -> Source:
+        """Give a source that belongs to no operation: of somebody who reads here and there."""
+        from nbxfer.sources.registry import for_access
+
+        return for_access(access, patience, self._pool)
 
     def sink(self, op: Operation) -> Sink | Far:
         """Give the sink of an operation."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from nbxfer.cache.shelf import Kept
 from nbxfer.core import events as ev
 from nbxfer.core.lease import Hold
 from nbxfer.core.phases import FINAL, Phase
@@ -23,6 +24,7 @@ from nbxfer.errors import InvalidRequest
 from nbxfer.manifest.base import Found
 from nbxfer.manifest.remnants import SETTLED, Census, Remnant
 from nbxfer.manifest.remnants import remove as remove_remnant
+from nbxfer.session.opening import shelf_of
 from nbxfer.session.operation import Operation
 from nbxfer.sinks import strays
 from nbxfer.sinks.oserrors import shown
@@ -40,7 +42,8 @@ class Leftover(msgspec.Struct, frozen=True, kw_only=True):
 
     ``kind`` is one of: "part" (of a transfer that is over), "kept part" (a person canceled and kept it), "unknown
     part" (of no transfer of this home; perhaps of another), "failed" and "interrupted" (whole transfers, with their
-    parts), and of the bookkeeping "block log", "claim", "wishes", "owner", "history", "half-made", "journal".
+    parts), "copy" (of what open() has read), and of the bookkeeping
+    "block log", "claim", "wishes", "owner", "history", "half-made", "journal".
     ``sure`` says whether it is of no use to anybody; an unknown part is removed only when it is named.
     """
 
@@ -142,7 +145,15 @@ def _find(session: Helm, older_than: float | None, settled: float = SETTLED) -> 
             record = mine.get(found.record.id, found.record)
             if _is_old(now - record.changed, older_than) and (kind := _kind(session, found, record)):
                 things.append(_of_operation(session, found, record, kind, there, now))
+        things += [_of_copy(session, kept, now) for kept in shelf_of(session).kept() if now - kept.used >= older_than]
     return things + [_of_remnant(session, r) for r in remnants.found]
+
+
+def _of_copy(session: Helm, kept: Kept, now: float) -> _Thing:
+    age = max(0.0, now - kept.used)
+    why = "kept by open() for the next time; it would be fetched again"
+    left = Leftover(kind="copy", name=kept.folder.parent.name, size=kept.size, age=age, why=why, path=str(kept.folder))
+    return _Thing(left, lambda: shelf_of(session).remove(kept.folder))
 
 
 def _is_old(age: float, older_than: float | None) -> bool:

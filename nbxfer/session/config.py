@@ -72,6 +72,11 @@ def _bytes(value: Any) -> int | None:
         raise ValueError("an amount like '50 GB', or 'none'") from None
 
 
+def _room(value: Any) -> int:
+    found = _bytes(value)
+    return found if found is not None else 1 << 62
+
+
 def _percent(value: Any) -> int:
     number = int(value) if isinstance(value, str) else value
     if type(number) is not int or not 0 <= number <= 100:
@@ -171,7 +176,8 @@ OPTIONS: Final[dict[str, _Option]] = {
         _beat,
         lambda: None,
     ),
-    "cache_dir": _Option("the folder in which fetch() keeps what it has fetched", _folder, _cache_folder),
+    "cache_dir": _Option("the folder in which fetch() and open() keep what they have fetched", _folder, _cache_folder),
+    "cache_size": _Option("the most bytes of what open() keeps", _room, lambda: 10 << 30, capped=True),
     "offline": _Option("whether to ask the network for nothing", _flag, lambda: False),
 }
 

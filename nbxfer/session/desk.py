@@ -6,9 +6,10 @@ import os
 import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Self, overload
+from typing import Any, BinaryIO, Self, overload
 
 from nbxfer.board import Board
+from nbxfer.cache.shelf import Shelf
 from nbxfer.core import amounts
 from nbxfer.core.groups import Behavior
 from nbxfer.core.surroundings import CostPolicy, Surroundings
@@ -16,7 +17,7 @@ from nbxfer.engine.doors import Doors
 from nbxfer.engine.engine import Engine
 from nbxfer.errors import InvalidRequest
 from nbxfer.manifest.folder import FolderManifest
-from nbxfer.session import adopting, config, fetching, freezing, given, leaving, network, request, seat
+from nbxfer.session import adopting, config, fetching, freezing, given, leaving, network, opening, request, seat
 from nbxfer.session.asking import Asking
 from nbxfer.session.batch import Batch
 from nbxfer.session.completion import CompletionGroup
@@ -66,6 +67,7 @@ class Session(Outbox):
         self.at_exit: str | None = None
         self._pid = os.getpid()
         self._lock = threading.RLock()
+        self._shelves: dict[Path, Shelf] = {}
         self._doors = Doors(config.get("requests", requests))
         self._manifest = FolderManifest(self.home, notebook=self.notebook, app=self.app)
         self._engine = Engine(
@@ -161,6 +163,16 @@ class Session(Outbox):
         """Give the path of a copy of ``url``, fetched when there is none that is right; wait for that. See fetching."""
         self._check_fork()
         return fetching.fetch(self, url, checksum, name, folder, progress, timeout, options)
+
+    def open(self, url: Any, mode: str = "rb", *, complete: bool = False, **options: Any) -> BinaryIO:
+        """Give a file at ``url`` to read and seek in, without fetching it all; see opening.
+
+        What is read is fetched, kept in the cache and there the next time; ``complete=True`` fetches the rest, too, as
+        a transfer that this reader steers. Options are those of ``download`` that say how to get at the source. Raises
+        InvalidRequest, UnknownOption; a reader raises SourceChanged when the source becomes another version.
+        """
+        self._check_fork()
+        return opening.open_url(self, url, mode, complete, options)
 
     def adopt(
         self, part: Path_, url: str, dest: Path_ | None = None, *, move: bool = False, **options: Any
@@ -263,6 +275,7 @@ class Session(Outbox):
         """Checkpoint and leave at once; what is unfinished can be gone on with by ``reattach``."""
         if self._pid == os.getpid():
             self._engine.leave()
+            self._doors.close()  # also what was read without the engine ever having begun
             leaving.forget(self)
 
     def __enter__(self) -> Self:

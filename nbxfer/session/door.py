@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from pkgutil import resolve_name
-from typing import Any, overload
+from typing import Any, BinaryIO, overload
 
 from nbxfer.core.phases import TransferStatus
 from nbxfer.core.surroundings import Surroundings
@@ -93,6 +93,11 @@ def fetch(
     return default().fetch(
         url, checksum=checksum, name=name, folder=folder, progress=progress, timeout=timeout, **options
     )
+
+
+def open(url: Any, mode: str = "rb", *, complete: bool = False, **options: Any) -> BinaryIO:
+    """Give a file at ``url`` to read and seek in, without fetching it all; see Session.open."""
+    return default().open(url, mode, complete=complete, **options)
 
 
 def operations(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import msgspec
 
 from nbxfer.board import Board
+from nbxfer.cache.shelf import Shelf
 from nbxfer.core import events as ev
 from nbxfer.core.groups import Rule
 from nbxfer.core.phases import FINAL, TransferStatus
@@ -47,6 +49,8 @@ class Helm:
     _manifest: FolderManifest
     _doors: Doors
     _asking: Asking
+    _lock: threading.RLock
+    _shelves: dict[Path, Shelf]
 
     # -- looking -------------------------------------------------------------------------------------------------
     def snapshot(self, op_id: str) -> Snapshot:
