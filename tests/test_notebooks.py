@@ -86,6 +86,15 @@ def test_many_files(tmp_path: Path) -> None:
     assert "winter/2025/2025-02.nc" in said
 
 
+def test_object_stores(tmp_path: Path) -> None:
+    """Everything the notebook of stores says is so: sent, not sent again, paused, copied, had back, refused."""
+    said = _said(_run(ROOT / "notebooks" / "04_object_stores.ipynb", tmp_path))
+    assert "s3://lab/models/model.bin" in said
+    assert "sent twice: 0" in said
+    assert "True" in said
+    assert "There is no bucket 'no-such-bucket'" in said
+
+
 def test_pause_close_reopen(tmp_path: Path) -> None:
     """Notebook 02 pauses, loses its kernel where it says so, and goes on in the next one from where it was."""
     path = ROOT / "notebooks" / "02_pause_close_reopen.ipynb"

@@ -95,6 +95,7 @@ CHAPTERS = {
     "Cards": "manifest/cards.py",
     "History": "manifest/history.py",
     "The part file, and the final name": "sinks/localfile.py",
+    "What lies at a far side": "sinks/far.py",
 }
 
 

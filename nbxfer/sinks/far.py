@@ -8,6 +8,13 @@ operation. The order is::
 
 Whatever is written before ``publish`` is under no final name, except where ``direct`` says that the far side knows no
 such thing.
+
+The *ticket* is in the record: ``epoch``, ``place`` (what the far side calls it: an upload id, a URL; never a secret),
+``unit`` (bytes of a piece, 0 for one whole body) and ``once`` (it may have been done, and is done again only when a
+person says so). Temporary names, in the folder of the final one, and the mark of objects of S3::
+
+    .<NAME up to 100 bytes>.<id>.<epoch>.part
+    x-amz-meta-nbxfer: <id>.<epoch>
 """
 
 from __future__ import annotations
