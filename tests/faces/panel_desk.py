@@ -128,6 +128,41 @@ def every_state() -> list[Snapshot]:
     ]  # fmt: skip
 
 
+def showcase() -> list[Snapshot]:
+    """Give a day's work: what runs, waits, needs somebody and is done."""
+    story = tuple(
+        Entry(1_764_000_000.0 + at, what, detail)
+        for at, what, detail in (
+            (0, "slot free", ""),
+            (1, "probed", "8: ranges and a strong validator"),
+            (47, "starved", "The server closed the connection after 900 MB."),
+            (49, "condition met", ""),
+            (50, "probed", "8: ranges and a strong validator"),
+        )
+    )
+    lost = Fault("NetworkError", "The server closed the connection.", Remedy.RETRY)
+    expired = Fault("NeedsAttention", "The signed URL has expired: bucket.s3.example.com answered 403.", Remedy.PERSON,
+                    http_status=410, hint="Go on with resume(url=…).")  # fmt: skip
+    spread = RangeSet.of(
+        (n * 300 * MB, n * 300 * MB + size * MB) for n, size in enumerate((300, 240, 210, 150, 90, 60))
+    )
+    proved = Published("/home/you/data/weights.safetensors", 4_950_000_000, 0, "digest")
+    return [
+        op(1, Phase.RUNNING, "imagenet-train.tar", received=62 * GB, total=148 * GB, rate=24.1 * MB, eta=3569.0),
+        op(2, Phase.RUNNING, "corpus-06.parquet", "hub.example.com", received=1050 * MB, total=2400 * MB,
+           rate=11.4 * MB, eta=118.0, held=spread),
+        op(3, Phase.STALLED, "corpus-07.parquet", "hub.example.com", received=900 * MB, total=2400 * MB, fault=lost,
+           due=time.time() + 42, story=story, created=1_764_000_000.0),
+        op(4, Phase.PAUSED, "genome.bam", "bucket.s3.example.com", received=31 * GB, total=96 * GB, fault=expired),
+        op(5, Phase.PAUSED, "video-archive.zip", received=3 * GB, total=9 * GB),
+        op(6, Phase.RUNNING, "model.pt", kind="upload", host="models.example.org", received=3 * GB, total=7 * GB,
+           rate=31 * MB, eta=129.0),
+        op(7, Phase.QUEUED, "checkpoints.tar.zst", "models.example.org", total=12 * GB),
+        op(8, Phase.DONE, "weights.safetensors", "models.example.org", received=4_950_000_000, published=proved,
+           changed=time.time() - 900),
+    ]  # fmt: skip
+
+
 def groups() -> list[Snapshot]:
     """Give two groups, an upload, a copy, and one that belongs to nobody."""
     shards = [
@@ -187,4 +222,4 @@ def many(number: int = 10_000) -> list[Snapshot]:
     ]
 
 
-__all__ = ["PanelDesk", "every_state", "groups", "hostile", "many", "op"]
+__all__ = ["PanelDesk", "every_state", "groups", "hostile", "many", "op", "showcase"]

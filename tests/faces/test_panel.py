@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 import sys
@@ -22,8 +23,11 @@ from nbxfer.core.faults import Fault, Remedy
 from nbxfer.core.phases import Phase
 from nbxfer.errors import InvalidRequest
 from nbxfer.faces.panel import bundle, control, panel, rows, static, widget
+from nbxfer.session import Session
 from nbxfer.testing.session import FakeSession, snapshot
+from tests.faces.jupyter import until
 from tests.faces.panel_desk import every_state, groups, op
+from tests.servers.rogue import Asked, Rogue, Wire, honest
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 ROOT = Path(__file__).resolve().parents[2]
@@ -216,6 +220,32 @@ def test_secrets_come_by_the_control_channel_alone(
     kept = repr(said) + caplog.text + repr(shown) + repr(shown.get_state()) + str(bundle(desk)) + repr(kernel.replies)
     assert canary("password") not in kept
     assert canary("sig") not in kept
+
+
+def test_a_closed_door_is_opened_from_the_panel(
+    said: list[Any], kernel: FakeKernel, canary: Callable[[str], str], tmp_path: Path
+) -> None:
+    """A real download that a server refuses goes on when user and password are typed into its row."""
+
+    def guarded(asked: Asked, wire: Wire) -> None:
+        if asked.headers.get("authorization") != "Basic " + base64.b64encode(f"me:{secret}".encode()).decode():
+            return wire.answer(401, b"who?", 'WWW-Authenticate: Basic realm="x"')
+        return honest(b"x" * 1000)(asked, wire)
+
+    secret = canary("typed")
+    with Rogue(guarded) as server, Session() as session:
+        operation = session.download(server.url("/x.bin"), tmp_path / "x.bin")
+        assert operation.wait(20, progress=False)
+        shown = panel(session)
+        assert shown._feed is not None
+        (row,) = [rows.row(0, s, 0.0, session.notebook) for s in shown._feed.shown()]
+        assert "auth" in row.ways
+        assert row.verbs[0] == "retry"
+        typed = {"t": "give", "id": operation.id, "verb": "retry", "user": "me", "password": secret}
+        assert kernel.hear({"uid": shown.uid} | typed) == "ok"
+        until(operation.path.exists, 20)
+        assert operation.result(20).read_bytes() == b"x" * 1000
+        assert secret not in repr(said) + operation.explain()
 
 
 def test_many_at_once(said: list[Any], kernel: FakeKernel) -> None:

@@ -156,6 +156,21 @@ def asked(book: Book, op_id: int) -> list[list[Any]]:
     return found
 
 
+def test_a_figure_that_is_being_drawn_survives_a_click(book: Book) -> None:
+    """A click while a cell draws with matplotlib neither closes nor shows the figure: its cell shows it."""
+    pytest.importorskip("matplotlib", reason="it draws the figure")
+    busy = SLEEP.replace("< 4", "< 1")
+    book.start(1, "%matplotlib inline\nimport matplotlib.pyplot as plt\nplt.plot([1, 2, 3])\n"
+                  f"desk.times.clear()\n{busy}\ntime.sleep(0.3)\nprint('open:', plt.get_fignums())")  # fmt: skip
+    until(lambda: book.prompt(1) == "[*]:")
+    time.sleep(0.5)
+    button(book, "imagenet-train.tar", "Pause").click()
+    assert "open: [1]" in book.end(1)
+    until(lambda: book.page.locator(".jp-Notebook .jp-Cell").nth(1).locator("img").count() == 1)
+    button(book, "imagenet-train.tar", "Resume").click()
+    tone(book, "imagenet-train.tar", "run")
+
+
 def test_the_keyboard_suffices(book: Book) -> None:
     """Enter on a button is a click, not JupyterLab's "edit the cell"; a question that loses data is taken back."""
     keyboard = book.page.keyboard
@@ -274,7 +289,7 @@ def test_groups_fold(book: Book) -> None:
     view = book.page.locator(".nbx").nth(1)
     view.get_by_role("button", name="imagenet shards, unfold").wait_for()
     assert view.locator(".nbx-row", has_text="train-007").count() == 0
-    assert "5 of 24 files over" in view.locator(".nbx-group").first.inner_text()
+    assert "5 of 24 done" in view.locator(".nbx-group").first.inner_text()
     view.get_by_role("button", name="Pause the group sentinel tiles").click()
     view.locator(".nbx-row[data-tone=pause]", has_text="tile-3.tif").wait_for()
     view.get_by_role("button", name="sentinel tiles, fold").click()

@@ -139,11 +139,12 @@ export function foldOf(view) {
     item = now; group = now.kind === "group" ? now.rows[0].group : "";
     const figure = sumOf(now.rows, store.live), failed = now.rows.filter((r) => r.tone === "fail" || r.tone === "person").length;
     const size = figure.received || figure.total ? amountWords(figure.received, figure.total) : "";
+    const done = now.rows.filter((r) => r.tone === "done").length;
     const name = group || `${figure.over.toLocaleString("en-US")} finished`;
     say(turn.label, name); turn.named(`${name}, ${now.open ? "fold" : "unfold"}`, now.open ? "Fold" : "Unfold");
     attr(turn.el, { "aria-expanded": String(now.open) });
     el.dataset.tone = failed ? "person" : figure.moving ? "run" : figure.over === figure.count ? "done" : "pause";
-    say(sum, group ? dots(`${figure.over} of ${countWords(figure.count, "file")} over`, failed > 0 && `${failed} need a look`, size,
+    say(sum, group ? dots(`${done} of ${figure.count} done`, failed > 0 && `${failed} need a look`, size,
       figure.moving && rateWords(figure.rate), leftWords(figure.left)) : size);
     bar.el.hidden = !group; bar.set(figure.fraction, figure.moving); attr(bar.el, { "aria-label": `Progress of ${name}` });
     const live = store.link === "live" && !!group;

@@ -17,7 +17,7 @@ import { OVER, figures, slimOf, waysOut } from "./row.js";
 const FRESH = 8;
 /** More finished rows than this fold away; a group with more members than this begins folded. */
 const FEW = 3, LARGE = 6;
-export const HIGH = { op: 58, slim: 33, group: 46, fold: 34, line: 17, ways: 31 };
+export const HIGH = { op: 59, slim: 33, group: 46, fold: 34, line: 17, ways: 31 };
 const OUT = new Set(["cancel", "fail"]), GOING = new Set(["run", "queue", "wait"]);
 const URGENCY = ["person", "fail", "orphan", "wait", "run", "check", "queue", "pause", "done", "cancel"];
 
@@ -53,12 +53,24 @@ function comparing(sort, lives) {
   return ways[sort] ?? null;
 }
 
+/** How many lines a text takes, as a browser breaks it: at blanks, longer words anywhere. @param {(text: string) => number} measure @param {string} text @param {number} width */
+function broken(measure, text, width) {
+  let lines = 1, at = 0;
+  for (const word of text.split(" ")) {
+    const wide = measure(`${word} `) * 1.07; // some of it is bold
+    if (at && at + wide > width) { lines++; at = 0; }
+    lines += Math.floor((at + wide) / (width + 4)); at = (at + wide) % (width + 4);
+  }
+  return lines;
+}
+
 /** How many lines the state needs below the figures. @param {View} view @param {Row} row @param {number} width */
-function linesOf({ store }, row, width) {
+function linesOf({ store, measure }, row, width) {
   if (row.word.length + row.why.length < 24 && width > 480 && !store.notes.size) return 0; // nearly all, and quickly
-  const beside = figures(row, store.live[row.n]), text = 6.4 * (row.word + (store.notes.get(row.id) ?? row.why)).length;
-  const inline = row.word === "Running" || text <= width - 60 - 6.4 * beside.length;
-  return inline ? 0 : Math.min(4, Math.ceil(text / (width - 52)));
+  const text = row.word + (store.notes.has(row.id) ? `. ${store.notes.get(row.id)}` : row.why.replace("{due}", " in 99 s"));
+  const beside = measure(figures(row, store.live[row.n]));
+  if (row.word === "Running" || measure(text) * 1.07 <= width - 76 - beside) return 0;
+  return Math.min(6, broken(measure, text, width - (width < 400 ? 44 : 64)));
 }
 
 /** @param {View} view @param {Row} row @param {number} width @returns {Item} */

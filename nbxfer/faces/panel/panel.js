@@ -46,10 +46,11 @@ function render({ model, el }) {
   let items = /** @type {Item[]} */ ([]), tops = [0], rows = /** @type {Row[]} */ ([]), seen = -1, width = 800;
   let held = false, queued = false, onScreen = true, heard = true, wanted = "";
   const soon = () => { if (!queued) { queued = true; requestAnimationFrame(draw); } }; // one draw a frame at most
+  const pen = document.createElement("canvas").getContext("2d");
   const kick = () => { heard = true; soon(); };
   const again = () => { seen = -1; kick(); };
   const view = /** @type {import("./row.js").View} */ ({
-    store, open: new Map(), high: new Map(), folded: new Map(), again, found: () => head.focus(),
+    store, open: new Map(), high: new Map(), folded: new Map(), again, measure: (text) => pen?.measureText(text).width ?? 6.6 * text.length,
   });
   const head = headOf(view, only, state, () => { list.scrollTop = 0; again(); });
   el.classList.add("nbx");
@@ -108,6 +109,7 @@ function render({ model, el }) {
 
   const draw = () => {
     queued = false;
+    if (pen && !pen.font.startsWith("12px")) pen.font = `12px ${getComputedStyle(el).fontFamily}`;
     if (el.clientWidth) width = el.clientWidth; // 0 while hidden, and while a theme is being swapped
     if (seen !== store.version) { seen = store.version; reorder(); }
     if (heard) { heard = false; around(); } // a scrolled list has the same head

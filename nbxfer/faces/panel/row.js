@@ -8,7 +8,7 @@
  * @typedef {import("./parts.js").Icon} Icon
  * @typedef {"" | "cancel" | "replace" | "give" | "details"} Opened
  * @typedef {{store: Store, open: Map<string, Opened>, high: Map<string, number>, again: () => void,
- *   folded: Map<string, boolean>, found: () => void}} View
+ *   folded: Map<string, boolean>, measure: (text: string) => number}} View
  */
 import { askingOf, detailsOf, questionOf } from "./forms.js";
 import { attr, barOf, buttonOf, iconOf, make, say } from "./parts.js";
@@ -121,6 +121,7 @@ export function rowOf(view, id) {
     const lost = store.link === "lost" && !OVER.has(row.tone) && row.tone !== "fail";
     const tone = lost ? "orphan" : row.tone, wait = row.until ? (row.until - Date.now()) / 1000 : 0;
     Object.assign(el.dataset, { tone, lines: String(lines), slim: String(slim), open: view.open.get(id) ?? "" });
+    el.style.setProperty("--nbx-lines", String(lines || 1));
     icon.set(STATES[tone] ?? WAYS[row.kind] ?? "down");
     say(name, row.name); say(host, dots(row.host, row.where, RANK[row.priority]));
     say(size, lost ? amountWords(live?.[1] ?? 0, live?.[2] ?? null) : figures(row, live));
