@@ -100,3 +100,26 @@ def test_what_is_not_meant(args: list[str], words: str) -> None:
     result = run("get", *args)
     assert result.exit_code == 2
     assert words in " ".join(result.stderr.split())
+
+
+def test_a_folder_goes_up_and_across(source: Path) -> None:
+    """Put and copy take trees as get does: planned, sent, and known the next time."""
+    import fsspec
+
+    fs = fsspec.filesystem("memory")
+    fs.store.clear()
+    fs.pseudo_dirs[:] = [""]
+    dry = run("put", "-r", f"{source}/", "memory://up/", "--dry-run", "--exclude", "*.tmp")
+    assert dry.exit_code == 0, dry.output
+    assert dry.stdout.startswith(f"2 files to transfer (12 B): {source}")
+    assert not fs.store
+    sent = run("put", "-r", f"{source}/", "memory://up/", "--exclude", "*.tmp")
+    assert sent.exit_code == 0, sent.output
+    assert sent.stdout.splitlines() == ["memory://up/a.nc", "memory://up/sub/b.nc"]
+    across = run("copy", "-r", "memory://up", "memory://across/")
+    assert across.exit_code == 0, across.output
+    assert sorted(fs.store) == ["/across/up/a.nc", "/across/up/sub/b.nc", "/up/a.nc", "/up/sub/b.nc"]
+    assert fs.cat("/across/up/sub/b.nc") == b"sub/b.nc"
+    again = run("put", "-r", f"{source}/", "memory://up/", "--exclude", "*.tmp")
+    assert (again.exit_code, again.stdout) == (0, sent.stdout)
+    assert "2 were there already" in again.stderr
