@@ -52,12 +52,11 @@ class Later(Protocol):
 def standing(found: Found, manifest: Manifest) -> str:
     """Say how an operation stands to this process: "ours", "theirs" or "orphaned"."""
     to = found.record.handed_to
-    if to in (ANYBODY, manifest.me.id):
-        return "orphaned"
-    if to is not None and manifest.hold_of(to) in (Hold.DEAD, Hold.LAPSED):  # who asked for it never came to take it
+    # Free, given to us, or given to somebody who never came to take it.
+    if to in (ANYBODY, manifest.me.id) or (to is not None and manifest.hold_of(to) in (Hold.DEAD, Hold.LAPSED)):
         return "orphaned"
     if found.hold is Hold.OURS:
-        return "ours"
+        return "theirs" if to is not None else "ours"
     return "theirs" if found.hold is Hold.THEIRS else "orphaned"
 
 
@@ -131,7 +130,7 @@ class Custody:
             del self.followed[op_id]
             self._gone(op_id)
             return
-        followed.owner = found.owner
+        followed.owner = found.record.handed_to or found.owner
         if found.record.phase in FINAL or found.record.phase is Phase.FAILED:
             self.board.post([seen(found, self.manifest)])
             if found.record.phase in FINAL:
@@ -272,6 +271,13 @@ class Custody:
             raise InvalidTransferState("Only an operation that another living kernel runs can be asked for.")
         self.manifest.wish(found.owner, Wish("hand-over", found.record.id, self.manifest.me.id))
         self.follow(found, adopt=True)
+
+    def rested(self, op: Operation) -> None:
+        """Close what an operation that rests has open; show as theirs what was handed over, and how it fares there."""
+        self.work.rested(op)
+        if op.handed_over:
+            self.followed[op.id] = Followed(op.handed_to or "", adopt=False)
+            self.board.post([picture(op.record(), op.held, owner="theirs")])
 
     def fenced(self, *, leaving: bool = False) -> None:
         """Our journal was taken over while we slept: stop everything, write nothing more, and watch from now on."""

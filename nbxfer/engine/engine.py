@@ -94,7 +94,7 @@ class Engine:
             Slots(running, hosts),
             self.work.perform,
             doors.missing,
-            self.work.rested,
+            lambda op: self.custody.rested(op),  # noqa: PLW0108 -- it is made below
             lanes=min(lanes, per_host),
             ahead=self.work.ahead,
             clock=clock.now,

@@ -37,24 +37,77 @@ def test_a_killed_kernel_s_download_is_finished_by_the_next(
     assert "taken over" in second.run("print(batch[0].snapshot.story)")
 
 
+#: Waits, and prints when the waiting ended, as Unix time.
+WAITING = """
+import time
+try:
+    {cell}
+except BaseException as error:
+    print(type(error).__name__, time.time())
+"""
+
+
 def test_an_interrupt_stops_the_cell_never_the_transfer(
     kernel: Callable[[], Kernel], serve: Callable[..., DemoServer], tmp_path: Path
 ) -> None:
-    """Interrupting wait() and `await op` returns at once; the download goes on, and nothing was printed by it."""
-    server = serve(SIZE, SIZE / 24)  # a connection, of which there may be eight
+    """Interrupting wait() returns within 200 ms, `await op` within 300; the download goes on, and printed nothing."""
+    server = serve(SIZE, SIZE / 60)  # a connection, of which there may be eight
     one = kernel()
-    assert one.run(f"import nbxfer; op = nbxfer.download({server.url!r}, 'X')") == ""
-    for cell in ("op.wait(progress=False)", "await op"):
+    assert one.run(f"import nbxfer; op = nbxfer.download({server.url!r}, 'X', connections=1)") == ""
+    for cell, name, limit in (("op.wait()", "KeyboardInterrupt", 0.2), ("await op", "CancelledError", 0.3)):
+        took = []
+        for _ in range(3):
+            sent = one.send(WAITING.format(cell=cell))
+            time.sleep(1)
+            begin = time.time()
+            one.manager.interrupt_kernel()
+            one.reply(sent)
+            said = one._printed(sent).split()
+            assert said[-2] == name
+            took.append(float(said[-1]) - begin)
+        assert min(took) < limit, took  # the others may have met a busy machine
+    assert one.run("print(op.status.name)") == "RUNNING\n"
+    before = one.run("print(op.progress.received)")
+    time.sleep(1)
+    assert int(one.run("print(op.progress.received)")) > int(before)
+
+
+def test_waiting_in_a_cell_does_not_flood(kernel: Callable[[], Kernel], serve: Callable[..., DemoServer]) -> None:
+    """A bar that is waited with sends a few messages a second, and awaiting none."""
+    server = serve(SIZE, SIZE / 60)
+    one = kernel()
+    one.run(f"import nbxfer; op = nbxfer.download({server.url!r}, 'X', connections=1)")
+    for cell, most in (
+        ("op.wait(3)", 60),
+        ("import asyncio\ntry: await asyncio.wait_for(op, 3)\nexcept TimeoutError: 0", 0),
+    ):
         sent = one.send(cell)
-        time.sleep(0.5)
-        begin = time.monotonic()
-        one.manager.interrupt_kernel()
-        reply = one.reply(sent)
-        assert reply["status"] == "error", cell
-        assert reply["ename"] in ("KeyboardInterrupt", "CancelledError"), cell
-        assert time.monotonic() - begin < 1, cell
-    assert one.run("print(op.result(60).name)") == "X\n"
+        one.reply(sent)
+        said = [message["msg_type"] for message in one._said(sent)]
+        assert len([kind for kind in said if kind in ("comm_msg", "stream", "display_data")]) <= most, said
+
+
+def test_two_notebooks_on_one_download_see_the_same(
+    kernel: Callable[..., Kernel], serve: Callable[..., DemoServer], tmp_path: Path
+) -> None:
+    """The second joins the first, sees it as run by another kernel, pauses it there, and has it handed over here."""
+    server = serve(8 * MIB, 1.0 * MIB)
+    cell = f"import nbxfer, time; op = nbxfer.download({server.url!r}, 'X', connections=1)"
+    one, two = kernel(), kernel(JPY_SESSION_NAME=str(tmp_path / "other.ipynb"))
+    one.run(cell)
+    until(lambda: server.sent > MIB // 2)
+    two.run(f"{cell}\n%load_ext nbxfer")
+    assert two.run("print(op.snapshot.owner)") == "theirs\n"
+    two.run("op.pause()\nwhile op.status.name != 'PAUSED_BY_APPLICATION': time.sleep(0.05); op._session.refresh()")
+    assert one.run("time.sleep(0.2); print(op.status.name)") == "PAUSED_BY_APPLICATION\n"
+    assert "asked for" in two.run("%xfer ask $op.id")
+    two.run("while op.snapshot.owner != 'ours': time.sleep(0.05)")
+    one.run("while op.snapshot.owner == 'ours': time.sleep(0.05)")
+    server.rate = None
+    two.run("op.status.name.startswith('PAUSED') and op.resume()\nop.result(60)", 60)
     assert sha256(tmp_path / "X") == server.sha256
+    assert one.run("print(op.wait(30, progress=False), op.status.name)", 40) == "True COMPLETED\n"
+    assert server.sent <= 12 * MIB
 
 
 def test_who_waits_for_himself_is_told_so(kernel: Callable[..., Kernel]) -> None:
