@@ -122,3 +122,19 @@ def test_the_server_of_its_own_leaves_when_nobody_asks(tmp_path: Path) -> None:
     until(lambda: not note.exists())
     note.write_text("{}")
     assert apart._answering(note) is None
+
+
+def test_read_while_downloading(tmp_path: Path) -> None:
+    """Notebook 05 reads little of a large file, and that little once."""
+    said = _said(_run(ROOT / "notebooks" / "05_read_while_downloading.ipynb", tmp_path))
+    assert "the same bytes again: True" in said
+    assert "through fsspec: True" in said
+    assert "long before its turn: True" in said
+
+
+def test_your_own_source(tmp_path: Path) -> None:
+    """Notebook 06 holds a source against the suite, and finds a fault that was put in."""
+    said = _said(_run(ROOT / "notebooks" / "06_your_own_source.ipynb", tmp_path))
+    kept, spoiled = (line for line in said.splitlines() if " passed" in line)
+    assert "failed" not in kept
+    assert "failed" in spoiled
