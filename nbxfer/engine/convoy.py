@@ -80,6 +80,7 @@ class Convoy:
         self._lanes = 0  # that it has, as it said last
         self._wants: RangeSet = RangeSet()
         self._spent = self._again = 0
+        self._proven = False  # it has brought something
 
     @property
     def working(self) -> bool:
@@ -186,8 +187,8 @@ class Convoy:
         landed = RangeSet.of(pairs)
         self._writer.again(max(0, again - self._again))
         self._again = again
-        if landed and not self.leads and self._ship is not None:
-            self.leads = True
+        if landed and not self._proven and self._ship is not None:
+            self._proven = self.leads = True
             self._movers.note(self._job.op_id, f"by a child process ({self._ship.process.pid})")
         if landed:
             self._writer.landing.absorb(landed)
