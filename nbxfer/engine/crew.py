@@ -53,7 +53,8 @@ class Crew(Lanes):
         self._threads: list[threading.Thread] = []
         self._looked = 0.0
         self._convoy = convoy
-        self._alone = self._alone and convoy is None
+        # Where another process moves bytes there may be one connection now, and more in a moment.
+        self._alone = self._alone and convoy is None and stream is not None
         self._stream, self._front = stream, writer.landing.held.front() if stream is not None else 0
 
     # -- the caller's thread -------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from nbxfer.core import events as ev
 from nbxfer.core.policy import Patience
-from nbxfer.core.ranges import RangeSet
+from nbxfer.core.ranges import BLOCK, RangeSet
 from nbxfer.core.record import Before, Ticket
 from nbxfer.core.spec import Spec
 from nbxfer.core.url import safe_url
@@ -95,6 +95,11 @@ class Job:
         self._inside = self._closing = False
         self._make_source = source
         self._source: Source | None = None
+
+    @property
+    def stroke(self) -> int:
+        """The most bytes that a lane reads before it writes them."""
+        return BLOCK
 
     @property
     def paces(self) -> tuple[Pace, ...]:

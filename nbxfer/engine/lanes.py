@@ -92,7 +92,7 @@ class Lanes:
     def pump(self, lane: Lane) -> Pump:
         """Give what ``lane`` reads with; made on its own thread."""
         look = self._look if self._alone else lambda: None
-        return Pump(self._writer, self._job.patience, lane, self._job.paces, look, self._clock)
+        return Pump(self._writer, self._job.patience, lane, self._job.paces, look, self._clock, self._job.stroke)
 
     def next(self, lane: Lane) -> ByteRange | None:
         """Wait for a piece that ``lane`` can fetch; None where there will be none. Raises Stopped."""

@@ -32,6 +32,9 @@ from nbxfer.wire.prepared import Prepared
 #: How often who waits for a verdict looks whether it is still wanted (seconds).
 LOOK: Final = 0.05
 
+#: The most bytes that a lane reads before it writes them: no cell is in the way here, and memory is dear.
+STROKE: Final = 1024 * 1024
+
 Say = Callable[[words.Words], None]
 
 
@@ -86,6 +89,7 @@ class Task:
     """See Workplace. ``run`` is called on a thread of its own; the rest by the thread that listens."""
 
     host = ""
+    stroke = STROKE
 
     def __init__(self, order: words.Order, part: int, blocks: int, say: Say) -> None:
         self._order, self._say = order, say

@@ -29,12 +29,12 @@ ONE_WAIT = 0.5
 _buffers = threading.local()
 
 
-def own_buffer() -> memoryview:
-    """Give this thread's own block buffer: one allocation a thread, not one a file."""
+def own_buffer(size: int = BLOCK) -> memoryview:
+    """Give this thread's own buffer of so many bytes: one allocation a thread, not one a file."""
     view: memoryview | None = getattr(_buffers, "view", None)
-    if view is None:
-        view = _buffers.view = memoryview(bytearray(BLOCK))
-    return view
+    if view is None or len(view) < size:
+        view = _buffers.view = memoryview(bytearray(size))
+    return view[:size]
 
 
 class Watchdog:
@@ -62,7 +62,10 @@ class Pump:
     """What one lane reads. ``position`` is the offset of the next byte of the open body.
 
     Make it on the thread that uses it. ``stop`` makes it come home, ``look`` is called between reads. Whatever ends
-    a call, what has come is written and vouched for. All of them raise TransferError and Stopped.
+    a call, what has come is written and vouched for. ``stroke`` is the most that is read before it is written (bytes):
+    a whole block where each call into the system may have to wait for the interpreter.
+
+    All of them raise TransferError and Stopped.
     """
 
     def __init__(
@@ -73,13 +76,14 @@ class Pump:
         paces: Sequence[Pace] = (),
         look: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
+        stroke: int = BLOCK,
     ) -> None:
         self.writer, self.stop = writer, stop
         self.position = 0
         self.got = 0  # bytes, from all bodies
         self.heard = clock()  # when bytes came last
         self._patience, self._paces, self._look, self._clock = patience, paces, look, clock
-        self._view = own_buffer()
+        self._view = own_buffer(stroke)
         self._flushed = clock()
         self._watchdog = Watchdog(patience)  # of all bodies together: many small ones are no faster than a slow one
         self._ended: float | None = None  # the last read
@@ -146,11 +150,12 @@ class Pump:
         ended = False
         try:
             while filled < limit and not ended:
-                got = self._read(self._view[filled:limit])
+                got = self._read(self._view[filled - written : limit - written])
                 ended = got == 0
                 filled += max(got, 0)
                 self._pay(got)
-                if written < filled < limit and self._clock() - self._flushed >= FLUSH_EVERY:
+                full = filled - written == len(self._view)
+                if written < filled < limit and (full or self._clock() - self._flushed >= FLUSH_EVERY):
                     crc = self._write(base, written, filled, crc)
                     written = filled
         finally:
@@ -159,7 +164,7 @@ class Pump:
         return not ended
 
     def _write(self, base: int, begin: int, end: int, crc: int) -> int:
-        crc = self.writer.write(base, begin, self._view[begin:end], crc)
+        crc = self.writer.write(base, begin, self._view[: end - begin], crc)
         self.position = base + end
         self._flushed = self._clock()
         return crc

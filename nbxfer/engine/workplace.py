@@ -38,6 +38,11 @@ class Workplace(Protocol):
     most_lanes: int | None
 
     @property
+    def stroke(self) -> int:
+        """The most bytes that a lane reads before it writes them."""
+        ...
+
+    @property
     def stop(self) -> Stop:
         """Set when everybody shall come home."""
         ...

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.timeout(120)
 
 
 @pytest.fixture(autouse=True)
-def _always(monkeypatch: pytest.MonkeyPatch) -> None:
+def always(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NBXFER_MOVERS", "always")
 
 
@@ -299,3 +299,16 @@ def test_nothing_secret_in_a_movers_arguments(trial: Trial, canary: Callable[[st
         assert all(asked.headers.get("x-api-key") == secret for asked in site.asked)
     finally:
         del os.environ["NBXFER_TEST_SECRET"]
+
+
+def test_a_mover_grows_with_the_places_it_gets(trial: Trial) -> None:
+    """A mover that begins with one connection, for threads have the others, gets theirs when they go home."""
+    site = trial.put(DATA)
+    site.faults = [faults.slow(2e6)]
+    op = trial.ask(site)
+    hosts = trial.session._engine.work.hosts
+    moving(op, trial.session)
+    until(lambda: site.busiest >= 6)
+    assert op.result(60).read_bytes() == DATA
+    (host,) = {asked.headers["host"] for asked in site.asked}
+    assert hosts.take(f"http://{host}")  # all places are free again
