@@ -106,6 +106,7 @@ class TransferError(Exception):
         self.http_status = http_status
         self.retry_after = retry_after
         self.hint = hint
+        self.server = ""  # who asked for that time: "https://host", where that is known
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}" if self.hint else self.message

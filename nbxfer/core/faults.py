@@ -31,6 +31,7 @@ class Fault(msgspec.Struct, frozen=True):
     http_status: int | None = None
     retry_after: float | None = None
     hint: str | None = None
+    server: str = ""  # who asked to be left alone for ``retry_after``, where that is known
 
 
 def of(error: TransferError, remedy: Remedy | None = None) -> Fault:
@@ -43,6 +44,7 @@ def of(error: TransferError, remedy: Remedy | None = None) -> Fault:
         error.http_status,
         error.retry_after,
         error.hint,
+        error.server,
     )
 
 

@@ -99,7 +99,7 @@ class Dispatcher:
                     self._replies.append((reply, KeyError(op_id)))
                 continue
             if isinstance(event, ev.ProbeLost | ev.RangeLost) and event.fault.retry_after is not None:
-                self.slots.hosts.shut(urls.server(op.spec.asked), event.fault.retry_after, event.fault)
+                self.slots.hosts.shut_both(urls.server(op.spec.asked), event.fault)
             try:
                 actions = self._handled(op, event, now, chance())
             except Exception as error:  # whatever it is: the events of all others have to come through

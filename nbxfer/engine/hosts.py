@@ -66,6 +66,11 @@ class Hosts:
             if there is None or until > there.until:
                 self._shut[host] = _Shut(until, fault)
 
+    def shut_both(self, host: str, fault: Fault) -> None:
+        """Ask neither who was asked nor, behind a redirect, who answered for as long as ``fault`` says."""
+        for one in {host, fault.server} - {""}:
+            self.shut(one, fault.retry_after or 0.0, fault)
+
     def wait(self, host: str) -> tuple[float, Fault] | None:
         """Give the seconds until the host may be asked again, and why; None when it may. Who asks this is told."""
         with self._lock:

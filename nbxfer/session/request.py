@@ -49,13 +49,12 @@ class Request(msgspec.Struct):
     kind: str = "download"
     target: str = ""
     form: Form | None = None
+    mirrors: tuple[str, ...] = ()  # whole URLs
 
     @property
     def main(self) -> str:
         """The URL that headers, credentials and the like are for: an upload's target, else the source."""
         return self.target if self.kind == "upload" else self.url
-
-    mirrors: tuple[str, ...] = ()  # whole URLs
 
     def __repr__(self) -> str:
         return f"Request({urls.safe_url(self.url)!r}, {self.destination!r})"

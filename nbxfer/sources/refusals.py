@@ -5,6 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Final
 
+from nbxfer.core import url as urls
 from nbxfer.errors import AccessDenied, BadAnswer, ServerBusy, SourceNotFound, TransferError, WebErrorStatus
 from nbxfer.sources.metadata import Headers, retry_after
 
@@ -32,7 +33,9 @@ def refusal(status: int, headers: Headers, where: str, now: float) -> TransferEr
     if status in (404, 410):
         return SourceNotFound(said, http_status=status, hint="Check the URL.")
     if status in BUSY:
-        return ServerBusy(said, status=_status(status), http_status=status, retry_after=retry_after(headers, now))
+        busy = ServerBusy(said, status=_status(status), http_status=status, retry_after=retry_after(headers, now))
+        busy.server = urls.server(where)
+        return busy
     return BadAnswer(said, status=_status(status), http_status=status, hint=_HINTS.get(status // 100))
 
 

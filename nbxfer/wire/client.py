@@ -12,7 +12,7 @@ import httpx
 
 from nbxfer.core.policy import Patience
 from nbxfer.core.url import CROSS_ORIGIN_HEADERS, origin, safe_url
-from nbxfer.errors import BadAnswer, NetworkError
+from nbxfer.errors import BadAnswer, NetworkError, TransferError
 from nbxfer.wire import preparing, redirects
 from nbxfer.wire.access import Access
 from nbxfer.wire.body import open_body
@@ -29,6 +29,8 @@ from nbxfer.wire.translate import FOREIGN, OUTSIDE, translate
 DEFAULTS: Final = (("User-Agent", "nbxfer"), ("Accept", "*/*"), ("Accept-Encoding", "identity"))
 
 UNAUTHORIZED, PROXY_DENIED = 401, 407
+#: So much of a challenge's page is read (bytes), so that its connection can go on.
+CHALLENGE: Final = 64 * 1024
 
 Pairs = Iterable[tuple[str, str]]
 
@@ -182,7 +184,7 @@ class Client:
                     raise
                 if signed is None:
                     return answer
-                answer.close()
+                _read_out(answer, tick)
         finally:
             flow.close()
         raise BadAnswer(f"{safe_url(hop.text)} asked for credentials again and again.")
@@ -236,6 +238,19 @@ class Client:
         except BaseException:
             line.close()
             raise
+
+
+def _read_out(answer: Answer, tick: Tick) -> None:
+    """Let the line of a challenge go to the next step, by reading what it says: NTLM is bound to the connection."""
+    room, left = memoryview(bytearray(4096)), CHALLENGE
+    try:
+        while left > 0 and (got := answer.read_into(room)) != 0:
+            tick()
+            left -= max(got, 0)
+    except TransferError:  # then it is another line
+        pass
+    finally:
+        answer.close()
 
 
 @dataclass(frozen=True)
