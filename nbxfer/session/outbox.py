@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, overload
 
+from nbxfer.errors import InvalidRequest
 from nbxfer.session import sending
 from nbxfer.session.asking import Asking
 from nbxfer.session.batch import Batch
@@ -95,6 +96,10 @@ class Outbox(Helm):
             text += "/"
         sources = [given] if one or not isinstance(given, Iterable) else list(given)
         asked = [read(source, text, options) for source in sources]
+        if len({each.destination for each in asked}) < len({(each.destination, each.identity) for each in asked}):
+            raise InvalidRequest(
+                "Several files would be sent to one URL.", hint="Send each to a URL of its own, which names it."
+            )
         with self._lock:
             if one:
                 operation = Operation(self, self._asking.one(asked[0]))

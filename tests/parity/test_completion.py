@@ -356,6 +356,7 @@ def test_once_in_ten_kills_around_the_last_byte(
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(1800)
 def test_once_in_a_hundred_kills_around_the_last_byte(
     terminal: Terminal, sessions: Sessions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

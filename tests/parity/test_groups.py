@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ from nbxfer.core.phases import Phase, TransferStatus
 from nbxfer.demo.server import DemoServer
 from nbxfer.errors import InvalidRequest, InvalidTransferState
 from nbxfer.session import Batch, Group, Operation, Session
-from tests.journeys.terminal import MIB, sha256, until
+from tests.journeys.terminal import MIB, Terminal, sha256, until
 
 Serve = Callable[..., DemoServer]
 Sessions = Callable[[], Session]
@@ -258,3 +259,21 @@ def test_a_deadline_before_its_beginning(session: Session, tmp_path: Path) -> No
     with pytest.raises(InvalidRequest, match="is no time"):
         session.download("http://localhost:9/a", tmp_path / "a", not_before="noon")
     assert session.operations() == []
+
+
+def test_a_group_in_a_terminal(session: Session, terminal: Terminal, serve: Serve, tmp_path: Path) -> None:
+    """A terminal lists a group in its order, and holds it up, while a notebook runs it."""
+    server = serve(BIG * 40, BIG / 4.0)
+    batch = five(session, server, tmp_path, group=session.group("line", "serialized"))
+    other = session.download(server.url_of("other.bin"), tmp_path / "other")
+    until(lambda: batch[0].snapshot.received > 0 and other.running())
+    session.group("line").move(batch[4], 1)
+    listed = terminal.run("ls", "--group", "line", "--json")
+    assert [json.loads(line)["id"] for line in listed.stdout.splitlines()] == [batch[n].id for n in (0, 4, 1, 2, 3)]
+    held = terminal.run("pause", "--group", "line")
+    assert held.returncode == 0, held.stderr
+    until(lambda: all(o.status is TransferStatus.PAUSED_BY_APPLICATION for o in batch))
+    assert other.running()
+    assert terminal.run("ls", "--group", "lien").returncode == 2
+    assert terminal.run("pause", "--all", "--group", "line").returncode == 2
+    Batch([*batch, other]).cancel()

@@ -15,6 +15,11 @@ PROMISES = {
     "11_scenario_download": [
         "PAUSED_BY_APPLICATION", "north.bin 206 restarted: False", "north.bin COMPLETED True", "east.bin CANCELED False"
     ],
+    "12_scenario_upload": [
+        "PUT /upload/model.bin 3,000,000 bytes, the SHA-256 is right",
+        "2 transfers are done | north.csv, south.csv",
+        "['/upload/model.bin', '/upload/north.csv', '/upload/south.csv']",
+    ],
     "13_scenario_notifications": [
         "2 transfers are done | a.bin, b.bin | all is well: True",
         "3 transfers: 1 failed | 2 of 3 done. missing, c.bin, d.bin | all is well: False",
