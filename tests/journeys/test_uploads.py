@@ -12,7 +12,6 @@ import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -147,8 +146,9 @@ class Swallowing:
                 pass
             finally:
                 for sock in (near, far):
-                    with closing(sock):
-                        pass
+                    with contextlib.suppress(OSError):
+                        sock.shutdown(socket.SHUT_RDWR)
+                    sock.close()
 
         threading.Thread(target=back, daemon=True).start()
         try:
