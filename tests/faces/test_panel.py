@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -24,6 +25,7 @@ from nbxfer.core.phases import Phase
 from nbxfer.errors import InvalidRequest
 from nbxfer.faces.panel import bundle, control, panel, rows, static, widget
 from nbxfer.session import Session
+from nbxfer.session.group import Group
 from nbxfer.testing.session import FakeSession, snapshot
 from tests.faces.jupyter import until
 from tests.faces.panel_desk import every_state, groups, op
@@ -153,7 +155,7 @@ def test_the_writer_is_a_thread_of_its_own(said: list[Any], kernel: FakeKernel) 
 
 
 # -- what it hears -------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("verb", sorted(rows.VERBS - {"priority", "ask"}))
+@pytest.mark.parametrize("verb", sorted(rows.VERBS - {"priority", "ask", "first"}))
 def test_verbs_reach_the_desk(said: list[Any], kernel: FakeKernel, verb: str) -> None:
     """The verbs arrive over the control channel and over the comm, with nothing added."""
     desk = FakeSession(every_state())
@@ -246,6 +248,26 @@ def test_a_closed_door_is_opened_from_the_panel(
         until(operation.path.exists, 20)
         assert operation.result(20).read_bytes() == b"x" * 1000
         assert secret not in repr(said) + operation.explain()
+
+
+def test_what_waits_in_a_group_is_moved_to_its_top(said: list[Any], kernel: FakeKernel, tmp_path: Path) -> None:
+    """One click lets an operation of a group and its followers go first; one in no group says why not."""
+    with Rogue(honest(b"x")) as server, closing(Session()) as session:
+        Group("letters", session=session)
+        urls = [server.url(f"/{name}.bin") for name in "abc"]
+        batch = session.download(urls, tmp_path, group="letters", start=False)
+        alone = session.download(server.url("/alone.bin"), tmp_path / "alone.bin", start=False)
+        shown = panel(session)
+        feed = shown._feed
+        assert feed is not None
+        for op_id in (batch[2].id, alone.id):
+            assert kernel.hear({"uid": shown.uid, "t": "wish", "id": op_id, "verb": "first"}) == "ok"
+
+        def first() -> str:
+            return min((rows.row(0, s, 0.0) for s in feed.shown() if s.group), key=lambda row: row.place).name
+
+        until(lambda: first() == "c.bin", 10)
+        until(lambda: any("in no group" in text for _, text in feed._notes), 10)
 
 
 def test_many_at_once(said: list[Any], kernel: FakeKernel) -> None:

@@ -8,7 +8,7 @@ messages no front end keeps; it goes to the front desk in this process and nowhe
 from __future__ import annotations
 
 import logging
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import msgspec
 
@@ -17,11 +17,19 @@ from nbxfer.errors import TransferError
 from nbxfer.faces.panel import rows
 from nbxfer.faces.panel.feed import Feed
 from nbxfer.faces.panel.rows import Desk
+from nbxfer.session.operation import Operation
+
+if TYPE_CHECKING:
+    from nbxfer.session import Session
 
 log = logging.getLogger("nbxfer")
 
 Word = Annotated[str, msgspec.Meta(max_length=200)]
 Secret = Annotated[str, msgspec.Meta(max_length=20_000)]
+
+
+#: What is no wish of one operation: it may take its time, on a thread that may wait.
+_APART = frozenset({"ask", "first"})
 
 
 class Hello(msgspec.Struct, tag="hello", tag_field="t"):
@@ -116,8 +124,8 @@ def _dropped(why: str) -> str:
 def _wish(desk: Desk, feed: Feed, said: Wished) -> str:
     if said.verb not in rows.VERBS or not feed.knows(said.id):
         return _dropped("a wish for what nobody knows")
-    if said.verb == "ask":
-        desk.apart(lambda: _ask(desk, feed, said.id))
+    if said.verb in _APART:
+        desk.apart(lambda: _ask(desk, feed, said.id, said.verb))
         return "ok"
     fields: dict[str, Any] = {}
     if said.verb == "priority":
@@ -138,14 +146,17 @@ def _pass(desk: Desk, feed: Feed, op_id: str, verb: str, **fields: Any) -> str:
     return "ok"
 
 
-def _ask(desk: Desk, feed: Feed, op_id: str) -> None:
+def _ask(desk: Desk, feed: Feed, op_id: str, verb: str) -> None:
     try:
+        if verb == "first":
+            Operation(cast("Session", desk), op_id).make_current()
+            return
         desk.ask_for(op_id)
         feed.note(op_id, "The other kernel was asked to hand it over.")
     except TransferError as error:
         feed.note(op_id, str(error))
     except Exception:
-        log.exception("an operation could not be asked for", extra={"op_id": op_id})
+        log.exception("%s failed; please report this", verb, extra={"op_id": op_id})
 
 
 def _all(desk: Desk, feed: Feed, said: All) -> str:

@@ -98,11 +98,14 @@ export function arrange(view, { rows, tones, query, sort, places, width, now }) 
     const members = groups.get(row.group);
     if (members) members.push(row); else groups.set(row.group, [row]);
   }
+  if (!compare && !places) for (const members of groups.values()) members.sort((a, b) => a.place - b.place); // as they go
   const many = shown.filter((r) => !r.group && OVER.has(r.tone)).length > FEW;
+  const begun = new Set();
   for (const row of shown) {
     const members = row.group ? groups.get(row.group) : undefined;
     if (members) {
-      if (members[0] !== row) continue;
+      if (begun.has(row.group)) continue;
+      begun.add(row.group);
       const open = narrowed || !(view.folded.get(row.group) ?? members.length > LARGE);
       items.push({ key: `group ${row.group}`, kind: "group", rows: members, high: HIGH.group, lines: 0, open });
       if (open) for (const member of members) items.push(itemOf(view, member, width - 18));

@@ -31,8 +31,7 @@ PIECES = 100
 class Desk(Protocol):
     """What the panel needs of a session.
 
-    ``bandwidth``, ``surroundings`` and ``verbs`` are looked for, too: the limit in bytes a second, the network in
-    words, and what can be asked beyond the wishes that every desk knows ("replace", "first").
+    ``bandwidth`` and ``surroundings`` are looked for, too: the limit in bytes a second, and the network in words.
     """
 
     @property
@@ -89,6 +88,7 @@ class Row(msgspec.Struct, frozen=True, omit_defaults=True):
     kind: str = "download"
     group: str = ""
     priority: int = 0
+    place: float = 0.0  # in its group: the smaller goes first
 
 
 class Live(msgspec.Struct, frozen=True, array_like=True):
@@ -166,7 +166,8 @@ def verbs(snapshot: Snapshot) -> tuple[str, ...]:
         first = "pause" if may(phase, Cause.PAUSE) or phase is Phase.VERIFYING else ""
     asks = "ask" if snapshot.owner == "theirs" and phase not in (*FINAL, Phase.FAILED) else ""
     ranks = "priority" if phase in _RANKED and snapshot.owner != "orphaned" else ""
-    return tuple(filter(None, (first, asks, ranks, "cancel" if may(phase, Cause.CANCEL) else "")))
+    leads = "first" if snapshot.group and phase is Phase.QUEUED and snapshot.owner == "ours" else ""
+    return tuple(filter(None, (first, asks, ranks, leads, "cancel" if may(phase, Cause.CANCEL) else "")))
 
 
 def ways(snapshot: Snapshot) -> tuple[str, ...]:
@@ -223,6 +224,7 @@ def row(n: int, snapshot: Snapshot, now: float, notebook: str = "") -> Row:
         kind=snapshot.kind,
         group=group(snapshot),
         priority=snapshot.priority,
+        place=snapshot.place if snapshot.group else 0.0,
     )
 
 

@@ -8,7 +8,7 @@
  *
  * @typedef {{n: number, id: string, name: string, host: string, source: string, path: string, tone: string,
  *   word: string, at: number, why: string, verbs: string[], ways: string[], where: string, due: number | null,
- *   kind: string, group: string, priority: number, until?: number}} Row
+ *   kind: string, group: string, priority: number, place: number, until?: number}} Row
  * @typedef {[n: number, received: number, total: number | null, rate: number | null, left: number | null,
  *   pieces: number[]]} Live
  * @typedef {{limit?: number | null, around: string, warning: string}} Top
@@ -114,7 +114,7 @@ function ring(store, content, { title, text, ok }) {
   catch (error) { console.warn("nbxfer: the browser shows no notifications", error); }
 }
 
-const PLAIN = { why: "", verbs: [], ways: [], where: "", due: null, kind: "download", group: "", priority: 0 };
+const PLAIN = { why: "", verbs: [], ways: [], where: "", due: null, kind: "download", group: "", priority: 0, place: 0 };
 
 /** Take a message of the kernel. @param {Store} store @param {any} content @param {any[]} buffers */
 function take(store, content, buffers) {
@@ -134,7 +134,7 @@ function take(store, content, buffers) {
     const row = /** @type {Row} */ ({ ...PLAIN, ...told }); // what is as usual is not told
     if (row.due !== null) row.until = Date.now() + row.due * 1000;
     const asked = store.asked.get(row.id);
-    if (asked && asked.row.tone + asked.row.word + asked.row.priority !== row.tone + row.word + row.priority) {
+    if (asked && asked.row.tone + asked.row.word + asked.row.priority + asked.row.place !== row.tone + row.word + row.priority + row.place) {
       store.asked.delete(row.id);
     }
     into.rows[row.n] = row;
