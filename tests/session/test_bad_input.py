@@ -204,7 +204,7 @@ def test_operations_and_find_say_what_is_wrong(home: Path, serve: Callable[..., 
         session.operations(status="dancing")
     with pytest.raises(InvalidRequest, match="notebook"):
         session.operations(scope="galaxy")
-    with pytest.raises(InvalidRequest, match="no groups"):
+    with pytest.raises(InvalidRequest, match="no group"):
         session.operations(group="g")
     assert session.operations(status="completed") == []
     assert session.operations(status=5) == []
