@@ -183,7 +183,8 @@ def _is_sane(record: Record) -> bool:
         1 <= record.fresh_since <= record.epoch
         and record.unproven < record.epoch
         and all(0 <= n <= _LARGEST for n in numbers)
-        and all(_may_be_asked(url) for url in (spec.url, spec.checksum_at) if url is not None)
+        and _may_be_asked(spec.url)
+        and (spec.checksum_at is None or spec.checksum_at.partition(":")[0].lower() in ("http", "https"))
         and (os.path.isabs(spec.destination) or (spec.far and _may_be_asked(spec.destination)))
         and "\0" not in spec.destination + record.named
         and (not record.named or os.path.dirname(record.named) == os.path.dirname(spec.destination))
