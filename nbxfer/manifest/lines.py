@@ -30,6 +30,7 @@ import msgspec
 from crc32c import crc32c
 
 from nbxfer.core.record import Record
+from nbxfer.core.stores import WEB
 from nbxfer.errors import InvalidRequest
 from nbxfer.manifest.layout import is_id
 
@@ -184,7 +185,7 @@ def _is_sane(record: Record) -> bool:
         and record.unproven < record.epoch
         and all(0 <= n <= _LARGEST for n in numbers)
         and _may_be_asked(spec.url)
-        and (spec.checksum_at is None or spec.checksum_at.partition(":")[0].lower() in ("http", "https"))
+        and (spec.checksum_at is None or spec.checksum_at.partition(":")[0].lower() in WEB)
         and (os.path.isabs(spec.destination) or (spec.far and _may_be_asked(spec.destination)))
         and "\0" not in spec.destination + record.named
         and (not record.named or os.path.dirname(record.named) == os.path.dirname(spec.destination))

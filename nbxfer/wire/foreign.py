@@ -50,7 +50,8 @@ def _certificate(error: ssl.SSLCertVerificationError, where: str) -> TransferErr
     return CertificateRefused(f"The certificate of {where} {words}.", status=status, hint=hint)
 
 
-def _name_service(error: socket.gaierror, where: str) -> TransferError:
+def name_service(error: socket.gaierror, where: str) -> TransferError:
+    """Give the error for a name that could not be looked up, or that nobody has."""
     if error.errno in (socket.EAI_AGAIN, getattr(socket, "EAI_SYSTEM", None)):
         return Offline(f"The name of {where} cannot be looked up at the moment.")
     return NetworkError(
@@ -119,7 +120,7 @@ PLAIN: Final[tuple[Row, ...]] = (
     (ssl.SSLEOFError, ABORTED),
     (ssl.SSLZeroReturnError, ABORTED),
     (ssl.SSLError, _tls),
-    (socket.gaierror, _name_service),
+    (socket.gaierror, name_service),
     (TimeoutError, timeout),
     (ConnectionRefusedError, network("Nobody takes connections at", WebErrorStatus.CANNOT_CONNECT)),
     (ConnectionResetError, _RESET),

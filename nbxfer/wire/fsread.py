@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import socket
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -21,7 +22,7 @@ from nbxfer.errors import (
     TransferTimeout,
     WebErrorStatus,
 )
-from nbxfer.wire.foreign import NO_ROUTE
+from nbxfer.wire.foreign import NO_ROUTE, name_service
 
 #: Seconds after which a time of change in whole seconds tells two versions apart: nothing was written in that second
 #: any more when it was looked at (the thought of RFC 9110 §8.8.2.2; clocks may differ by a little less than a minute).
@@ -96,12 +97,20 @@ def translated(error: Exception, where: str) -> TransferError:
         return ServerBusy(f"{where} is not to be had at the moment ({status}).", http_status=status)
     if isinstance(error, TimeoutError):
         return TransferTimeout(f"{where} did not answer in time.")
+    if isinstance(error, socket.gaierror):
+        return name_service(error, where)
     if isinstance(error, OSError) and error.errno in NO_ROUTE:
         return Offline(f"There is no way to {where} from here.")
-    if isinstance(error, ConnectionRefusedError):
-        return NetworkError(f"Nobody takes connections for {where}.", status=WebErrorStatus.CANNOT_CONNECT)
     if isinstance(error, ImportError):
         return InvalidRequest(f"{where} needs a package that is not installed.", hint="Install what fsspec needs.")
+    return _unreadable(error, where)
+
+
+def _unreadable(error: Exception, where: str) -> TransferError:
+    """Give the error for a connection, or a file, that does not do what it should."""
+    name = type(error).__name__
+    if isinstance(error, ConnectionRefusedError):
+        return NetworkError(f"Nobody takes connections for {where}.", status=WebErrorStatus.CANNOT_CONNECT)
     if isinstance(error, ConnectionError | EOFError) or name in _BROKEN:
         return NetworkError(f"The connection to {where} broke ({name}).", status=WebErrorStatus.CONNECTION_ABORTED)
     if isinstance(error, OSError):

@@ -201,7 +201,7 @@ def test_wrong_values_are_refused(options: dict[str, Any], says: str, sessions: 
 
 def test_one_source_at_a_time(sessions: Sessions, cache: Path) -> None:
     """fetch() is for one file; a list is for download()."""
-    for url in (["http://host/x"], 5, "ftp://host/x", "http://host/"):
+    for url in (["http://host/x"], 5, "nonsense://host/x", "http://host/"):
         with pytest.raises(InvalidRequest):
             sessions().fetch(url)  # type: ignore[arg-type]
     with pytest.raises(UnknownOption):

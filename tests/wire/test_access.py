@@ -142,7 +142,7 @@ def test_netrc(monkeypatch: pytest.MonkeyPatch, private_dir: Path) -> None:
     [{"auth": ("u", "hush"), "headers": {"authorization": "hush"}},
      {"url": "https://u:hush@h/", "auth": Bearer("hush")},
      {"url": "https://u:hush@h/", "headers": {"Authorization": "hush"}},
-     {"url": "ftp://u:hush@h/"}, {"url": "/hush"}, {"url": "https://h/\nhush"}],
+     {"url": "nonsense://u:hush@h/"}, {"url": "/hush"}, {"url": "https://h/\nhush"}],
 )  # fmt: skip
 def test_what_cannot_work(options: dict[str, Any]) -> None:
     """Two credentials at once, another scheme, no URL: refused at once."""
