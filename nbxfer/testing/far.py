@@ -8,7 +8,8 @@
         def final(self) -> bytes | None: ...                   # what is there, read without nbxfer
         def beside(self) -> list[str]: ...                     # what else is there: parts, uploads that are open
 
-What a backend cannot do it says in its class (``lanes``, ``direct``, ``resumable``); those tests ask less of it then.
+What a backend cannot do it says in its class (``lanes``, ``direct``, ``alone``, ``resumable``); those tests ask less of
+it then.
 """
 
 from __future__ import annotations
@@ -270,7 +271,14 @@ class FarContract:
             rest = self.pieces(first, self.large)[1:]
             for start, stop in rest:
                 one.put(first, Given(self.large, start, stop), len(self.large), self.stop)
-            one.publish(first, Seal(len(self.large), 0, 0), replace=True, stop=self.stop)
+            try:
+                one.publish(first, Seal(len(self.large), 0, 0), replace=True, stop=self.stop)
+            except SourceChanged:
+                assert one.alone
+                assert self.final() == SMALL
+                held = one.held(first, len(self.large), RangeSet(), self.stop) or RangeSet()
+                self.send(one, first, self.large, RangeSet(held.missing(0, len(self.large)).ranges))
+                one.publish(first, Seal(len(self.large), 0, 0), replace=True, stop=self.stop)
         assert self.final() == self.large
 
     def test_nobody_wants_it(self) -> None:

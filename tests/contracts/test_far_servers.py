@@ -1,0 +1,45 @@
+"""Sinks at a far side keep the contract against servers that pip and a package of Debian alone do not give."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from nbxfer.sinks.azure import AzureBlob
+from nbxfer.sinks.far import Far
+from nbxfer.testing.far import FarContract
+from nbxfer.wire.access import access
+from nbxfer.wire.storage import Storage
+from tests.servers.azurite import BOX, Azurite
+
+pytestmark = pytest.mark.heavy
+
+
+@pytest.fixture(scope="module")
+def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
+    """Give a service that speaks Azure's blobs."""
+    with Azurite(tmp_path_factory.mktemp("azurite")) as server:
+        yield server
+
+
+class TestAzure(FarContract):
+    """Blobs of a container, by blocks, at Azurite."""
+
+    @pytest.fixture(autouse=True)
+    def _place(self, azurite: Azurite, request: pytest.FixtureRequest) -> None:
+        self.server, self.name = azurite, f"folder/{request.node.name} ä.bin"
+
+    def sink(self, op_id: str = "op-one") -> Far:
+        storage = Storage({"connection_string": self.server.connection_string})
+        return AzureBlob(access(f"az://{BOX}/{self.name}", storage=storage), op_id)
+
+    def put(self, data: bytes) -> None:
+        self.server.put(self.name, data)
+
+    def final(self) -> bytes | None:
+        return self.server.get(self.name)
+
+    def beside(self) -> list[str]:
+        """Blocks of one byte are what is left of those that were given up."""
+        return [f"block of {size} bytes" for size in self.server.waiting(self.name) if size > 1]
