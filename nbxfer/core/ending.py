@@ -94,6 +94,9 @@ class Ending(Wishes):
         self._move(cause, event.published.integrity)
 
     def _committed(self, event: ev.Committed) -> None:
+        done = event.published
+        if done.http_status is not None and self.spec.kind == "upload":
+            self.http_status, self.response, self.final_url = done.http_status, done.headers, done.path
         self._finish(Cause.COMMITTED, event)
 
     def _discarded(self, _: ev.Discarded) -> None:

@@ -163,6 +163,11 @@ class Fields:
         return self.named or self.spec.destination
 
     @property
+    def _posting(self) -> bool:
+        """Whether it is on its way in a POST: broken off, nobody but a person may send it again."""
+        return self.phase is Phase.RUNNING and self.spec.method == "POST"
+
+    @property
     def handed_over(self) -> bool:
         """Whether somebody else may go on with it: nothing of ours moves any more."""
         return self.handed_to is not None and not self.in_flight

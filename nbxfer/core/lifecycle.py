@@ -79,6 +79,13 @@ class Operation(Answers):
             return self._ask_refresh(faults.of(NeedsAttention(f"It needs {names} again.")))
         self._move(Cause.NEEDS_PERSON, names)
         rest = [name for name in event.what if name != "url"]
+        if "parts" in rest:
+            again = NeedsAttention(
+                "It needs the parts of its form again: they were in memory only.",
+                hint="Run the cell again: upload(path, url, parts=[…]).",
+            )
+            self.fault = faults.of(again)
+            return None
         if "url" not in event.what:
             text, ways = f"It needs credentials again: {names}.", "headers=…, auth=…"
         elif rest:
@@ -111,7 +118,7 @@ class Operation(Answers):
         self.dirty = True
 
     def _turn_over(self, _: ev.TurnOver) -> None:
-        if self.handed_to or self.phase not in (Phase.PROBING, Phase.RUNNING):
+        if self.handed_to or self.phase not in (Phase.PROBING, Phase.RUNNING) or self._posting:
             return
         self.tell("made room", "others go first")
         self._stop()

@@ -38,6 +38,8 @@ class Published(msgspec.Struct, frozen=True, omit_defaults=True):
     atomic: bool = True  # False where the file system could not publish without a gap
     revalidated: bool = True  # False where the server could not be asked whether it still is the newest
     version: str = ""  # what a store calls it (version id, generation, ETag)
+    http_status: int | None = None  # of what was sent to a server of the web: what it answered
+    headers: tuple[tuple[str, str], ...] = ()  # the same; those only that are known to be no secret
 
 
 class Before(msgspec.Struct, frozen=True, omit_defaults=True):

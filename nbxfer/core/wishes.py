@@ -23,6 +23,11 @@ class Wishes(Mirrors):
 
     def _pause(self, _: ev.PauseAsked) -> None:
         self._ours()
+        if self._posting:
+            raise InvalidTransferState(
+                "What is being posted cannot be paused: a POST that is broken off is not sent again by itself.",
+                hint="Let it end, or cancel it.",
+            )
         checking = self.phase is Phase.VERIFYING
         self._move(Cause.PAUSE)
         self.fault = None

@@ -82,6 +82,7 @@ class Answer(BaseHTTPRequestHandler):
         path, length = urlsplit(self.path).path, self.headers.get("Content-Length")
         if path != "/form" and not path.startswith("/upload/"):
             return self._text("text/plain", "nothing is received here\n", HTTPStatus.METHOD_NOT_ALLOWED)
+        self.server.count(path, request=True)
         if not (length or "0").isdigit() or int(length or 0) > receiving.LARGEST:
             return self._text("text/plain", "that is too much\n", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         if self.headers.get("Expect", "").lower() == "100-continue":

@@ -55,6 +55,11 @@ def _parts(kind: str, whole: bytes) -> list[dict[str, Any]]:
         assert isinstance(data, bytes)
         name, file = part.get_param("name", header="content-disposition"), part.get_filename()
         one: dict[str, Any] = {"name": name, "type": part.get_content_type(), "size": len(data)}
-        one |= {"file": file, "sha256": hashlib.sha256(data).hexdigest()} if file else {"text": data.decode("utf-8")}
+        try:
+            text = None if file else data.decode("utf-8")
+        except UnicodeDecodeError:
+            text = None  # a file without a name
+        digest = hashlib.sha256(data).hexdigest()
+        one |= {"file": file or "", "sha256": digest} if text is None else {"text": text}
         parts.append(one)
     return parts

@@ -116,7 +116,7 @@ class DemoServer(ThreadingHTTPServer):
 
     @property
     def requests(self) -> int:
-        """How often a file was asked for, under any path."""
+        """How often a file was asked for, or sent, under any path."""
         with self._count:
             return self._requests.total()
 

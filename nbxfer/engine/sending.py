@@ -11,6 +11,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
+import msgspec
+
 from nbxfer.core import actions as do
 from nbxfer.core import events as ev
 from nbxfer.core import plan as planning
@@ -180,9 +182,7 @@ def _publish(job: Job, far: Far, action: do.Commit) -> ev.Event:
     done = far.publish(job.ticket, action.seal, replace=job.spec.if_exists != "error", stop=job.stop)
     job.close()
     job.manifest.forget_blocks(job.op_id)
-    return ev.Committed(
-        action.serial, Published(done.path, done.size, 0, action.by, atomic=done.atomic, version=done.version)
-    )
+    return ev.Committed(action.serial, msgspec.structs.replace(done, mtime_ns=0, integrity=action.by))
 
 
 def _discard(job: Job, far: Far, action: do.Discard) -> ev.Event:

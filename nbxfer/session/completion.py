@@ -68,7 +68,9 @@ class CompletionGroup:
     """Have ``task`` run once, when all operations that were added are done, have failed or were canceled.
 
     ``task`` is the name of a function that can be imported ("module:function"), so that it can be run by another
-    process, too; it gets a ``Completed``. ``notify`` says how a person is told (see docs/options.md). Operations are
+    process, too; it gets a ``Completed``. It is fired once: never by two processes, never again once it has returned or
+    raised. Only where its process is killed while it runs is it begun again, with ``attempt`` 2: what it does should be
+    repeatable, or look at ``attempt``. ``notify`` says how a person is told (see docs/options.md). Operations are
     added by ``add`` or the option ``completion=``; nothing happens before ``enable``, and nothing can be added after.
     """
 

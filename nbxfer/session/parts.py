@@ -71,6 +71,7 @@ def form_of(options: Options, target: str, filename: str) -> Form | None:
     if options.content_type:
         raise InvalidRequest("content_type= of a form is its own.", hint="Give it to the Part, or leave it out.")
     fields = [part.field for part in given]
+    filename = filename if options.multipart in ("", "form-data") else ""
     named = [
         Field(None, f.name, f.filename or filename, f.content_type, f.headers) if f.text is None else f for f in fields
     ]

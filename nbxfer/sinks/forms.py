@@ -64,8 +64,11 @@ class Form:
     def _head(self, field: Field) -> str:
         lines = [f"--{self._boundary}"]
         given = {name.lower() for name, _ in field.headers}
-        if self._subtype == "form-data" and "content-disposition" not in given:
-            words = f'form-data; name="{_quoted(field.name)}"'
+        form = self._subtype == "form-data"
+        if (form or field.name or field.filename) and "content-disposition" not in given:  # RFC 2183, RFC 7578
+            words = "form-data" if form else "attachment"
+            if form or field.name:
+                words += f'; name="{_quoted(field.name)}"'
             if field.filename:
                 words += f'; filename="{_quoted(field.filename)}"'
             lines.append(f"Content-Disposition: {words}")

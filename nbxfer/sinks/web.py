@@ -17,6 +17,7 @@ from nbxfer.errors import InvalidRequest, NeedsAttention, SourceChanged, Transfe
 from nbxfer.sinks.far import Body, Cut, Far, Standing, Stop
 from nbxfer.sinks.forms import Form
 from nbxfer.wire.access import Access
+from nbxfer.wire.headers import kept
 from nbxfer.wire.outgoing import Outgoing, Reply, refused
 
 
@@ -118,7 +119,16 @@ class WebResource(Far):
             if there is None or there.size != seal.size:
                 raise SourceChanged("Nobody can tell whether all of it arrived.")
             return Published(self.shown, seal.size, 0, atomic=False, version=there.version)
-        return Published(self.shown, seal.size, 0, atomic=False, version=self._answer.headers.get("etag", ""))
+        answer = self._answer
+        return Published(
+            self.shown,
+            seal.size,
+            0,
+            atomic=False,
+            version=answer.headers.get("etag", ""),
+            http_status=answer.status,
+            headers=kept(answer.headers.items()),
+        )
 
     def discard(self, ticket: Ticket, stop: Stop) -> None:
         """See Far. What a server has of a request that was cut is its own affair."""

@@ -15,15 +15,6 @@ from nbxfer.core.probe import Validator
 #: Header pairs with lower-case names, as the wire gives them.
 Headers = Sequence[tuple[str, str]]
 
-#: What a probe keeps of an answer's headers; everything else may be a secret (Set-Cookie and what people invent).
-KEPT: Final = frozenset(
-    "accept-ranges age cache-control content-disposition content-encoding content-language content-length "
-    "content-md5 content-range content-type date digest etag expires last-modified repr-digest retry-after server vary "
-    "x-amz-checksum-crc32 x-amz-checksum-crc32c x-amz-checksum-crc64nvme x-amz-checksum-sha1 "
-    "x-amz-checksum-sha256 x-amz-checksum-type x-amz-version-id x-goog-generation x-goog-hash "
-    "x-goog-stored-content-encoding x-goog-stored-content-length x-ms-blob-content-md5".split()
-)
-
 _ETAG: Final = re.compile(r'(W/)?"[\x21\x23-\x7e\x80-\xff]+"')  # RFC 9110 §8.8.3; an empty one tells nothing apart
 _CONTENT_RANGE: Final = re.compile(r"bytes +(\d{1,19})-(\d{1,19})/(\d{1,19}|\*)", re.IGNORECASE)  # §14.4
 _UNSATISFIED: Final = re.compile(r"bytes +\*/(\d{1,19})", re.IGNORECASE)
@@ -44,11 +35,6 @@ def field(headers: Headers, name: str) -> str | None:
     """Give the value of a field, with repeated lines joined (RFC 9110 §5.2); None where there is none."""
     values = [value for key, value in headers if key == name]
     return ", ".join(values) if values else None
-
-
-def kept(headers: Headers) -> tuple[tuple[str, str], ...]:
-    """Give those headers that may be stored and shown, each value of bounded length."""
-    return tuple((name, value[:1000]) for name, value in headers if name in KEPT)[:64]
 
 
 def length(headers: Headers) -> int | None:

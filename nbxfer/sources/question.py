@@ -10,6 +10,7 @@ from nbxfer.core.probe import Probe, Validator, Want
 from nbxfer.errors import TransferError
 from nbxfer.sources import digests, disposition, metadata
 from nbxfer.sources.metadata import Headers
+from nbxfer.wire.headers import kept
 
 #: Several ranges in one body: never asked for, and never taken (RFC 9110 §14.6).
 MEDIA_PARTS: Final = "multipart/byteranges"
@@ -93,7 +94,7 @@ class Reply(msgspec.Struct, frozen=True):
             self.status,
             self.where,
             self.media[:100],
-            metadata.kept(self.headers),
+            kept(self.headers),
             disposition.filename(self.headers),
             digests.claims(self.headers) if whole else (),
             metadata.modified(self.headers),

@@ -12,6 +12,14 @@ from nbxfer.errors import InvalidRequest
 #: What a person may write: a mapping, pairs (names may repeat), or lines "Name: value".
 HeadersLike = Mapping[str, str] | Iterable[tuple[str, str] | str] | None
 
+#: What is kept of an answer's headers; everything else may be a secret (Set-Cookie and what people invent).
+KEPT: Final = frozenset(
+    "accept-ranges age cache-control content-disposition content-encoding content-language content-length "
+    "content-md5 content-range content-type date digest etag expires last-modified repr-digest retry-after server vary "
+    "x-amz-checksum-crc32 x-amz-checksum-crc32c x-amz-checksum-crc64nvme x-amz-checksum-sha1 "
+    "x-amz-checksum-sha256 x-amz-checksum-type x-amz-version-id x-goog-generation x-goog-hash "
+    "x-goog-stored-content-encoding x-goog-stored-content-length x-ms-blob-content-md5".split()
+)
 _TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 §5.6.2
 _VALUE: Final = re.compile(r"[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?|")  # RFC 9110 §5.5, without obs-text
 
@@ -83,3 +91,8 @@ def split_headers(headers: Iterable[tuple[str, str]]) -> tuple[tuple[tuple[str, 
     stored = tuple((name, value) for name, value in pairs if name.lower() in STORABLE_HEADERS)
     needs = dict.fromkeys(f"header {name}" for name, _ in pairs if name.lower() not in STORABLE_HEADERS)
     return stored, tuple(needs)
+
+
+def kept(headers: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """Give those headers that may be stored and shown, each value of bounded length."""
+    return tuple((name, value[:1000]) for name, value in headers if name in KEPT)[:64]

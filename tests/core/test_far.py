@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from nbxfer import errors
 from nbxfer.core import actions as do
 from nbxfer.core import events as ev
 from nbxfer.core import faults
 from nbxfer.core.faults import Remedy
 from nbxfer.core.phases import Phase
-from nbxfer.core.record import Ticket
+from nbxfer.core.record import Published, Ticket
 from tests.core.life import CHANGED, DESTINATION, SIZE, V2, Life, spec, upto
 
 FAR: dict[str, Any] = {"kind": "upload", "url": "file:///home/me/data.bin", "destination": "s3://bucket/data.bin"}
@@ -67,6 +69,41 @@ def test_what_may_be_done_but_once() -> None:
     assert life.phase is Phase.PAUSED
     life.tell(ev.ResumeAsked())
     assert life.op.ticket is None
+
+
+def test_what_is_posted_is_not_paused() -> None:
+    """A POST on its way is not paused and makes no room for others, for it would not be sent again; before, it is."""
+    life = Life(**FAR, method="POST")
+    life.tell(ev.PauseAsked())
+    assert life.phase is Phase.PAUSED
+    life.tell(ev.ResumeAsked())
+    fetch = life.running()
+    with pytest.raises(errors.InvalidTransferState, match="posted cannot be paused"):
+        life.tell(ev.PauseAsked())
+    assert life.tell(ev.TurnOver()) == []
+    assert (life.phase, life.op.in_flight) == (Phase.RUNNING, {fetch.serial})
+
+
+def test_parts_that_are_gone() -> None:
+    """The parts of a form are in memory only: whoever comes after a restart is told to give them again."""
+    life = Life(**FAR, method="POST")
+    life.tell(ev.SecretsMissing(("parts",)))
+    assert life.phase is Phase.PAUSED
+    assert life.op.fault is not None
+    assert "parts of its form" in life.op.fault.message
+    assert "parts=" in (life.op.fault.hint or "")
+
+
+def test_what_the_far_server_answered() -> None:
+    """The answer to what was sent is an upload's response; a copy's is that of its source."""
+    for kind, wanted in (("upload", (201, (("server", "x"),), "https://far/x")), ("copy", (200, (), ""))):
+        life = Life(**{**FAR, "kind": kind})
+        life.committing()
+        done = Published("https://far/x", SIZE, 0, http_status=201, headers=(("server", "x"),))
+        life.tell(ev.Committed(life.serial, done))
+        record = life.stored()
+        assert record.phase is Phase.DONE
+        assert (record.http_status, record.response, record.final_url) == wanted
 
 
 def test_who_is_asked() -> None:

@@ -18,7 +18,13 @@ PROMISES = {
     "12_scenario_upload": [
         "PUT /upload/model.bin 3,000,000 bytes, the SHA-256 is right",
         "2 transfers are done | north.csv, south.csv",
-        "['/upload/model.bin', '/upload/north.csv', '/upload/south.csv']",
+        "run text/plain 2026-11",
+        "model application/octet-stream 3,000,000 bytes as model.bin",
+        'about application/json {"layers": 3}',
+        "answered 201 | the file in the form is the same",
+        "What is being posted cannot be paused",
+        "arrived 1 time",
+        "['/upload/north.csv', '/upload/south.csv']",
     ],
     "13_scenario_notifications": [
         "2 transfers are done | a.bin, b.bin | all is well: True",
