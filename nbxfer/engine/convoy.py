@@ -99,6 +99,10 @@ class Convoy:
         else:
             self._ship.wait(min(SHORT, seconds))
 
+    def woke(self, asked: float, late: float) -> None:
+        """Take note of how late somebody woke up: it says whether a cell computes."""
+        self._movers.pulse.beat(asked, late)
+
     # -- on its way ----------------------------------------------------------------------------------------------
     def first(self) -> None:
         """Where movers are to be used always: wait until there is one."""

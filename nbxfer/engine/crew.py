@@ -17,6 +17,7 @@ from nbxfer.core.allotment import LEAST
 from nbxfer.core.ranges import BLOCK, RangeSet
 from nbxfer.engine.lane import Lane
 from nbxfer.engine.lanes import TICK, Lanes
+from nbxfer.engine.pulse import NAP
 from nbxfer.engine.workplace import Workplace
 from nbxfer.engine.writer import Writer
 from nbxfer.errors import TransferError
@@ -99,12 +100,18 @@ class Crew(Lanes):
 
     def _rest(self) -> None:
         """Wait until something may be to do."""
-        if self._convoy is not None and self._convoy.coming:
-            self._convoy.wait(TICK)
+        convoy = self._convoy
+        if convoy is not None and convoy.coming:
+            convoy.wait(TICK)
             return
+        watching = convoy is not None and not convoy.over
         with self._bell:
-            if self._lanes:
-                self._bell.wait(TICK)
+            if not self._lanes:
+                return
+            begun, nap = time.monotonic(), NAP if watching else TICK
+            rung = self._bell.wait(nap)
+        if convoy is not None and watching and not rung:
+            convoy.woke(nap, time.monotonic() - begun - nap)
 
     def _call_in(self, stream: Stream | None = None, front: int = 0, *, placed: bool = False) -> bool:
         """Let one more lane work; False where there is no thread for it."""

@@ -235,7 +235,8 @@ class Engine:
             now = time.monotonic()
             pause = 0 if self._inbox or self._calls else self.timers.next(now, self._tick())
             await self._portal.sleep(pause)
-            self.movers.woke(time.monotonic() - now - pause)
+            if (late := time.monotonic() - now - pause) >= 0:  # else somebody woke it before its time
+                self.movers.pulse.beat(pause, late)
         self.workers.close()
         self.callers.close()
 

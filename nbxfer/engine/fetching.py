@@ -15,7 +15,7 @@ from nbxfer.engine.convoy import Convoy, sharing
 from nbxfer.engine.crew import Crew
 from nbxfer.engine.follower import Follower
 from nbxfer.engine.job import Job
-from nbxfer.engine.movers import LARGE_WHEN_BUSY
+from nbxfer.engine.movers import LARGE
 from nbxfer.engine.pump import Pump
 from nbxfer.engine.writer import Writer
 from nbxfer.errors import BadAnswer, NetworkError, StorageFailed, TransferError, WebErrorStatus
@@ -69,7 +69,7 @@ def _convoy(job: Job, action: do.Fetch, stream: Stream, writer: Writer) -> Convo
     """Give what has a mover do the work, where one could; whether it is worth it shows itself."""
     movers, pinned, size = job.movers, action.pinned, action.size
     missing = sum(map(len, action.segments))
-    if movers is None or size is None or (missing < LARGE_WHEN_BUSY and (movers.use != "always" or action.lanes <= 1)):
+    if movers is None or size is None or (missing < LARGE and (movers.use != "always" or action.lanes <= 1)):
         return None
     request = None
     if (why := movers.why_not) is None:

@@ -20,6 +20,7 @@ from typing import Final, Literal
 from nbxfer.core.lease import Process
 from nbxfer.engine import mover_words as words
 from nbxfer.engine import platform
+from nbxfer.engine.pulse import Pulse
 from nbxfer.engine.ship import Ship
 from nbxfer.errors import TransferError
 from nbxfer.manifest import machine
@@ -28,11 +29,8 @@ log = logging.getLogger("nbxfer")
 
 Use = Literal["auto", "always", "never"]
 
-#: From so many bytes on that are missing, a mover is worth it in any case; and where the loop lags, from so many on.
-LARGE: Final = 64 * 1024 * 1024
-LARGE_WHEN_BUSY: Final = 16 * 1024 * 1024
-#: The loop lags when it wakes up so much too late (seconds).
-LAGS: Final = 0.02
+#: From so many bytes on that are missing, a mover is worth it, where a cell computes.
+LARGE: Final = 16 * 1024 * 1024
 #: How long a mover with nothing to do is kept (seconds), and after how long one that could not be begun is tried again.
 KEEP: Final = 30.0
 TRY_AGAIN: Final = 300.0
@@ -52,7 +50,7 @@ class Movers:
 
     def __init__(self, enlist: Callable[[Sequence[Process]], None], use: Use = "auto", most: int | None = None) -> None:
         self.use: Use = use
-        self.lag = 0.0  # of the loop, lately (seconds)
+        self.pulse = Pulse()
         self.most = most if most is not None else max(1, min(4, os.cpu_count() or 1))
         self._enlist = enlist
         self._lock = threading.Lock()
@@ -97,12 +95,7 @@ class Movers:
         """Say whether ``missing`` bytes are worth a mover now."""
         if self._closed or self.why_not is not None:
             return False
-        return self.use == "always" or missing >= LARGE or (self.lag > LAGS and missing >= LARGE_WHEN_BUSY)
-
-    def woke(self, late: float) -> None:
-        """Take note that the loop woke up ``late`` seconds after it wanted to."""
-        if late >= 0:  # else somebody woke it before its time
-            self.lag = 0.7 * self.lag + 0.3 * late
+        return self.use == "always" or (missing >= LARGE and self.pulse.busy())
 
     def take(self) -> Ship | None:
         """Give the mover that has least to do, or a new one, which may not be ``ready`` yet; None: there is none."""

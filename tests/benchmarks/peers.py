@@ -50,14 +50,15 @@ def _ca() -> str:
 
 # -- nbxfer -----------------------------------------------------------------------------------------------------------
 @functools.cache
-def _session() -> Any:
+def _session(movers: str = "auto") -> Any:
     import nbxfer
 
+    os.environ["NBXFER_MOVERS"] = movers
     return nbxfer.Session()  # NBXFER_HOME says where
 
 
-def _nbxfer_one(url: str, target: Path) -> None:
-    _session().download(url, target, verify=_ca()).result()
+def _nbxfer_one(url: str, target: Path, movers: str = "auto") -> None:
+    _session(movers).download(url, target, verify=_ca()).result()
 
 
 def _nbxfer_many(urls: Sequence[str], folder: Path) -> None:
@@ -209,6 +210,8 @@ PEERS = {
             "parfive", "parfive", lambda u, t: _parfive({u: t}), lambda us, f: _parfive({u: f / name_of(u) for u in us})
         ),
         Peer("pypdl", "pypdl", _pypdl_one),
-        Peer("threads+crc", "crc32c", yardstick.one_with_crc),  # only where it is asked for by name
+        # These only where they are asked for by name.
+        *(Peer(f"nbxfer:{use}", "nbxfer", functools.partial(_nbxfer_one, movers=use)) for use in ("never", "always")),
+        Peer("threads+crc", "crc32c", yardstick.one_with_crc),
     )
 }

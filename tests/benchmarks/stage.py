@@ -210,7 +210,7 @@ class Stage:
 
 def installed(wanted: Sequence[str] = ()) -> list[str]:
     """Give the peers that are here, of those that are wanted; say which are not."""
-    names = [name for name in PEERS if name in wanted or (not wanted and name != "threads+crc")]
+    names = [name for name in PEERS if name in wanted or (not wanted and "+" not in name and ":" not in name)]
     for name in names:
         if PEERS[name].missing:
             print(f"{name}: {PEERS[name].needs} is not installed here, skipped")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from tests.benchmarks.stage import Run
 
 #: These are asked in every round; of the others, those that are three times slower than the best are asked once.
-ANCHORS = ("nbxfer", "threads", "aria2c")
+ANCHORS = ("nbxfer", "nbxfer:never", "nbxfer:always", "threads", "aria2c")
 Runs = dict[str, list[Run]]
 
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.fixtures import serve, sessions, trial
+from tests.fixtures import authority, ca, serve, sessions, trial
 
-__all__ = ["serve", "sessions", "trial"]
+__all__ = ["authority", "ca", "serve", "sessions", "trial"]
