@@ -2,96 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
-import spnego
 from httpx_ntlm import HttpNtlmAuth
 
 from nbxfer.core.phases import TransferStatus
 from nbxfer.session import Operation, Session
-
-SIZE = 4_000_000
-DATA = os.urandom(SIZE)
-
-
-class Guarded(BaseHTTPRequestHandler):
-    """A file behind NTLM (proven for each connection), a cookie, or a password; slow for who asks for all of it."""
-
-    protocol_version = "HTTP/1.1"
-    server: Gate
-
-    def setup(self) -> None:
-        """Know nobody on a new connection."""
-        super().setup()
-        self.proof: Any = None
-        self.known = False
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name it has in http.server
-        """Say nothing."""
-
-    def do_GET(self) -> None:
-        """Let in who proves who it is."""
-        given = self.headers.get("Authorization", "")
-        if self.path.startswith("/cookie"):
-            self.known = f"sid={self.server.secret}" in self.headers.get("Cookie", "")
-            if not self.known:
-                return self.say(403, b"no")
-        elif not self.known:
-            if not given.startswith("NTLM "):
-                return self.say(401, b"who are you", ("WWW-Authenticate", "NTLM"))
-            if self.proof is None:
-                self.proof = spnego.server(protocol="ntlm", options=spnego.NegotiateOptions.use_ntlm)
-            token = self.proof.step(base64.b64decode(given[5:]))
-            if not self.proof.complete:
-                return self.say(401, b"go on", ("WWW-Authenticate", "NTLM " + base64.b64encode(token).decode()))
-            self.known = True
-        return self.give()
-
-    def give(self) -> None:
-        """Give the file, or the rest of it."""
-        asked = self.headers.get("Range", "")
-        begin = int(asked.removeprefix("bytes=").split("-")[0]) if asked else 0
-        self.server.asked.append(begin)
-        self.send_response(206 if asked else 200)
-        if asked:
-            self.send_header("Content-Range", f"bytes {begin}-{SIZE - 1}/{SIZE}")
-        self.send_header("ETag", '"v1"')
-        self.send_header("Accept-Ranges", "bytes")
-        self.send_header("Content-Length", str(SIZE - begin))
-        self.end_headers()
-        try:
-            for at in range(begin, SIZE, 50_000):
-                self.wfile.write(DATA[at : min(at + 50_000, SIZE)])
-                time.sleep(0.0 if asked else 0.03)
-        except OSError:
-            self.close_connection = True
-
-    def say(self, status: int, text: bytes, *fields: tuple[str, str]) -> None:
-        """Answer without the file."""
-        self.send_response(status)
-        for name, value in fields:
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text)
-
-
-class Gate(ThreadingHTTPServer):
-    """The server; ``asked`` lists where each answer with bytes began."""
-
-    daemon_threads = True
-
-    def __init__(self, secret: str) -> None:
-        super().__init__(("127.0.0.1", 0), Guarded)
-        self.secret, self.asked = secret, list[int]()
+from tests.servers.gate import DATA, SIZE, Gate
 
 
 @pytest.fixture
