@@ -160,7 +160,10 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'nbxfer' has no attribute {name!r}")
     if name == "network":  # the room itself, which may be called: any import of it puts it here
         return importlib.import_module("nbxfer.network")
-    found = getattr(importlib.import_module(_WHERE.get(name, "nbxfer.errors")), name)
+    room = _WHERE.get(name, "nbxfer.errors")
+    # Its house first: who begins with a room, while another thread furnishes the house, is given half of it.
+    importlib.import_module(room.rpartition(".")[0])
+    found = getattr(importlib.import_module(room), name)
     globals()[name] = found
     return found
 

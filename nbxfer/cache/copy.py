@@ -107,9 +107,12 @@ class Copy:
     def read_into(self, offset: int, buffer: memoryview) -> int:
         """Fill some of ``buffer`` with bytes that are held. Raises StorageFailed."""
         try:
-            return os.preadv(self._data, [buffer], offset)
+            got = os.preadv(self._data, [buffer], offset)
         except OSError as error:
             raise _failed(error) from None
+        if not got and len(buffer):  # somebody has cut it: the end of the copy is not that of the source
+            raise StorageFailed("The copy that is kept was cut meanwhile.", hint="Open it again.")
+        return got
 
     @property
     def total(self) -> int:

@@ -14,10 +14,13 @@ from typing import Final, NamedTuple
 
 from nbxfer.cache.copy import Copy, create, load
 from nbxfer.core.probe import Validator
+from nbxfer.errors import StorageFailed
 
 #: The folders of sparse copies, and of whole ones, in the cache's.
 SHELF: Final = "opened"
 WHOLE: Final = "whole"
+#: How often a copy is begun that another process takes away meanwhile.
+_TRIES: Final = 5
 
 
 class Kept(NamedTuple):
@@ -42,11 +45,12 @@ class Shelf:
         with self._lock:
             copy, users = self._open.get(folder, (None, 0))
             if copy is None:
-                copy = create(folder, identity, version, size)
+                copy = _made(folder, identity, version, size)
             self._open[folder] = copy, users + 1
-            for other in self._place(identity).iterdir():
-                if other != folder and other not in self._open and other.is_dir() and not other.is_symlink():
-                    _remove(other)  # of a version that is gone
+            with contextlib.suppress(FileNotFoundError):  # another process has taken all of it away
+                for other in list(self._place(identity).iterdir()):
+                    if other != folder and other not in self._open and other.is_dir() and not other.is_symlink():
+                        _remove(other)  # of a version that is gone
         return copy
 
     def newest(self, identity: str) -> Copy | None:
@@ -121,6 +125,17 @@ class Shelf:
     def _place(self, identity: str) -> Path:
         host = re.sub(r"[^a-z0-9.-]", "_", identity.partition("://")[2].partition("/")[0].lower())[:60]
         return self.folder / f"{host}-{_name(identity)}"
+
+
+def _made(folder: Path, identity: str, version: Validator, size: int) -> Copy:
+    """Begin a copy; again where another process takes it away while it is begun. Raises StorageFailed."""
+    for _ in range(_TRIES):
+        try:
+            return create(folder, identity, version, size)
+        except StorageFailed:
+            if folder.exists():
+                raise
+    return create(folder, identity, version, size)
 
 
 def _name(text: str) -> str:

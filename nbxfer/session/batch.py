@@ -11,6 +11,7 @@ import msgspec
 
 from nbxfer.core.phases import Phase
 from nbxfer.errors import InvalidRequest, InvalidTransferState, TransferError
+from nbxfer.session import checks
 from nbxfer.session.operation import Operation
 from nbxfer.session.waiting import OVER, completed, watch
 
@@ -188,3 +189,17 @@ class Batch(Sequence[Operation]):
                 wish(operation)
             except (InvalidTransferState, FileExistsError):
                 continue  # what does not fit one of many is no reason to stop
+
+
+def several(operations: object) -> list[Operation]:
+    """Give the operations of one, of several, or of batches and groups. Raises InvalidRequest for what is none."""
+    found: list[Operation] = []
+    for one in (
+        [operations] if isinstance(operations, Operation) or not isinstance(operations, Iterable) else operations
+    ):
+        many: Iterable[Any] = [one] if isinstance(one, Operation | str) or not isinstance(one, Iterable) else one
+        for op in many:
+            if not isinstance(op, Operation):
+                raise InvalidRequest(f"{checks.shown(op)} is no operation.", hint="Give what download() has given.")
+            found.append(op)
+    return found

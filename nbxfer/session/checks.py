@@ -55,8 +55,8 @@ def _name(option: str, value: object) -> str | None:
 
 def _method(option: str, value: object) -> str:
     """Give what the body is sent by, in capitals."""
-    method = value.upper() if isinstance(value, str) else ""
-    if method not in ("", "PUT", "POST"):
+    method = value.upper() if isinstance(value, str) else None
+    if method is None or method not in ("", "PUT", "POST"):
         raise InvalidRequest(f"{option}={shown(value)} sends no file.", hint="Give 'PUT' or 'POST'.")
     return method
 

@@ -19,7 +19,7 @@ from nbxfer.errors import InvalidRequest
 from nbxfer.manifest.folder import FolderManifest
 from nbxfer.session import adopting, config, fetching, freezing, given, leaving, network, opening, request, seat
 from nbxfer.session.asking import Asking
-from nbxfer.session.batch import Batch
+from nbxfer.session.batch import Batch, several
 from nbxfer.session.completion import CompletionGroup
 from nbxfer.session.group import Group
 from nbxfer.session.operation import Operation
@@ -266,8 +266,7 @@ class Session(Outbox):
 
         Takes one, or several. Gives whether that holds for all of them now: not for what is over, or runs elsewhere.
         """
-        several = [operations] if isinstance(operations, Operation) else list(operations)
-        answers = [network.unconstrained(self, operation) for operation in several]  # each is asked, whatever the first
+        answers = [network.unconstrained(self, one) for one in several(operations)]  # each is asked, whatever the first
         return all(answers)
 
     # -- leaving -------------------------------------------------------------------------------------------------

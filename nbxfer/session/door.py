@@ -10,9 +10,7 @@ from typing import Any, BinaryIO, overload
 
 from nbxfer.core.phases import TransferStatus
 from nbxfer.core.surroundings import Surroundings
-from nbxfer.errors import InvalidRequest
-from nbxfer.session.batch import Batch
-from nbxfer.session.checks import shown
+from nbxfer.session.batch import Batch, several
 from nbxfer.session.cleaning import Leftover
 from nbxfer.session.kernel import default
 from nbxfer.session.operation import Operation
@@ -129,14 +127,7 @@ def as_completed(
 
     Raises InvalidRequest for what is no operation, TimeoutError (seconds), NeedsAttention.
     """
-    found: dict[str, Operation] = {}
-    for one in [operations] if isinstance(operations, Operation) else operations:
-        many: Iterable[Any] = [one] if isinstance(one, Operation) or not isinstance(one, Iterable) else one
-        for op in many:
-            if not isinstance(op, Operation):
-                raise InvalidRequest(f"{shown(op)} is no operation.", hint="Give what download() has given.")
-            found[op.id] = op
-    return completed(list(found.values()), timeout)
+    return completed(list({op.id: op for op in several(operations)}.values()), timeout)
 
 
 def panel() -> Any:

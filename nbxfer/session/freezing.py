@@ -17,7 +17,7 @@ from nbxfer.core.url import safe_url
 from nbxfer.engine.recheck import file_digest
 from nbxfer.errors import InvalidRequest, StorageFailed, UnknownOption
 from nbxfer.session import destination as where
-from nbxfer.session.batch import Batch
+from nbxfer.session.batch import Batch, several
 from nbxfer.session.operation import Operation
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def freeze(session: Session, path: Path_, operations: object, root: Path_ | None
 
 def _named(session: Session, operations: Any) -> list[Record]:
     found = []
-    for operation in [operations] if isinstance(operations, Operation) else operations:
+    for operation in several(operations):
         record = session._manifest.finished(str(operation.path))
         if record is None or record.published is None or operation.snapshot.phase is not Phase.DONE:
             raise InvalidRequest(f"{operation.snapshot.name} has not finished.", hint="Wait for it, or leave it out.")
@@ -124,17 +124,16 @@ def restore(session: Session, lock: Path_, dest: Path_ | None, options: dict[str
             raise InvalidRequest(
                 f"{name} would write {one.path!r}, and a link in {folder} leads out of it.", hint="Nothing was fetched."
             )
-    operations: list[Operation] = []
+    made: dict[str, Operation] = {}
     right = {one.path for one in files if _is_there(os.path.join(folder, one.path), one)}
     for there in (True, False):
         how = {**options, "if_exists": "skip"} if there else options  # what is right is not asked about
         for some in _apart([one for one in files if (one.path in right) is there]):
             places = {one.url: os.path.join(folder, one.path) for one in some}
             sums = {one.url: f"sha256:{one.sha256}" for one in some}
-            operations += session.download(places, checksum=sums, **how)
-    by_path = {str(operation.path): operation for operation in operations}
+            made.update(zip((one.path for one in some), session.download(places, checksum=sums, **how), strict=True))
     log.info("%d files of %s are on their way", len(files), safe_url(name))
-    return Batch([by_path.get(os.path.join(folder, one.path), operations[0]) for one in files] if files else [])
+    return Batch(made[one.path] for one in files)
 
 
 def _is_there(path: str, one: Frozen) -> bool:

@@ -134,6 +134,8 @@ class Group:
         if len(given) != 1 or isinstance(to, bool) or not isinstance(to, int | None):
             raise InvalidRequest("move() takes one place.", hint="Give to=0 (first), to=-1 (last), before= or after=.")
         other = before if before is not None else after
+        if other is not None and not isinstance(other, Operation):
+            raise InvalidRequest(f"{shown(other)} is no operation.", hint="Give one of the group's .operations.")
 
         def order(ids: list[str]) -> list[str]:
             if other is None:
@@ -148,6 +150,8 @@ class Group:
         self._reorder(op, order)
 
     def _reorder(self, op: Operation, order: Callable[[list[str]], list[str]]) -> None:
+        if not isinstance(op, Operation):
+            raise InvalidRequest(f"{shown(op)} is no operation.", hint="Give one of the group's .operations.")
         moving = {o.id: o.snapshot for o in self.operations}
         if op.id not in moving:
             raise InvalidRequest(f"{op.path.name} is not in the group {self.name!r}.", hint="See its .operations.")

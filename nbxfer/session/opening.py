@@ -19,7 +19,7 @@ from nbxfer.cache.shelf import Shelf
 from nbxfer.core import url as urls
 from nbxfer.core.policy import Patience
 from nbxfer.engine.sparse import AHEAD, PAGE, NotSparse, Sparse, open_sparse
-from nbxfer.errors import InvalidRequest, Offline, UnknownOption
+from nbxfer.errors import InvalidRequest, Offline, StorageFailed, UnknownOption
 from nbxfer.session import config, request
 from nbxfer.session.given import as_text
 from nbxfer.sources.base import Stopped
@@ -32,10 +32,41 @@ if TYPE_CHECKING:
 
 #: What ``open`` decides itself.
 _NOT_HERE: Final = frozenset(("into", "name", "if_exists", "on_duplicate", "start", "random_access", "preserve_mtime"))
+#: What makes many of one.
+_TREES: Final = frozenset(("recursive", "glob", "include", "exclude", "compare", "plan"))
+#: What only a transfer has.
+_OF_TRANSFERS: Final = frozenset(("group", "notify", "completion"))
+#: How often a whole copy is asked for that others take away at once: their cache is full, or the source another one.
+_TRIES: Final = 4
 
 
 def open_url(session: Session, url: Any, mode: str, complete: bool, options: Mapping[str, Any]) -> BinaryIO:
     """Give a file to read. Raises InvalidRequest, UnknownOption, and what asking the source raises."""
+    _check(mode, complete, options)
+    text, given = as_text(url, options)
+    if isinstance(text, str) and text.startswith("nbxfer::"):
+        raise InvalidRequest("nbxfer:: is for what speaks fsspec.", hint="Give open() the URL that stands behind it.")
+    asked = request.read(text, None, {**given, "into": config.get("cache_dir")})
+    shelf = shelf_of(session)
+    if not complete:
+        try:
+            return OpenedFile(_sparse(session, asked, shelf), shelf, asked.url)
+        except NotSparse:
+            pass  # it comes as a whole, or not at all
+    for left in reversed(range(_TRIES)):
+        whole = shelf.whole_of(asked.identity)
+        try:
+            reader: BinaryIO = session.download(asked.url, into=whole, **given).open()
+        except StorageFailed:  # another process has taken it away between its end and now
+            if not left:
+                raise
+        else:
+            return reader
+    raise AssertionError("the last try gives or raises")
+
+
+def _check(mode: str, complete: object, options: Mapping[str, Any]) -> None:
+    """Raise InvalidRequest, UnknownOption for what says nothing here."""
     if mode not in ("rb", "br"):
         raise InvalidRequest(
             f"mode={mode!r} is no way to read bytes.",
@@ -46,17 +77,10 @@ def open_url(session: Session, url: Any, mode: str, complete: bool, options: Map
     for option in options:
         if option in _NOT_HERE:
             raise UnknownOption(f"open() has no option {option!r}.", hint="To say where it lands, call download().")
-    text, given = as_text(url, options)
-    asked = request.read(text, None, {**given, "into": config.get("cache_dir")})
-    shelf = shelf_of(session)
-    if not complete:
-        try:
-            return OpenedFile(_sparse(session, asked, shelf), shelf, asked.url)
-        except NotSparse:
-            pass  # it comes as a whole, or not at all
-    whole = shelf.whole_of(asked.identity)
-    reader: BinaryIO = session.download(asked.url, into=whole, **given).open()
-    return reader
+        if option in _TREES:
+            raise UnknownOption(f"open() has no option {option!r}.", hint="Open one file; or call download().")
+        if option in _OF_TRANSFERS and not complete:
+            raise InvalidRequest(f"{option}= is for transfers.", hint="Leave it out, or give complete=True, too.")
 
 
 def shelf_of(session: Helm) -> Shelf:

@@ -90,6 +90,11 @@ class Outbox(Helm):
         read: Callable[[object, object, Mapping[str, Any]], Request],
     ) -> Operation | Batch:
         self._check_fork()
+        if isinstance(given, Mapping):
+            raise InvalidRequest(
+                "What is sent is given as a mapping, and only download() takes one.",
+                hint="Give a list and the folder for all of them, or call this once for each.",
+            )
         one = isinstance(given, str | os.PathLike) or not isinstance(given, Iterable)
         text = os.fspath(target) if isinstance(target, os.PathLike) else target
         if not one and isinstance(text, str) and not text.endswith("/"):

@@ -20,6 +20,7 @@ from nbxfer.core.url import safe_url
 from nbxfer.errors import InvalidRequest, TransferError
 from nbxfer.session import fetching, kernel
 from nbxfer.session import options as wording
+from nbxfer.session.checks import shown
 from nbxfer.session.operation import Operation
 from nbxfer.session.proofs import web_url
 
@@ -61,7 +62,13 @@ class Prefetcher:
     ) -> None:
         if isinstance(uris, str):
             uris = [uris]
-        given = list(dict.fromkeys(web_url(uri) for uri in uris))
+        given: Any = uris
+        span: Any = quiet
+        if not isinstance(given, Iterable):
+            raise InvalidRequest(f"uris is of type {type(uris).__name__}, not URLs.", hint="Give a list of them.")
+        if isinstance(span, bool) or not isinstance(span, int | float) or not 0 <= span <= threading.TIMEOUT_MAX:
+            raise InvalidRequest(f"quiet={shown(quiet)} is no span of time.", hint="Give seconds.")
+        given = list(dict.fromkeys(web_url(uri) for uri in given))
         if len(given) > MOST:
             raise InvalidRequest(f"These are {len(given)} URLs, and {MOST} are the most.", hint="Give a list_url.")
         if not given and list_url is None:

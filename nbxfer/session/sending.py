@@ -20,6 +20,7 @@ from nbxfer.session.options import Options
 from nbxfer.session.parts import form_of
 from nbxfer.session.proofs import Proofs, source_url
 from nbxfer.session.request import Request
+from nbxfer.wire.storage import read_storage
 
 #: What may stand at a far destination, as ``if_exists`` says it.
 IF_EXISTS: Final = ("overwrite", "skip", "error")
@@ -51,11 +52,28 @@ def read_copy(source: object, target: object, given: Mapping[str, Any], verb: st
     proofs = Proofs(options.checksum, [url])
     if proofs.of(url).listed_at is not None and local:
         raise InvalidRequest("A list of checksums is for what is fetched.", hint="Give the checksum itself.")
+    if stores.scheme(whole) in stores.WEB and (local or stores.scheme(url) in stores.WEB):
+        read_storage(whole, options.storage_options, None)
+    if local and options.mirrors:
+        raise InvalidRequest("mirrors= are for what is fetched, and this is sent.", hint="Leave it out.")
     destination, _ = urls.stored_url(whole, options.secret_query)
     identity = f"key:{options.key}" if options.key is not None else urls.identity(url, options.secret_query)
     kind = "upload" if local else "copy"
     form = form_of(options, whole, urls.basename(url))
-    return Request(url, destination, identity, options, "url", proofs.of(url), None, kind, whole, form)
+    asked = Request(url, destination, identity, options, "url", proofs.of(url), None, kind, whole, form)
+    asked.identity += _stores_of(asked)
+    return asked
+
+
+def _stores_of(asked: Request) -> str:
+    """Give where the stores of both sides are: one bucket and key at two end points are two places."""
+    text = ""
+    for word, url in (("at", asked.url), ("to", asked.target)):
+        own = asked.options.filesystem if url == asked.main else None
+        storage = read_storage(url, request.side(asked, url), own) if stores.is_store(url) else None
+        if storage is not None and storage.place:
+            text += f" {word} {storage.place}"
+    return text
 
 
 def read_options(given: Mapping[str, Any], verb: str) -> Options:

@@ -1,4 +1,4 @@
-"""A file of this machine as a source. Its version is what it is (device, inode) and how it was left (size, time).
+"""A file of this machine as a source. Its version is what it is (device, inode) and how it was left (size, times).
 
 That is looked at beside every read: a file that somebody writes to or cuts meanwhile is another version, and bytes of
 two versions never leave together. A file that is exchanged by a rename goes on as the old one where it is open.
@@ -23,7 +23,17 @@ CHUNK: Final = 4 * 1024 * 1024
 
 def version(there: os.stat_result) -> Validator:
     """Give what tells two versions of a file apart."""
-    return Validator("file", f"{there.st_dev}-{there.st_ino}-{there.st_size}-{there.st_mtime_ns}")
+    # Anybody can set the time of change back, the time of change of its inode nobody can.
+    times = f"{there.st_mtime_ns}-{there.st_ctime_ns}"
+    return Validator("file", f"{there.st_dev}-{there.st_ino}-{there.st_size}-{times}")
+
+
+def _same(there: os.stat_result, known: Validator | None) -> bool:
+    """Say whether an open file is the version that is known. To lose its last name changes its inode, not its bytes."""
+    now = version(there)
+    if there.st_nlink or known is None:
+        return now == known
+    return now.value.rpartition("-")[0] == known.value.rpartition("-")[0]
 
 
 class LocalStream:
@@ -53,7 +63,7 @@ class LocalStream:
                 there = os.fstat(self._fd)
             except OSError as error:
                 raise StorageFailed(f"{self._path} cannot be read ({error.strerror}).") from None
-        if version(there) != self.probe.validator or not got:
+        if not _same(there, self.probe.validator) or not got:
             raise changed(self._path)
         self._at += got
         return got
