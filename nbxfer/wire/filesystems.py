@@ -16,7 +16,8 @@ from typing import Any, Final
 
 from nbxfer.core import stores
 from nbxfer.core.url import safe_url
-from nbxfer.errors import InvalidRequest, SourceNotFound, TransferError
+from nbxfer.errors import AccessDenied, InvalidRequest, NetworkError, SourceNotFound, TransferError
+from nbxfer.wire.fsread import translated
 from nbxfer.wire.storage import Storage
 
 #: Protocol → (the extra of nbxfer that brings it, the module that it needs).
@@ -103,6 +104,10 @@ def instance(url: str, storage: Storage | None) -> tuple[Any, str]:
     except FileNotFoundError:
         raise SourceNotFound(f"There is no {safe_url(url)}.", hint="Check the URL.") from None
     except Exception as error:  # noqa: BLE001 (backends raise what they like)
+        # Some connect as soon as they are made (smb): what is wrong there is no matter of options.
+        found = translated(error, safe_url(url))
+        if isinstance(found, AccessDenied | NetworkError):
+            raise found from None
         raise InvalidRequest(
             f"No way to {safe_url(url)} can be made of these options ({type(error).__name__}).",
             hint="Look at storage_options and credentials.",
@@ -133,4 +138,6 @@ def _defaults(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """Give what we want otherwise than the backend does where nothing was said."""
     if name in ("s3", "s3a") and not given.get("anon") and "config_kwargs" not in given:
         return {"config_kwargs": {"signature_version": "s3v4"}}  # botocore presigns by version 2, which ends
+    if name == "smb" and "share_access" not in given:
+        return {"share_access": "rw"}  # else who reads keeps everybody else out, our own second reader, too
     return {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import socket
@@ -83,11 +84,15 @@ def translated(error: Exception, where: str) -> TransferError:
         return error
     name = type(error).__name__
     status = _status(error)
-    if isinstance(error, FileNotFoundError) or status in (404, 410):
+    # Some raise a plain OSError, whose number alone says what it is (smbprotocol).
+    number = error.errno if isinstance(error, OSError) else None
+    if type(error.__cause__).__name__ == "GatedRepoError":  # the Hub's library calls that a file that is not there
+        status, name = 403, "GatedRepoError"
+    elif isinstance(error, FileNotFoundError) or number == errno.ENOENT or status in (404, 410):
         return SourceNotFound(f"There is no {where}.", http_status=status, hint="Check the URL.")
-    if isinstance(error, IsADirectoryError):
+    if isinstance(error, IsADirectoryError) or number == errno.EISDIR:
         return a_folder(where)
-    if isinstance(error, PermissionError) or status in (401, 403) or name in _DENIED:
+    if isinstance(error, PermissionError) or number == errno.EACCES or status in (401, 403) or name in _DENIED:
         return AccessDenied(
             f"{where} may not be read ({name}).",
             http_status=status,

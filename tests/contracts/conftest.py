@@ -6,7 +6,16 @@ from collections.abc import Iterator
 
 import pytest
 
+from nbxfer.wire.pool import Pool
 from tests.servers import stores
+
+
+@pytest.fixture
+def pool() -> Iterator[Pool]:
+    """Connections of one test."""
+    made = Pool()
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,7 @@ import asyncssh
 from nbxfer.testing.sources import Served
 from nbxfer.wire.ssh import close_idle
 from tests.servers.spoiling import Spoiling
+from tests.servers.wsgi import serving
 
 USER, PASSWORD = "lab", "l4b-w0rd"
 
@@ -37,33 +38,21 @@ def moto() -> Iterator[Moto]:
     """Run moto with a bucket "lab"."""
     import boto3
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-    from werkzeug.serving import WSGIRequestHandler, make_server
 
-    class Quiet(WSGIRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def log(self, *_: Any, **__: Any) -> None:
-            """Say nothing: a cut is what was wanted."""
-
-    for chatty in ("werkzeug", "botocore", "aiobotocore", "urllib3", "boto3"):
+    for chatty in ("botocore", "aiobotocore", "urllib3", "boto3"):
         logging.getLogger(chatty).setLevel(logging.CRITICAL)
     spoiling = Spoiling(DomainDispatcherApplication(create_backend_app))
-    server = make_server("127.0.0.1", 0, spoiling, threaded=True, request_handler=Quiet)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    endpoint = f"http://127.0.0.1:{server.server_port}"
-    keys = {"aws_access_key_id": "lab", "aws_secret_access_key": PASSWORD}
-    client = boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1", **keys)
-    client.create_bucket(Bucket="lab")
-    options = {"endpoint_url": endpoint, "key": "lab", "secret": PASSWORD}
-    try:
-        yield Moto(endpoint, options, spoiling, client)
-    finally:
-        spoiling.over.set()
-        client.close()
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(spoiling) as port:
+        endpoint = f"http://127.0.0.1:{port}"
+        keys = {"aws_access_key_id": "lab", "aws_secret_access_key": PASSWORD}
+        client = boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1", **keys)
+        client.create_bucket(Bucket="lab")
+        options = {"endpoint_url": endpoint, "key": "lab", "secret": PASSWORD}
+        try:
+            yield Moto(endpoint, options, spoiling, client)
+        finally:
+            spoiling.over.set()
+            client.close()
 
 
 class Dav(NamedTuple):

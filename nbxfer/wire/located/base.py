@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from nbxfer.core.probe import Validator
 from nbxfer.core.url import safe_url
-from nbxfer.errors import TransferError
+from nbxfer.errors import TransferError, TransferTimeout
 from nbxfer.wire.access import Access
 from nbxfer.wire.bridge import Tick, crew
 from nbxfer.wire.filesystems import instance
@@ -17,6 +18,8 @@ from nbxfer.wire.fsread import translated
 #: Seconds that a signature is good for, and after which a new one is made.
 SIGNED_FOR = 3600
 SIGNED_ANEW = 1800
+#: Seconds that are spent on finding out why something is not there.
+_LOOK: Final = 4.0
 
 
 class Located(NamedTuple):
@@ -64,7 +67,16 @@ def asked(access: Access, tick: Tick, call: Callable[[Any, str], Any]) -> Any:
 
 
 def what_is_wrong(access: Access, tick: Tick) -> str:
-    """Say why an object cannot be found: "folder", "bucket" (there is none), or "" (there is no such key)."""
+    """Say why an object cannot be found: "folder", "bucket" (there is none), or "" (there is no such key).
+
+    A store that does not tell soon is not waited for: that there is no such object is known already.
+    """
+    until = time.monotonic() + _LOOK
+
+    def within() -> None:
+        tick()
+        if time.monotonic() > until:
+            raise TransferTimeout("It is not told soon.")
 
     def look(fs: Any, path: str) -> str:
         bucket = path.partition("/")[0]
@@ -73,6 +85,6 @@ def what_is_wrong(access: Access, tick: Tick) -> str:
         return "" if bucket == path or fs.exists(bucket) else "bucket"
 
     try:
-        return str(asked(access, tick, look))
+        return str(asked(access, within, look))
     except TransferError:
         return ""

@@ -1,0 +1,98 @@
+"""Servers of files as Debian has them, on ports of their own: samba and vsftpd."""
+
+from __future__ import annotations
+
+import getpass
+import logging
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.servers.processes import ServerProcess, free_port, program
+
+_PASSWORD = "l4b-w0rd"
+
+
+class Share(NamedTuple):
+    """A server of the files of ``folder``: its port, and the options that lead there."""
+
+    port: int
+    folder: Path
+    options: dict[str, Any]
+
+
+@contextmanager
+def samba(folder: Path) -> Iterator[Share]:
+    """Run smbd, which has one share "lab" for who runs the tests."""
+    pytest.importorskip("smbprotocol")
+    logging.getLogger("smbprotocol").setLevel(logging.CRITICAL)  # it writes down every packet
+    smbd, smbpasswd = program("smbd"), program("smbpasswd")
+    if smbd is None or smbpasswd is None:
+        pytest.skip("samba is not installed: make test-servers")
+    port, user, shown = free_port(), getpass.getuser(), folder / "shown"
+    shown.mkdir()
+    (folder / "state").mkdir()
+    (folder / "smb.conf").write_text(
+        f"""[global]
+        server role = standalone server
+        smb ports = {port}
+        interfaces = lo
+        bind interfaces only = yes
+        disable netbios = yes
+        log file = {folder}/log
+        passdb backend = tdbsam:{folder}/passdb.tdb
+        load printers = no
+        printing = bsd
+        disable spoolss = yes
+        min protocol = SMB2
+        """
+        + "".join(
+            f"{name} = {folder}/state\n"
+            for name in ("lock directory", "state directory", "cache directory", "pid directory", "private dir",
+                         "ncalrpc dir")
+        )
+        + f"[lab]\npath = {shown}\nread only = no\nvalid users = {user}\n"
+    )  # fmt: skip
+    config = str(folder / "smb.conf")
+    word = f"{_PASSWORD}\n{_PASSWORD}\n"
+    added = subprocess.run(
+        [smbpasswd, "-c", config, "-L", "-a", "-s", user], input=word, capture_output=True, text=True, check=False
+    )
+    if added.returncode:
+        pytest.skip(f"samba takes no user here: {added.stderr[:200]}")
+    command = [smbd, "--foreground", "--no-process-group", "-s", config]
+    with ServerProcess(command, port, folder / "smbd.log"):
+        yield Share(port, shown, {"username": user, "password": _PASSWORD})
+
+
+@contextmanager
+def vsftpd(folder: Path) -> Iterator[Share]:
+    """Run vsftpd, which shows a folder to anybody."""
+    found = program("vsftpd")
+    if found is None:
+        pytest.skip("vsftpd is not installed: make test-servers")
+    port, shown, config = free_port(), folder / "shown", folder / "vsftpd.conf"
+    (shown / "sub").mkdir(parents=True)
+    shown.chmod(0o555)  # it shows no folder to anybody that could be written to
+    lines = {
+        "listen": "YES",
+        "listen_address": "127.0.0.1",
+        "listen_port": port,
+        "background": "NO",
+        "run_as_launching_user": "YES",
+        "anonymous_enable": "YES",
+        "no_anon_password": "YES",
+        "local_enable": "NO",
+        "anon_root": shown,
+        "secure_chroot_dir": folder,
+        "seccomp_sandbox": "NO",
+        "anon_world_readable_only": "NO",
+        "xferlog_enable": "NO",
+    }
+    config.write_text("".join(f"{name}={value}\n" for name, value in lines.items()))
+    with ServerProcess([found, str(config)], port, folder / "vsftpd.log"):
+        yield Share(port, shown / "sub", {})
