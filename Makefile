@@ -36,7 +36,7 @@ test: .venv/.with-dev lint ## everything that a change must pass
 
 test-servers: .venv/.with-dev ## against real nginx, Apache, Caddy and squid, which `make test` leaves out
 	@sh tools/servers.sh heavy
-	$(PYTEST) -m heavy $(ARGS)
+	$(PYTEST) -m heavy $(if $(ARGS),,$(SHARED)) $(ARGS)
 
 test-all: .venv/.with-dev ## the tests on every Python found of 3.11, 3.12 and 3.13
 	@sh tools/servers.sh

@@ -78,7 +78,7 @@ class Book:
 
     def idle(self) -> None:
         """Wait until the kernel does nothing."""
-        self.page.wait_for_function(f"() => {_KERNEL}?.status === 'idle'", timeout=60_000)
+        self.page.wait_for_function(f"() => {_KERNEL}?.status === 'idle'", timeout=120_000)
 
     def do(self, command: str, args: dict[str, Any] | None = None) -> None:
         """Have JupyterLab run one of its commands, without waiting for its end."""
@@ -97,7 +97,7 @@ class Book:
         """Run a cell to its end; give the text it printed."""
         before = self.prompt(cell)
         self.start(cell, source)
-        until(lambda: self.prompt(cell) != before, 30)
+        until(lambda: self.prompt(cell) != before, 90)
         return self.end(cell)
 
     def end(self, cell: int) -> str:
@@ -105,7 +105,7 @@ class Book:
 
         Not by the kernel's state: JupyterLab calls it idle after a message on the control channel, whatever runs.
         """
-        until(lambda: any(c.isdigit() for c in self.prompt(cell)), 30)
+        until(lambda: any(c.isdigit() for c in self.prompt(cell)), 90)
         return self.printed(cell)
 
     def prompt(self, cell: int) -> str:
@@ -135,7 +135,7 @@ def picture(page: Any, name: str, of: str = "") -> Path:
     return path
 
 
-def until(true: Callable[[], object], seconds: float = 20.0) -> None:
+def until(true: Callable[[], object], seconds: float = 60.0) -> None:
     """Wait until something is true; fail when it takes too long."""
     end = time.monotonic() + seconds
     while not true():
@@ -184,7 +184,7 @@ def jupyterlab(folder: Path, more: dict[str, str] | None = None, **variables: st
         )  # fmt: skip
         try:
             url = f"http://127.0.0.1:{port}"
-            until(lambda: process.poll() is not None or _answers(f"{url}/api?token={token}"), 60)
+            until(lambda: process.poll() is not None or _answers(f"{url}/api?token={token}"), 120)
             assert process.poll() is None, (folder / "lab.log").read_text()
             yield Lab(url, token, books)
         finally:
