@@ -9,12 +9,9 @@ from typing import Final, Protocol
 
 import crc32c
 
+from nbxfer.core.crc import combine
 from nbxfer.core.ranges import BLOCK
 from nbxfer.manifest.base import Row
-
-#: RFC 3720 §12.1, bits reversed: the highest bit is x⁰.
-_POLYNOMIAL: Final = 0x82F63B78
-_ONE: Final = 0x80000000
 
 
 class Digest(Protocol):
@@ -70,39 +67,3 @@ def combined(rows: Iterable[Row], size: int) -> int | None:
         whole = combine(whole, row.crc32c, row.length)
         position += row.length
     return whole if position == size else None
-
-
-def combine(first: int, second: int, length: int) -> int:
-    """Give the CRC-32C of two stretches from those of each; the second is ``length`` bytes long.
-
-    What is appended shifts what was before: in GF(2)[x], the first is multiplied by x to the power of 8·length,
-    modulo the polynomial (as zlib's crc32_combine does it).
-    """
-    return _times(_power(8 * length), first) ^ second
-
-
-def _times(a: int, b: int) -> int:
-    """Give a·b modulo the polynomial."""
-    product = 0
-    for bit in range(31, -1, -1):  # from x⁰ of a upwards
-        if a >> bit & 1:
-            product ^= b
-        b = b >> 1 ^ (_POLYNOMIAL if b & 1 else 0)  # times x
-    return product
-
-
-_powers: dict[int, int] = {}
-
-
-def _power(n: int) -> int:
-    """Give x to the power of ``n``, modulo the polynomial. The few lengths that blocks have are remembered."""
-    found = _powers.get(n)
-    if found is None:
-        found, square, left = _ONE, _ONE >> 1, n
-        while left:
-            if left & 1:
-                found = _times(found, square)
-            square, left = _times(square, square), left >> 1
-        if len(_powers) < 64:
-            _powers[n] = found
-    return found

@@ -80,6 +80,9 @@ class Bytes(io.BytesIO):
         """The bytes themselves, to be read or filled; let it go before the bytes are given away."""
         return self.getbuffer()
 
+    def close(self) -> None:
+        """Stay open: some clients close what they have sent, and have to send it again."""
+
     def __len__(self) -> int:
         return self.size
 

@@ -40,6 +40,12 @@ def _azure(access: Access, op_id: str, _spec: Spec) -> Far:
     return AzureBlob(access, op_id)
 
 
+def _gcs(access: Access, op_id: str, _spec: Spec) -> Far:
+    from nbxfer.sinks.gcs import GcsObject
+
+    return GcsObject(access, op_id)
+
+
 def _ftp(access: Access, op_id: str, _spec: Spec) -> Far:
     from nbxfer.sinks.ftp import FtpFile
 
@@ -75,6 +81,7 @@ _MAKERS: Final[dict[str, Maker]] = {
     "s3": _s3,
     "s3a": _s3,
     **dict.fromkeys(("az", "abfs", "abfss"), _azure),
+    **dict.fromkeys(("gs", "gcs"), _gcs),
     "ftp": _ftp,
     "ftps": _ftp,
     **dict.fromkeys(("webdav", "webdavs", "dav", "davs"), _dav),

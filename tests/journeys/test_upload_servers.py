@@ -11,6 +11,7 @@ import pytest
 from tests.journeys.terminal import MIB, Terminal
 from tests.journeys.test_uploads import SIZE, Killing
 from tests.servers.azurite import BOX, Azurite
+from tests.servers.gcs import LAB, Gcs
 
 pytestmark = [pytest.mark.heavy, pytest.mark.timeout(240)]
 
@@ -21,6 +22,20 @@ def big(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("big") / "big.bin"
     path.write_bytes(random.Random(5).randbytes(SIZE))
     return path
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_killed_on_the_way_to_google(seed: int, terminal: Terminal, big: Path, tmp_path: Path) -> None:
+    """Pieces that the service has are not sent again; the object is whole, and there is nothing beside it."""
+    with Gcs(tmp_path) as server:
+        options = {"storage_options": server.options, "connections": 2}
+        killed = Killing(terminal, big, f"gs://{LAB}/d/killed.bin", options, {}).run(3, seed)
+        assert killed
+        assert server.get("d/killed.bin") == big.read_bytes()
+        assert server.names() == ["d/killed.bin"]
+        sent = re.findall(r"uploadType=media\S*name=\S*?part(?:%2F|/)(\d+)", server.log.read_text())
+        assert len(set(sent)) == -(-SIZE // (8 * MIB))
+        assert len(sent) <= len(set(sent)) + killed * 2
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
