@@ -18,6 +18,7 @@ from nbxfer.wire.access import Access
 from nbxfer.wire.body import open_body
 from nbxfer.wire.cookies import Cookies
 from nbxfer.wire.exchange import Head, HTTP11Wanted, Request, exchange
+from nbxfer.wire.place import Place, place
 from nbxfer.wire.pool import Pool
 from nbxfer.wire.prepared import Prepared
 from nbxfer.wire.route import Route
@@ -106,33 +107,33 @@ class Client:
             parts = urlsplit(asked)
             asked = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment=""))
         try:
-            url = httpx.URL(asked)
+            where = place(asked)
         except FOREIGN as error:
             raise translate(error, self._access.safe_url) from None
-        return self._follow(url, tuple(headers), tick)
+        return self._follow(where, tuple(headers), tick)
 
-    def _follow(self, url: httpx.URL, headers: Pairs, tick: Tick) -> Answer:
-        seen = {url}
+    def _follow(self, where: Place, headers: Pairs, tick: Tick) -> Answer:
+        seen = {where.text}
         shy = False
         for _ in range(redirects.MOST + 1):
-            text = str(url)
+            text = where.text
             ours = origin(text) == self._home
             try:
-                answer = self._ask(_Hop(url, text, ours=ours, shy=shy and not ours), headers, tick)
+                answer = self._ask(_Hop(where, text, ours=ours, shy=shy and not ours), headers, tick)
             except FOREIGN as error:
                 raise translate(error, safe_url(text)) from None
             location = next((value for name, value in answer.headers if name == "location"), None)
             if answer.status not in redirects.FOLLOWED or location is None:
                 return answer
             answer.close()
-            url = redirects.follow(url, location)
+            where = place(redirects.follow(httpx.URL(text), location))
             shy = shy or answer.public
             if answer.sets_cookies:  # with a new cookie, a page that sent us on to log in may let us in
                 seen.clear()
-            if url in seen:
+            if where.text in seen:
                 break
-            seen.add(url)
-        raise redirects.too_many(url)
+            seen.add(where.text)
+        raise redirects.too_many(httpx.URL(where.text))
 
     def _ask(self, hop: _Hop, headers: Pairs, tick: Tick) -> Answer:
         """Ask one server, as often as its challenge wants."""
@@ -171,7 +172,7 @@ class Client:
         return Request("GET", hop.url, sent, hop.text)
 
     def _converse(self, hop: _Hop, request: Request, tick: Tick, auth: httpx.Auth, order: Turns) -> Answer:
-        flow = auth.sync_auth_flow(httpx.Request(request.method, request.url, headers=list(request.fields)))
+        flow = auth.sync_auth_flow(httpx.Request(request.method, request.text, headers=list(request.fields)))
         try:
             signed = order.step(flow, None)
             for _ in range(MAX_STEPS):
@@ -257,7 +258,7 @@ def _read_out(answer: Answer, tick: Tick) -> None:
 class _Hop:
     """One server on the way. ``ours``: the origin that may see secrets; ``shy``: see dial."""
 
-    url: httpx.URL
+    url: Place
     text: str
     ours: bool
     shy: bool

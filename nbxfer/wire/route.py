@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
 
-import httpx
-
 from nbxfer.core.policy import Patience
 from nbxfer.errors import TransferError
 from nbxfer.wire import tls
 from nbxfer.wire.access import Access
 from nbxfer.wire.addresses import is_public, sounds_public
 from nbxfer.wire.dial import addresses, dial, inward, secured
+from nbxfer.wire.place import Place
 from nbxfer.wire.proxies import Proxy
 from nbxfer.wire.sockets import Line, Tick
 from nbxfer.wire.translate import FOREIGN, translate
@@ -30,7 +29,7 @@ class Route:
     """How requests to one ``url`` go. ``ours``: to the origin that may see secrets; ``shy``: see dial."""
 
     access: Access
-    url: httpx.URL
+    url: Place
     target: tuple[str, str, int]  # its origin
     ours: bool
     shy: bool
