@@ -32,7 +32,7 @@ class Clearance:
         self.seen, self.policy = Surroundings(), policy
         self.ready = True
         self._quiet = True  # nothing that is seen could hold up anybody
-        self._stopping: set[str] = set()
+        self._stopping: dict[str, frozenset[int]] = {}  # what was in flight when each was told to stop
 
     def take(self, seen: Surroundings) -> bool:
         """Take a new picture; say whether the way out of this machine is a better one now."""
@@ -54,11 +54,12 @@ class Clearance:
         items: list[Item] = []
         for op in ops:
             if op.phase in _MOVING and not self._quiet:
-                if op.id not in self._stopping and (hold := self.hold(op)) is not None:
-                    self._stopping.add(op.id)
+                flying = frozenset(op.in_flight)  # something else flies where it has come home and begun again since
+                if self._stopping.get(op.id) != flying and (hold := self.hold(op)) is not None:
+                    self._stopping[op.id] = flying
                     items.append((op.id, ev.Held(hold.stall, hold.fault), None))
                 continue
-            self._stopping.discard(op.id)
+            self._stopping.pop(op.id, None)
             if op.phase is Phase.STALLED and self._freed(op, better=better):
                 items += [(op.id, ev.ConditionMet(serial), None) for serial in op.in_flight]
         return items
