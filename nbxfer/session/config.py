@@ -146,7 +146,7 @@ OPTIONS: Final[dict[str, _Option]] = {
     "running": _Option("how many transfers move bytes at once", _count, lambda: 8, capped=True),
     "bandwidth": _Option("bytes a second of all transfers together (none: no limit)", _rate, lambda: None, capped=True),
     "movers": _Option(
-        "whether child processes move the bytes (auto: of large files, or beside a busy cell)",
+        "whether child processes move the bytes (auto: of large files, beside a busy cell)",
         _one_of("auto", "always", "never"),
         lambda: "auto",
     ),

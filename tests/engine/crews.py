@@ -18,6 +18,7 @@ from nbxfer.core.ranges import BLOCK, RangeSet
 from nbxfer.core.spec import Spec
 from nbxfer.engine.hosts import Hosts
 from nbxfer.engine.job import Job
+from nbxfer.engine.movers import Movers
 from nbxfer.engine.pace import Pace
 from nbxfer.engine.perform import perform
 from nbxfer.manifest.base import good_ranges
@@ -42,6 +43,7 @@ class Bench:
         per_host: int = 16,
         shared: Pace | None = None,
         small: Callable[[str, int], bytes] | None = None,
+        movers: Movers | None = None,
         **options: object,
     ) -> None:
         self.source, self.folder = source, folder
@@ -53,7 +55,7 @@ class Bench:
         given: dict[str, Any] = {} if small is None else {"small": small}
         self.job = Job(
             ID, spec, None, lambda: source, LocalFile(folder / "X", ID), self.manifest,
-            host=HOST, hosts=self.hosts, shared=shared, **given,
+            host=HOST, hosts=self.hosts, shared=shared, movers=movers, **given,
         )  # fmt: skip
         self.events: list[ev.Event] = []
         self.probed: ev.Probed | None = None

@@ -16,6 +16,7 @@ import trustme
 
 from nbxfer.core import events as ev
 from nbxfer.core.ranges import BLOCK
+from nbxfer.engine.movers import Movers
 from nbxfer.sources.http import HttpSource
 from nbxfer.wire.access import access
 from tests.engine.crews import IMPATIENT, Bench, beside, until
@@ -49,8 +50,19 @@ def nginx(tmp_path: Path) -> Iterator[Nginx]:
 Make = Callable[..., Bench]
 
 
+@pytest.fixture(params=["threads", "mover"])
+def movers(request: pytest.FixtureRequest) -> Iterator[Movers | None]:
+    """Say who moves the bytes: threads of this process, or a child process."""
+    if request.param == "threads":
+        yield None
+        return
+    movers = Movers(lambda _: None, "always")
+    yield movers
+    movers.close()
+
+
 @pytest.fixture
-def bench(home: Path, tmp_path: Path, nginx: Nginx) -> Iterator[Make]:
+def bench(home: Path, tmp_path: Path, nginx: Nginx, movers: Movers | None) -> Iterator[Make]:
     """Give a maker of one bench for a path of that server."""
     made: list[Bench] = []
 
@@ -58,12 +70,14 @@ def bench(home: Path, tmp_path: Path, nginx: Nginx) -> Iterator[Make]:
         verify = str(nginx.run / "ca.pem") if secure else True
         source = HttpSource(access(nginx.url(path, secure=secure), verify=verify), IMPATIENT)
         (tmp_path / "got").mkdir(exist_ok=True)
-        made.append(Bench(source, home, tmp_path / "got", **options))  # type: ignore[arg-type]
+        made.append(Bench(source, home, tmp_path / "got", movers=movers, **options))  # type: ignore[arg-type]
         return made[-1]
 
     yield make
     for one in made:
         one.close()
+        if movers is not None:
+            assert "by a child process" in movers.told(one.job.op_id)
 
 
 def asked(nginx: Nginx) -> list[str]:
