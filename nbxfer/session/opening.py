@@ -19,7 +19,7 @@ from nbxfer.cache.shelf import Shelf
 from nbxfer.core import url as urls
 from nbxfer.core.policy import Patience
 from nbxfer.engine.sparse import AHEAD, PAGE, NotSparse, Sparse, open_sparse
-from nbxfer.errors import InvalidRequest, Offline, StorageFailed, UnknownOption
+from nbxfer.errors import ForkedError, InvalidRequest, Offline, StorageFailed, UnknownOption
 from nbxfer.session import config, request
 from nbxfer.session.given import as_text
 from nbxfer.sources.base import Stopped
@@ -207,16 +207,18 @@ class OpenedFile(io.BufferedIOBase, BinaryIO):
 
     def close(self) -> None:
         """Let go; what was read is kept for the next time."""
-        if not self.closed and getattr(self, "_stop", None) is not None:
+        ours = getattr(self, "_pid", 0) == os.getpid()  # a forked child leaves the parent's connections alone
+        if not self.closed and ours and getattr(self, "_stop", None) is not None:
             self._stop.set()
             self._sparse.close()
-            if os.getpid() == self._pid:
-                self._shelf.give_back(self._sparse.copy, config.get("cache_size"))
+            self._shelf.give_back(self._sparse.copy, config.get("cache_size"))
         super().close()
 
     def _look(self) -> None:
         if self.closed:
             raise ValueError("I/O operation on closed file")
+        if os.getpid() != self._pid:  # two processes on one connection would take each other's bytes
+            raise ForkedError("This file was opened by the parent process.", hint="Open it anew here.")
 
     def __repr__(self) -> str:
         return f"<OpenedFile {self.url} at {self._at} of {self.size}>"

@@ -130,6 +130,28 @@ def test_a_restored_file_under_another_name(session: Session, tmp_path: Path) ->
     assert [path.name for path in found] == ["0.bin", "1 (1).bin", "2.bin"]
 
 
+def test_a_file_that_a_forked_child_inherits(session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A forked child does not read from its parent's connection: it is told to open the file anew."""
+    monkeypatch.setenv("NBXFER_CACHE_DIR", str(tmp_path / "cache"))
+    with DemoServer(size=1_000_000) as server, session.open(server.url) as file:
+        assert len(file.read(10)) == 10
+        told, tell = os.pipe()
+        child = os.fork()
+        if child == 0:
+            try:
+                file.seek(500_000)
+                file.read(10)
+            except BaseException as error:
+                os.write(tell, type(error).__name__.encode())
+            os._exit(0)
+        os.waitpid(child, 0)
+        os.close(tell)
+        assert os.read(told, 100) == b"ForkedError"
+        os.close(told)
+        file.seek(500_000)
+        assert len(file.read(10)) == 10
+
+
 def test_a_copy_that_somebody_cuts(tmp_path: Path) -> None:
     """The end of a copy that was cut is never taken for the end of the source."""
     shelf = Shelf(tmp_path)
