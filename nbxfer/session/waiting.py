@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 from nbxfer.board import News
 from nbxfer.core.phases import FINAL, Phase, TransferStatus
 from nbxfer.core.snapshot import Snapshot
-from nbxfer.errors import InvalidRequest, NeedsAttention
+from nbxfer.errors import InvalidRequest, InvalidTransferState, NeedsAttention
 
 if TYPE_CHECKING:
     from nbxfer.session.operation import Operation
@@ -167,6 +167,10 @@ class _Looks:
         if left is not None and left <= 0:
             return False
         self.impatience.check(quiet=quiet)
+        if self.all[0]._session._engine._ended:  # another thread has closed it: no news will ever come
+            raise InvalidTransferState(
+                "Its session was closed while this waited; what has come is saved.", hint="To go on: reattach()."
+            )
         self._news.wait(LOOK_EVERY if left is None else min(LOOK_EVERY, left))
         self._news.clear()
         time.sleep(min(LOOK_EVERY, max(10 * self._cost, BREATH if len(self.left) > MANY else 0.0)))

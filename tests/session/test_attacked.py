@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,18 @@ import nbxfer
 from nbxfer.cache.shelf import Shelf
 from nbxfer.core.probe import Validator, Want
 from nbxfer.demo.server import DemoServer
-from nbxfer.errors import DestinationExists, InvalidRequest, SourceChanged, StorageFailed, UnknownOption
+from nbxfer.errors import (
+    DestinationExists,
+    InvalidRequest,
+    InvalidTransferState,
+    SourceChanged,
+    StorageFailed,
+    UnknownOption,
+)
 from nbxfer.session import Group, Session
 from nbxfer.session.prefetching import Prefetcher
 from nbxfer.sources.localfile import LocalSource
+from tests.journeys.terminal import until
 from tests.servers.moto import BUCKET, Moto, Store
 
 URL = "http://127.0.0.1:9/a"
@@ -150,6 +159,25 @@ def test_a_file_that_a_forked_child_inherits(session: Session, tmp_path: Path, m
         os.close(told)
         file.seek(500_000)
         assert len(file.read(10)) == 10
+
+
+def test_a_session_that_is_closed_under_a_waiting_thread(session: Session, tmp_path: Path) -> None:
+    """Who waits for a transfer in one thread while another closes the session is told so, and waits no longer."""
+    told: list[str] = []
+    with DemoServer(size=100_000_000, rate=100_000) as server:
+        op = session.download(server.url, tmp_path / "x.bin")
+
+        def wait() -> None:
+            with pytest.raises(InvalidTransferState) as caught:
+                op.result()
+            told.append(str(caught.value))
+
+        thread = threading.Thread(target=wait)
+        thread.start()
+        until(lambda: op.progress.received > 0)
+        session.close()
+        thread.join(10)
+    assert "session was closed" in told[0]
 
 
 def test_a_copy_that_somebody_cuts(tmp_path: Path) -> None:
