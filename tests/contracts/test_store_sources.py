@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import threading
 import uuid
 import zipfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from nbxfer.core.probe import Want
+from nbxfer.errors import AccessDenied, InvalidRequest, SourceNotFound
 from nbxfer.sources.base import Source
 from nbxfer.testing.sources import Served, SourceContract
 from nbxfer.wire.pool import Pool
@@ -102,6 +107,33 @@ class TestS3(SourceContract, cannot=(*NEVER, "modified", "no_length", "ranges_of
         else:
             self.moto.client.put_object(Bucket="lab", Key=self.key, Body=served.data)
         return source(f"s3://lab/{self.key}", self.pool, self.moto.options)
+
+    @pytest.mark.parametrize(
+        ("url", "error", "words"),
+        [
+            ("s3://lab/folder", InvalidRequest, "is a folder"),
+            ("s3://lab/none", SourceNotFound, "There is no s3://lab/none"),
+            ("s3://nolab/x", SourceNotFound, "no bucket"),
+        ],
+    )
+    def test_refusals(self, url: str, error: type[Exception], words: str) -> None:
+        """A folder, a key and a bucket that are not there are called what they are."""
+        self.moto.client.put_object(Bucket="lab", Key="folder/x", Body=b"x")
+        with closing(source(url, self.pool, self.moto.options)) as asked, pytest.raises(error, match=words):
+            asked.open(Want(), threading.Event())
+
+    def test_no_credentials(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Where no credentials are to be found, that is said, and how to give some."""
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            monkeypatch.delenv(name)
+        monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        options = {"endpoint_url": self.moto.endpoint}
+        with (
+            closing(source("s3://lab/none", self.pool, options)) as asked,
+            pytest.raises(AccessDenied, match="may not be read") as caught,
+        ):
+            asked.open(Want(), threading.Event())
+        assert "Give credentials" in (caught.value.hint or "")
 
 
 class TestWebdav(SourceContract, cannot=(*NEVER, "no_length", "ranges_of_what_has_no_length")):
