@@ -43,6 +43,20 @@ def test_there_and_back(
     assert server.requests == asked
 
 
+def test_a_folder_below_the_working_folder(
+    serve: Callable[..., DemoServer], sessions: Callable[[], Session], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However the folder is written, the batch has every file of the list, each once."""
+    server, session = serve(20_000), sessions()
+    session.download([server.url_of(f"{name}.bin") for name in "abc"], tmp_path / "here").results()
+    lock = session.freeze(tmp_path / "data.lock")
+    monkeypatch.chdir(tmp_path)
+    for folder in ("there", "there2/", "./x/../there3", str(tmp_path) + "//there4/"):
+        paths = session.restore(lock, folder).results()
+        assert [path.name for path in paths] == ["a.bin", "b.bin", "c.bin"], folder
+        assert [path.name for path in session.restore(lock, folder).results()] == ["a.bin", "b.bin", "c.bin"]
+
+
 def test_data_that_has_changed(
     serve: Callable[..., DemoServer], sessions: Callable[[], Session], tmp_path: Path
 ) -> None:
