@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
+from concurrent.futures import Future
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -207,9 +208,15 @@ class Helm:
 
     def note(self, op_id: str, what: str, detail: str) -> None:
         """Add a line to the story of an operation; returns at once."""
-        if op_id in self._engine.dispatcher.ops:
-            self._engine.post(op_id, ev.Noted(what, detail))
-        elif (shown := self.board.get(op_id)) is not None:  # it is over, and written down: the line is for this process
+        if op_id not in self._engine.dispatcher.ops:
+            return self._line(op_id, what, detail)
+        reply: Future[None] = Future()
+        reply.add_done_callback(lambda it: self._line(op_id, what, detail) if it.exception() is not None else None)
+        return self._engine.post(op_id, ev.Noted(what, detail), reply)
+
+    def _line(self, op_id: str, what: str, detail: str) -> None:
+        """Add a line for this process only: the operation is over, and written down."""
+        if (shown := self.board.get(op_id)) is not None:
             line = Entry(round(clock.now(), 3), what, detail)
             self.board.post([msgspec.structs.replace(shown, story=(*shown.story, line))])
 

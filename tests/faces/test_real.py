@@ -71,8 +71,8 @@ def shell(tmp_path: Path) -> Iterator[Shell]:
 
 @pytest.fixture
 def server() -> Iterator[DemoServer]:
-    """Give a server that takes six seconds for its file."""
-    with DemoServer(SIZE, rate=1_000_000) as server:
+    """Give a server that takes twenty seconds for its file: a busy machine needs some for each command."""
+    with DemoServer(SIZE, rate=300_000) as server:
         yield server
 
 

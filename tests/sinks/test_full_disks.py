@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from nbxfer.errors import NoSpace
+from nbxfer.errors import NoSpace, StorageFailed
 from nbxfer.sinks.localfile import LocalFile
 
 Mount = Callable[[str], Path]
@@ -45,9 +45,16 @@ def test_refused_before_it_begins(mount: Mount) -> None:
     disk = mount("size=1m")
     sink = LocalFile(disk / "new" / "data.bin", "op1")
     assert sink.room() == 1 << 20
-    with pytest.raises(NoSpace) as caught:
+    with pytest.raises(StorageFailed, match="whole disk") as caught:  # waiting for room would not help
         sink.create(1, (1 << 20) + 1)
     assert caught.value.hint
+    assert not os.listdir(disk)
+    ballast = disk / "ballast"
+    ballast.write_bytes(bytes(PAGE))
+    with pytest.raises(NoSpace) as full:
+        sink.create(1, 1 << 20)
+    assert full.value.hint
+    ballast.unlink()
     assert not os.listdir(disk)
     sink.create(1, (1 << 20) - PAGE).close()
 
