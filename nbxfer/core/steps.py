@@ -148,8 +148,8 @@ class Steps(Fields):
         self.out.append(do.Refresh(self._next(), fault))
 
     def _elsewhere(self, fault: Fault, remedy: Remedy) -> bool:
-        """Turn to a mirror, if there is one; see mirrors.Mirrors."""
-        return False
+        """Turn to a mirror, if there is one; see mirrors.Mirrors, which always stands in front of this."""
+        return False  # pragma: no cover
 
     # -- setbacks --------------------------------------------------------------------------------------------------
     def _fail(self, fault: Fault) -> None:
