@@ -134,10 +134,13 @@ class Succession:
             if rest:
                 storage.write_aside(self._path(files[-1]), rest, sync=True)
             # The owner's file first: a writer that wakes up in the middle of a compaction looks for it last.
-            for name in files:
+            # Where something is left, that it is a dead one's has to stay known.
+            folded = files[:-1] if rest else files
+            for name in folded:
                 storage.remove(self._layout.owner(name.owner))
+            for name in files:
                 wishes.forget(self._layout, name.owner)
-            for name in files[:-1] if rest else files:
+            for name in folded:
                 storage.remove(self._path(name))
             gone = {name.owner for name in files}
             for leftover in storage.names(self._layout.journals):
