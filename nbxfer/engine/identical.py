@@ -7,8 +7,8 @@ import hashlib
 from nbxfer.core.probe import Probe, Want
 from nbxfer.engine import digests
 from nbxfer.engine.job import Job
+from nbxfer.engine.sums import added_up
 from nbxfer.sinks.far import Standing
-from nbxfer.sources.base import Stopped
 
 
 def is_standing(job: Job, standing: Standing, probe: Probe) -> bool:
@@ -35,23 +35,12 @@ def _sum(job: Job, probe: Probe, checksum: str, parted: int) -> str:
     if not digests.known(algorithm):
         return ""
     size = probe.size or 0
+
+    def piece(start: int, stop: int) -> str:
+        return added_up(job, Want(start, stop, probe.validator, probe.size, part=True), algorithm)
+
     if not parted:
-        return f"{algorithm}:{_piece(job, probe, algorithm, 0, size)}"
-    tags = [_piece(job, probe, algorithm, at, min(at + parted, size)) for at in range(0, size, parted)]
+        return piece(0, size)
+    tags = [piece(at, min(at + parted, size)).partition(":")[2] for at in range(0, size, parted)]
     whole = hashlib.new(algorithm, bytes.fromhex("".join(tags)), usedforsecurity=False).hexdigest()
     return f"{algorithm}:{whole}-{len(tags)}"
-
-
-def _piece(job: Job, probe: Probe, algorithm: str, start: int, stop: int) -> str:
-    digest = digests.begin(algorithm)
-    view = memoryview(bytearray(1024 * 1024))
-    stream = job.source.open(Want(start, stop, probe.validator, probe.size, part=True), job.stop)
-    assert stream is not None
-    try:
-        while got := stream.read_into(view):
-            if job.stop.is_set():
-                raise Stopped
-            digest.update(view[: max(got, 0)])
-    finally:
-        stream.close()
-    return digest.hexdigest()

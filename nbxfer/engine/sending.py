@@ -23,10 +23,10 @@ from nbxfer.engine import digests
 from nbxfer.engine.identical import is_standing
 from nbxfer.engine.job import Job
 from nbxfer.engine.senders import Senders
+from nbxfer.engine.sums import added_up
 from nbxfer.errors import ChecksumMismatch, DestinationExists, InvalidRequest, TransferError
 from nbxfer.manifest.base import good_ranges
 from nbxfer.sinks.far import Far
-from nbxfer.sources.base import Stopped
 
 log = logging.getLogger("nbxfer")
 
@@ -112,22 +112,6 @@ def _hold_against(job: Job, probe: Probe, checksum: str) -> None:
             f"The file's checksum is {found}, not {checksum}. Nothing was sent.",
             hint="Check the file, or the checksum.",
         )
-
-
-def added_up(job: Job, want: Want, algorithm: str) -> str:
-    """Give "algorithm:hex" of what ``want`` asks the source for. Raises what a source raises, Stopped."""
-    digest = digests.begin(algorithm)
-    view = memoryview(bytearray(CHUNK))
-    stream = job.source.open(want, job.stop)
-    assert stream is not None
-    try:
-        while got := stream.read_into(view):
-            if job.stop.is_set():
-                raise Stopped
-            digest.update(view[: max(got, 0)])
-    finally:
-        stream.close()
-    return f"{algorithm}:{digest.hexdigest()}"
 
 
 # -- bytes move -------------------------------------------------------------------------------------------------------

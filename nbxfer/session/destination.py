@@ -52,7 +52,7 @@ class Place(msgspec.Struct, frozen=True):
             base = name
             if name in (".", "..") or "/" in name or os.sep in name or "\x00" in name or not name:
                 raise InvalidRequest(f"name={name!r} is not a file name.", hint="Give one without slashes.")
-            if not _is_unicode(name):
+            if not is_unicode(name):
                 raise InvalidRequest("name is no Unicode text.", hint="Give one that is.")
         return _fitting(os.path.join(self.path, base))
 
@@ -89,7 +89,7 @@ def _path(option: str, value: object) -> str:
             f"{option} is of type {type(value).__name__}, not a path.", hint="Give a path, or leave it out."
         )
     text = os.fspath(value)
-    if not isinstance(text, str) or "\x00" in text or not _is_unicode(text):
+    if not isinstance(text, str) or "\x00" in text or not is_unicode(text):
         raise InvalidRequest(f"{option} is not a usable path.", hint="Give a Unicode path without NUL characters.")
     if "://" in text:
         raise InvalidRequest(
@@ -98,7 +98,7 @@ def _path(option: str, value: object) -> str:
     return os.path.expanduser(text)
 
 
-def _is_unicode(text: str) -> bool:
+def is_unicode(text: str) -> bool:
     """Say whether a path can be written down: undecodable bytes in a name come as lone surrogates (PEP 383)."""
     try:
         text.encode()

@@ -5,37 +5,15 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from nbxfer.core.record import Before, Seal
 from nbxfer.errors import AccessDenied, DestinationExists, StorageFailed
 from nbxfer.sinks import publishing
 from nbxfer.sinks.localfile import LocalFile
-
-DATA = b"right bytes" * 1000
-
-
-def finished(sink: LocalFile, epoch: int = 1, data: bytes = DATA) -> Seal:
-    with closing(sink.create(epoch, len(data))) as part:
-        part.write_at(0, memoryview(data))
-        part.sync()
-        return part.seal(len(data), None)
-
-
-def before_of(path: Path) -> Before:
-    there = path.stat()
-    return Before(there.st_size, there.st_mtime_ns)
-
-
-def refuse(number: int) -> Any:
-    def call(*_: Any, **__: Any) -> Any:
-        raise OSError(number, os.strerror(number))
-
-    return call
+from tests.sinks.parts import DATA, before_of, finished, refuse
 
 
 # -- what a file system cannot do -------------------------------------------------------------------------------------

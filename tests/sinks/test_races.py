@@ -8,31 +8,14 @@ import random
 import subprocess
 import sys
 import threading
-from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from nbxfer.core.record import Seal
 from nbxfer.errors import DestinationExists
 from nbxfer.sinks.localfile import LocalFile
-
-DATA = b"right bytes" * 1000
-
-
-def finished(sink: LocalFile, epoch: int = 1, data: bytes = DATA) -> Seal:
-    with closing(sink.create(epoch, len(data))) as part:
-        part.write_at(0, memoryview(data))
-        part.sync()
-        return part.seal(len(data), None)
-
-
-def refuse(number: int) -> Any:
-    def call(*_: Any, **__: Any) -> Any:
-        raise OSError(number, os.strerror(number))
-
-    return call
+from tests.sinks.parts import DATA, finished, refuse
 
 
 def spin(turns: int) -> None:

@@ -183,7 +183,7 @@ def side(value: object, option: str, way: Way) -> Side:
             hint="Give one path or URL; lists are of files.",
         )
     text = os.fspath(value)
-    if not isinstance(text, str) or "\x00" in text or (not text.isascii() and not _is_unicode(text)):
+    if not isinstance(text, str) or "\x00" in text or (not text.isascii() and not where.is_unicode(text)):
         raise InvalidRequest(f"{option} is not a usable path.", hint="Give a Unicode path without NUL characters.")
     name = stores.scheme(text)
     if not name:
@@ -196,14 +196,6 @@ def side(value: object, option: str, way: Way) -> Side:
     if name in LOCAL and len(stores.links(text)) == 1:
         return Folder(text.partition("://")[2] or os.sep)
     return Prefix(text, way)
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def nothing_at(place: Side) -> SourceNotFound:
