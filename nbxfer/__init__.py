@@ -52,13 +52,15 @@ if TYPE_CHECKING:
         freeze,
         leftovers,
         network,
-        open,
         operations,
         panel,
         reattach,
         request_unconstrained,
         restore,
         upload,
+    )
+    from nbxfer.session.door import (
+        open as open,
     )
     from nbxfer.session.parts import Part
     from nbxfer.session.pooching import pooch_downloader
@@ -142,7 +144,6 @@ __all__ = [
     "freeze",
     "leftovers",
     "network",
-    "open",
     "operations",
     "panel",
     "pooch_downloader",
@@ -152,11 +153,13 @@ __all__ = [
     "upload",
 ]
 
+#: ``nbxfer.open`` is public, but no star import may put it in the place of the builtin that opens files.
+_PUBLIC = frozenset((*__all__, "open"))
 _WHERE = {name: room for room, names in _ROOMS.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in __all__:
+    if name not in _PUBLIC:
         raise AttributeError(f"module 'nbxfer' has no attribute {name!r}")
     if name == "network":  # the room itself, which may be called: any import of it puts it here
         return importlib.import_module("nbxfer.network")
@@ -179,4 +182,4 @@ def unload_ipython_extension(shell: Any) -> None:
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, "__version__"])
+    return sorted([*_PUBLIC, "__version__"])

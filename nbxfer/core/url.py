@@ -66,6 +66,11 @@ def parse(url: str) -> SplitResult:
         raise InvalidRequest(
             "The URL has a blank or a control character in it.", hint="Percent-encode it (a blank is %20)."
         )
+    if url.startswith(("/", "~", "./", "../")) and not url.startswith("//"):
+        raise InvalidRequest(
+            f"{safe_url(url)!r} is a path of this machine, not an absolute URL.",
+            hint="Give one like https://host/path; copy() takes paths, too.",
+        )
     if not parts.scheme or not parts.hostname or parts.port == 0:
         raise InvalidRequest(f"{safe_url(url)!r} is not an absolute URL.", hint="Give one like https://host/path.")
     return parts

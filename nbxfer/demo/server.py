@@ -210,13 +210,26 @@ class DemoServer(ThreadingHTTPServer):
             super().handle_error(request, client_address)
 
 
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: give a number from 0 to 65535")
+    return int(text)
+
+
+def _bytes(text: str) -> int:
+    try:
+        return amount(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{error}; write it like 500, 200M or 64MiB") from None
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until Ctrl-C, or until the process that started this one is gone."""
     parser = argparse.ArgumentParser("python -m nbxfer.demo.server", description="Serve a large made-up file.")
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=0, help="0: any free one")
-    parser.add_argument("--size", type=amount, default="200M", help="bytes; 200M, 64MiB …")
-    parser.add_argument("--rate", type=amount, default="0", help="bytes a second for each connection; 0: no brake")
+    parser.add_argument("--port", type=_port, default=0, help="0: any free one")
+    parser.add_argument("--size", type=_bytes, default="200M", help="bytes; 200M, 64MiB …")
+    parser.add_argument("--rate", type=_bytes, default="0", help="bytes a second for each connection; 0: no brake")
     parser.add_argument("--seed", type=int, default=0, help="another number is another version of the file")
     given = parser.parse_args(arguments)
     parent = os.getppid()

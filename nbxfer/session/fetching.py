@@ -82,11 +82,7 @@ def begun(
     options: Mapping[str, Any],
 ) -> Path | Operation:
     """Give the path of a copy that is right, or the operation that fetches it; wait for nothing. Raises the same."""
-    for option in options:
-        if option in _NOT_HERE:
-            raise UnknownOption(
-                f"fetch() has no option {option!r}.", hint=_INSTEAD.get(option, "Say folder=, or call download().")
-            )
+    check(options)
     given = {**options, "checksum": checksum, "name": name}
     read = wording.read(given, "fetch")
     given["into"] = _folder(url, read) if folder is None else folder
@@ -108,6 +104,16 @@ def begun(
         given["if_exists"] = "overwrite" if there and not intact else "revalidate"
         operation: Operation = session.download(url, **given)
         return operation
+
+
+def check(options: Mapping[str, Any]) -> None:
+    """Raise UnknownOption or InvalidRequest for options that ``fetch`` does not take."""
+    for option in options:
+        if option in _NOT_HERE:
+            raise UnknownOption(
+                f"fetch() has no option {option!r}.", hint=_INSTEAD.get(option, "Say folder=, or call download().")
+            )
+    wording.read(options, "fetch")
 
 
 def _folder(url: str, options: Options) -> Path:

@@ -33,6 +33,11 @@ _SAID = frozenset(("checksum", "expect_size", "into", "name", "dest"))
 def freeze(session: Session, path: Path_, operations: object, root: Path_ | None) -> Path:
     """Write a lock file of finished downloads; give its path. See Session.freeze."""
     target = Path(where._path("path", path))
+    if not target.parent.is_dir():  # before files of many gigabytes are read for their digest
+        raise InvalidRequest(
+            f"{target} cannot be written: the folder {target.parent} is not there.",
+            hint="Make it, or give another path.",
+        )
     named = operations is not None
     records = _named(session, operations) if named else _all(session)
     kept: list[Record] = []
@@ -55,7 +60,9 @@ def freeze(session: Session, path: Path_, operations: object, root: Path_ | None
         aside.write_bytes(lockfile.written(files))
         os.replace(aside, target)
     except OSError as error:
-        raise StorageFailed(f"{target} cannot be written ({error.strerror}).") from None
+        raise StorageFailed(
+            f"{target} cannot be written ({error.strerror}).", hint="Give the path of a file that may be written."
+        ) from None
     return target
 
 

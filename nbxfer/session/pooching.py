@@ -7,6 +7,7 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 from nbxfer.errors import TransferError
+from nbxfer.session import fetching
 from nbxfer.session.kernel import default
 
 if TYPE_CHECKING:
@@ -42,5 +43,9 @@ class PoochDownloader:
 
 
 def pooch_downloader(session: Session | None = None, *, progress: bool = False, **options: Any) -> PoochDownloader:
-    """Give a downloader for pooch: ``pooch.retrieve(url, known_hash, downloader=nbxfer.pooch_downloader())``."""
+    """Give a downloader for pooch: ``pooch.retrieve(url, known_hash, downloader=nbxfer.pooch_downloader())``.
+
+    Raises UnknownOption and InvalidRequest for what ``fetch`` would refuse: now, not at the first file that is missing.
+    """
+    fetching.check(options)
     return PoochDownloader(session, progress, options)

@@ -91,9 +91,9 @@ def _os(error: OSError, where: str) -> TransferError:
     return NetworkError(f"The connection to {where} failed: {words}.")
 
 
-def network(words: str, status: WebErrorStatus) -> Callable[[Any, str], TransferError]:
+def network(words: str, status: WebErrorStatus, hint: str | None = None) -> Callable[[Any, str], TransferError]:
     """Give what makes a NetworkError: these words, then where it was."""
-    return lambda _, where: NetworkError(f"{words} {where}.", status=status)
+    return lambda _, where: NetworkError(f"{words} {where}.", status=status, hint=hint)
 
 
 def timeout(_: Any, where: str) -> TransferError:
@@ -111,6 +111,8 @@ def request(_: Any, where: str) -> TransferError:
     return InvalidRequest(f"The request to {where} cannot be written.", hint="Check the URL, headers and auth.")
 
 
+#: What to do where a host is there, and no server on it.
+NOBODY: Final = "Check the port, and whether the server runs."
 _RESET: Final = network("The connection was reset by", WebErrorStatus.CONNECTION_RESET)
 ABORTED: Final = network("The connection was cut off on the way to", WebErrorStatus.CONNECTION_ABORTED)
 NOT_HTTP: Final = bad("does not speak HTTP as it should")
@@ -122,7 +124,7 @@ PLAIN: Final[tuple[Row, ...]] = (
     (ssl.SSLError, _tls),
     (socket.gaierror, name_service),
     (TimeoutError, timeout),
-    (ConnectionRefusedError, network("Nobody takes connections at", WebErrorStatus.CANNOT_CONNECT)),
+    (ConnectionRefusedError, network("Nobody takes connections at", WebErrorStatus.CANNOT_CONNECT, NOBODY)),
     (ConnectionResetError, _RESET),
     (BrokenPipeError, _RESET),
     (ConnectionError, ABORTED),

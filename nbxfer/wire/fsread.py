@@ -23,7 +23,7 @@ from nbxfer.errors import (
     TransferTimeout,
     WebErrorStatus,
 )
-from nbxfer.wire.foreign import NO_ROUTE, name_service
+from nbxfer.wire.foreign import NO_ROUTE, NOBODY, name_service
 
 #: Seconds after which a time of change in whole seconds tells two versions apart: nothing was written in that second
 #: any more when it was looked at (the thought of RFC 9110 §8.8.2.2; clocks may differ by a little less than a minute).
@@ -115,7 +115,7 @@ def _unreadable(error: Exception, where: str) -> TransferError:
     """Give the error for a connection, or a file, that does not do what it should."""
     name = type(error).__name__
     if isinstance(error, ConnectionRefusedError):
-        return NetworkError(f"Nobody takes connections for {where}.", status=WebErrorStatus.CANNOT_CONNECT)
+        return NetworkError(f"Nobody takes connections for {where}.", status=WebErrorStatus.CANNOT_CONNECT, hint=NOBODY)
     if isinstance(error, ConnectionError | EOFError) or name in _BROKEN:
         return NetworkError(f"The connection to {where} broke ({name}).", status=WebErrorStatus.CONNECTION_ABORTED)
     if isinstance(error, OSError):

@@ -29,7 +29,7 @@ from nbxfer.errors import (
     WebErrorStatus,
 )
 from nbxfer.wire import bridge
-from nbxfer.wire.foreign import NO_ROUTE
+from nbxfer.wire.foreign import NO_ROUTE, NOBODY
 
 T = TypeVar("T")
 
@@ -151,7 +151,8 @@ def _of_system(error: BaseException, where: str, name: str, status: int | None) 
     if number in (errno.ENOSPC, errno.EDQUOT):
         return NoSpace(f"{where} is full.", hint="It goes on by itself when there is room.")
     if isinstance(error, ConnectionRefusedError) or "Connect" in name or "Endpoint" in name:
-        return NetworkError(f"Nobody takes connections for {where} ({name}).", status=WebErrorStatus.CANNOT_CONNECT)
+        words = f"Nobody takes connections for {where} ({name})."
+        return NetworkError(words, status=WebErrorStatus.CANNOT_CONNECT, hint=NOBODY)
     if isinstance(error, ConnectionError | EOFError) or name in _BROKEN:
         return NetworkError(f"The connection to {where} broke ({name}).", status=WebErrorStatus.CONNECTION_ABORTED)
     if isinstance(error, OSError) and status is None:

@@ -285,6 +285,7 @@ def test_identity_of_a_secret_that_a_person_named() -> None:
     [
         ("", "not an absolute URL"),
         ("data.bin", "not an absolute URL"),
+        ("/tmp/data.bin", "is a path of this machine, not an absolute URL"),
         ("//host/a", "not an absolute URL"),
         ("https:///a", "not an absolute URL"),
         ("https://:80/a", "not an absolute URL"),

@@ -150,7 +150,7 @@ def test_downloads(examine: Examine, desk: FakeSession, tmp_path: Path) -> None:
     )
     (tmp_path / ".data.bin.aaaaaaaa00.2.part").write_bytes(b"x" * 10)
     texts = {text: (state, advice) for state, text, advice in examine()["downloads"]}
-    assert texts["4 unfinished"] == ("ok", "")
+    assert texts["3 unfinished"] == ("ok", "")
     assert texts["2 interrupted, and nobody runs them."] == ("note", "nbxfer resume --all goes on.")
     assert texts["1 paused."][0] == texts["1 failed."][0] == "note"
     assert any(text.endswith(".data.bin.aaaaaaaa00.2.part") for text in texts)

@@ -11,7 +11,7 @@ from typing import Any, Final, NoReturn
 
 import click
 
-from nbxfer.errors import TransferError
+from nbxfer.errors import InvalidRequest, TransferError
 from nbxfer.faces.cli import doctor, exits, freezing, get, look, put, startup, steer, tidy, watch
 from nbxfer.faces.cli.desk import Call
 
@@ -173,10 +173,22 @@ def demo(url: str | None) -> None:
     pkgutil.resolve_name("nbxfer.demo.play:main")(url)
 
 
+def _amount(_: click.Context, __: click.Parameter, text: str) -> str:
+    """Hold a number of bytes against what the server will read."""
+    from nbxfer.core import amounts
+
+    try:
+        return str(amounts.size(text))
+    except InvalidRequest:
+        raise click.BadParameter(f"{text!r} is no number of bytes: write it like 500, 200M or 64MiB.") from None
+
+
 @main.command("demo-server", short_help="Serve a made-up file, to try things on.")
-@click.option("--port", type=int, default=0, show_default=True, help="0: any free one.")
-@click.option("--size", default="200M", show_default=True, help="Bytes of the file; 200M, 64MiB.")
-@click.option("--rate", default="0", show_default=True, help="Bytes a second for each connection; 0: no brake.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="0: any free one.")
+@click.option("--size", default="200M", show_default=True, callback=_amount, help="Bytes of the file; 200M, 64MiB.")
+@click.option(
+    "--rate", default="0", show_default=True, callback=_amount, help="Bytes a second for each connection; 0: no brake."
+)
 @click.pass_context
 def demo_server(ctx: click.Context, port: int, size: str, rate: str) -> None:
     """Serve a large made-up file on this machine, with and without credentials; take in what is sent.

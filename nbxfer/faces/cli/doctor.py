@@ -201,7 +201,7 @@ def _downloads(call: Call) -> Iterator[Finding]:
     orphaned = [s for s in shown if s.owner == "orphaned" and s.phase not in (Phase.PAUSED, Phase.FAILED)]
     paused = [s for s in shown if s.phase is Phase.PAUSED]
     failed = [s for s in shown if s.phase is Phase.FAILED]
-    yield Finding("downloads", OK, f"{len(shown)} unfinished")
+    yield Finding("downloads", OK, f"{len(shown) - len(failed)} unfinished")
     if orphaned:
         way = call.command("resume --all")
         yield Finding("downloads", NOTE, f"{len(orphaned)} interrupted, and nobody runs them.", f"{way} goes on.")

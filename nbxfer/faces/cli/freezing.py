@@ -33,7 +33,7 @@ def freeze(call: Call, ids: tuple[str, ...], output: str, root: str | None) -> N
 @click.command(short_help="Fetch what a lock file lists.")
 @click.argument("lock", metavar="[FILE]", default="data.lock")
 @click.option("-o", "--output", metavar="DIR", help="The folder in which it is to lie (else the working folder).")
-@options.accepting
+@options.pacing
 @options.reaching
 @options.watching
 @click.pass_obj
@@ -47,8 +47,6 @@ def restore(ctx: click.Context, call: Call, /, lock: str, output: str | None, **
       nbxfer restore inputs.lock -o data/
     """
     options.setup(call, given)
-    if given["checksum"] or given["expect_size"]:
-        raise click.UsageError("What each file has to be stands in the lock file.")
     asked = options.read(call, given, [])
     handles = call.desk().restore(lock, output, **asked)
     call.staying = handles

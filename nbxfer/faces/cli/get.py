@@ -44,6 +44,13 @@ FEW: Final = 3
     help="What becomes of a file that is there already. revalidate asks the server about a file that nbxfer fetched "
     "from there, and refuses to touch any other.",
 )
+@click.option(
+    "--mirror",
+    "mirrors",
+    metavar="URL",
+    multiple=True,
+    help="The same file elsewhere, for when a server fails. May be repeated.",
+)
 @storage.storing
 @trees.taking
 @options.accepting
@@ -83,6 +90,7 @@ def get(ctx: click.Context, call: Call, /, urls: tuple[str, ...], **given: Any) 
     _check(given, several=several)
     asked = {"if_exists": given["if_exists"], **options.read(call, given, list(entries)), **told}
     asked |= {"name": given["name"]} if given["name"] else {}
+    asked |= {"mirrors": list(given["mirrors"])} if given["mirrors"] else {}
     asked |= {"start": False} if given["no_wait"] else {}
     if tree:
         ctx.exit(trees.carry_out(call, call.desk().download, list(entries), given["output"], {**asked, **tree}))
@@ -97,6 +105,8 @@ def _check(given: dict[str, Any], *, several: bool) -> None:
     checksum = given["checksum"] or ""
     if several and checksum and "://" not in checksum:
         raise click.UsageError("--checksum is of one file; for several, give the URL of a list of checksums.")
+    if several and given["mirrors"]:
+        raise click.UsageError("--mirror is of one file.")
     if several and (given["name"] or "url") not in NAMING:
         raise click.UsageError("--name NAME is of one file; in a LISTFILE, the name stands behind a tab.")
 

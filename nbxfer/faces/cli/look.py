@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 #: So many of those that failed are listed unless all are asked for; and how far back a story is looked for.
 FAILED_SHOWN: Final = 5
 HISTORY: Final = 10_000
+#: Settings that are bytes a second, or bytes; and a number of bytes that stands for no end.
+_SPEEDS: Final = ("bandwidth", "upload_bandwidth")
+_AMOUNTS: Final = ("cache_size", "budget", "memory_min")
+UNBOUNDED: Final = 1 << 62
 
 
 @click.command(short_help="List downloads.")
@@ -107,11 +111,14 @@ def config(call: Call, words: tuple[str, ...], as_json: bool) -> None:
 
 def _shown(setting: Setting) -> str:
     """Give a value as people say it."""
-    from nbxfer.faces.words import clean, rate_words
+    from nbxfer.faces.words import clean, rate_words, size_words
 
     if setting.value is None or isinstance(setting.value, bool):
         return "yes" if setting.value else "no" if setting.value is False else "none"
-    return rate_words(setting.value) if setting.name == "bandwidth" else clean(str(setting.value))
+    say = {**dict.fromkeys(_SPEEDS, rate_words), **dict.fromkeys(_AMOUNTS, size_words)}.get(setting.name)
+    if say is None:
+        return clean(str(setting.value))
+    return say(setting.value) if setting.value < UNBOUNDED else "none"
 
 
 # -- what there is -------------------------------------------------------------------------------------------------

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import os
-import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 import click
 
 from nbxfer.errors import InvalidRequest
+from nbxfer.faces.cli import discretion
 from nbxfer.faces.cli.desk import Call
 
 IF_EXISTS: Final = ("revalidate", "error", "skip", "overwrite", "unique")
 PRIORITIES: Final = ("default", "high", "low")
-#: Words of which one stands in the name of nearly every header that carries a secret.
-_SECRET: Final = re.compile(r"auth|cookie|token|key|secret|passw|session|credential|signature", re.IGNORECASE)
-_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 Command = Callable[..., Any]
 
@@ -74,17 +72,25 @@ def renewing(command: Command) -> Command:
 
 def accepting(command: Command) -> Command:
     """Add the options about what may come, how fast, and when."""
+    checksum = click.option(
+        "--checksum",
+        metavar="A:H|URL",
+        help="What the file has to be, like sha256:9f86d0…; or where a list of checksums is.",
+    )
+    size = click.option("--expect-size", metavar="N", help='Refuse what is not exactly so large: bytes, or "10 GiB".')
+    return _with(command, checksum, size, pacing)
+
+
+def pacing(command: Command) -> Command:
+    """Add those of them that do not say what the file has to be."""
     return _with(
         command,
-        click.option(
-            "--checksum",
-            metavar="A:H|URL",
-            help="What the file has to be, like sha256:9f86d0…; or where a list of checksums is.",
-        ),
         click.option("-x", "--connections", metavar="N", type=int, help="Use so many connections at most."),
         click.option("--bandwidth", metavar="R", help='Be no faster than this, like "5 MB/s" or 500k.'),
         click.option("--max-size", metavar="N", help='Refuse what is larger, like "10 GiB".'),
-        click.option("--expect-size", metavar="N", help='Refuse what is not exactly so large: bytes, or "10 GiB".'),
+        click.option(
+            "--not-before", metavar="T", help="Begin then: seconds from now, or a time like 2026-12-24T22:00."
+        ),
         click.option("--deadline", metavar="S", type=float, help="Give up after so many seconds; what came is kept."),
         click.option("--preserve-mtime", is_flag=True, help="Give the file the server's modification time."),
         click.option(
@@ -95,6 +101,7 @@ def accepting(command: Command) -> Command:
         click.option(
             "--priority", type=click.Choice(PRIORITIES), help="high goes first, low last, among those that wait."
         ),
+        click.option("--group", metavar="NAME", help="Put it into this group, which a notebook has made."),
     )
 
 
@@ -134,8 +141,8 @@ def read(call: Call, given: dict[str, Any], urls: Sequence[str]) -> dict[str, An
     if given["key"] and not given["cert"]:
         raise click.UsageError("--key is the key of a certificate: give that with --cert.")
     headers = _named(given["headers"])
-    _for_one_server(urls, headers, given["user"])
-    _warn(call, given, urls)
+    discretion.for_one_server(urls, headers, given["user"])
+    discretion.warn(call, given, urls)
     call.anew = _again(headers, given["user"])
     same = (
         "checksum",
@@ -146,10 +153,12 @@ def read(call: Call, given: dict[str, Any], urls: Sequence[str]) -> dict[str, An
         "deadline",
         "cost_policy",
         "priority",
+        "group",
         "timeout",
         "proxy",
     )
-    options: dict[str, Any] = {name: given[name] for name in same if given[name] is not None}
+    options: dict[str, Any] = {name: given[name] for name in same if given.get(name) is not None}
+    options |= {"not_before": _moment(given["not_before"])} if given["not_before"] is not None else {}
     options |= {name: True for name in ("preserve_mtime", "http2") if given[name]}
     options |= {"headers": headers} if headers else {}
     options |= {"cookies": _path(given["cookies"])} if given["cookies"] else {}
@@ -163,7 +172,7 @@ def read(call: Call, given: dict[str, Any], urls: Sequence[str]) -> dict[str, An
         options["auth"] = "netrc"
     options |= _proxy_auth(call, given["proxy_user"])
     if given["user"] is not None:
-        options["auth"] = (given["user"], call.secret(f"Password of {_shown_user(given['user'])}: "))
+        options["auth"] = (given["user"], call.secret(f"Password of {discretion.shown_user(given['user'])}: "))
     return options
 
 
@@ -178,39 +187,51 @@ def renewed(call: Call, given: dict[str, Any], ids: Sequence[str]) -> dict[str, 
     if user and netrc:
         raise click.UsageError("--user and --netrc contradict each other.")
     headers = _named(typed)
-    _for_one_server([], headers, user)
-    _warn(call, {"headers": typed}, [url or ""])
+    discretion.for_one_server([], headers, user)
+    discretion.warn(call, {"headers": typed}, [url or ""])
     call.anew = _again(headers, user)
     new: dict[str, Any] = {"url": url} if url else {}
     new |= {"headers": headers} if headers else {}
     new |= {"auth": "netrc"} if netrc else {}
     new |= {"cookies": _path(cookies)} if cookies else {}
     new |= _proxy_auth(call, proxy_user)
-    return new | ({"auth": (user, call.secret(f"Password of {_shown_user(user)}: "))} if user else {})
+    return new | ({"auth": (user, call.secret(f"Password of {discretion.shown_user(user)}: "))} if user else {})
 
 
 def _proxy_auth(call: Call, user: str | None) -> dict[str, Any]:
     if user is None:
         return {}
-    return {"proxy_auth": (user, call.secret(f"Password of {_shown_user(user)} at the proxy: "))}
+    return {"proxy_auth": (user, call.secret(f"Password of {discretion.shown_user(user)} at the proxy: "))}
 
 
 def _again(headers: Sequence[str], user: str | None) -> str:
     """Give what has to be typed again after a break: it is kept in memory only."""
-    from nbxfer.faces.words import clean
-
-    return (" --header @FILE" if _names(headers) else "") + (f" --user {shlex.quote(clean(user, 60))}" if user else "")
+    again = " --header @FILE" if discretion.secret_names(headers) else ""
+    return again + (f" --user {shlex.quote(discretion.shown_user(user))}" if user else "")
 
 
 def _named(given: Iterable[str]) -> list[str]:
     """Give the header lines. Raises UsageError for one without a name, of which nothing is shown."""
     headers = list(_headers(given))
-    if not all(map(_name, headers)):
+    if not all(map(discretion.name_of, headers)):
         raise click.UsageError(
             "A header has no name: it is written NAME: VALUE. What was given is not shown, for it may be a secret; "
             "everybody on this machine can read a command line, so it belongs into a file: --header @FILE."
         )
     return headers
+
+
+def _moment(text: str) -> float | datetime:
+    """Read seconds from now, or a time in ISO 8601, which is of the machine's zone where it names none."""
+    try:
+        return float(text)
+    except ValueError:
+        pass
+    try:
+        return datetime.fromisoformat(text).astimezone()
+    except (ValueError, OverflowError, OSError):
+        words = f"--not-before {text!r} is no time: give seconds from now, or a time like 2026-12-24T22:00."
+        raise click.UsageError(words) from None
 
 
 def _dashed(name: str) -> str:
@@ -219,12 +240,6 @@ def _dashed(name: str) -> str:
 
 def _path(text: str) -> str:
     return os.path.expanduser(text)
-
-
-def _shown_user(user: str) -> str:
-    from nbxfer.faces.words import clean
-
-    return clean(user, 60)
 
 
 def _headers(given: Iterable[str]) -> Iterator[str]:
@@ -243,51 +258,3 @@ def _headers(given: Iterable[str]) -> Iterator[str]:
                 f"The header file {path} cannot be read: {why}.", hint="Give --header @FILE."
             ) from None
         yield from (line.strip() for line in lines if line.strip() and not line.startswith("#"))
-
-
-# -- secrets ---------------------------------------------------------------------------------------------------------
-def _names(headers: Iterable[str]) -> list[str]:
-    """Give the names of those headers that seem to carry a secret."""
-    return [name for name in map(_name, headers) if _SECRET.search(name)]
-
-
-def _name(header: str) -> str:
-    """Give what stands before the colon, if that can be a name (RFC 9110, 5.6.2); else "", for it may be a secret."""
-    name, colon, _ = header.partition(":")
-    return name.strip() if colon and _TOKEN.fullmatch(name.strip()) else ""
-
-
-def _for_one_server(urls: Sequence[str], headers: Iterable[str], user: str | None) -> None:
-    """Refuse to tell several servers one secret: it is of one of them, and the others would learn it."""
-    from nbxfer.core.url import safe_url, server
-
-    if user is not None and ":" in user:
-        raise click.UsageError("--user takes a name alone; the password is asked for in the terminal.")
-    secret = "--user" if user is not None else next((f"the header {name}" for name in _names(headers)), None)
-    servers = {server(safe_url(url)) for url in urls}
-    if secret is not None and len(servers) > 1:
-        raise click.UsageError(
-            f"These URLs are of {len(servers)} servers, and {_shown_user(secret)} would be told to each of them. "
-            "Run it once for each server; or use --netrc, which knows whose is whose."
-        )
-
-
-def _warn(call: Call, given: dict[str, Any], urls: Sequence[str]) -> None:
-    """Say which secrets stand in the command line, where everybody on this machine can see them."""
-    typed = [one for one in given["headers"] if not one.startswith("@")]
-    seen = [f"the header {_shown_user(name)}" for name in _names(typed)]
-    better = ["--header @FILE reads headers from a file."] if seen else []
-    if any(map(_has_password, given.get("typed", urls))):
-        seen.append("the password in the URL")
-        better.append("--user asks for a password, and --netrc looks it up.")
-    if _has_password(given.get("proxy") or ""):
-        seen.append("the proxy's password")
-        better.append("HTTPS_PROXY is read from the environment.")
-    if seen:
-        there = f"{' and '.join(seen)} {'is' if len(seen) == 1 else 'are'} there to be read"
-        call.pen.say(f"others on this machine can see command lines, and in this one {there}. {' '.join(better)}")
-
-
-def _has_password(url: str) -> bool:
-    user, mark, _ = url.rpartition("://")[2].partition("/")[0].rpartition("@")
-    return bool(mark) and ":" in user

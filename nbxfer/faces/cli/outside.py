@@ -140,11 +140,15 @@ def passwords(_: Call) -> Iterator[Finding]:
 
 
 def extras(_: Call) -> Iterator[Finding]:
-    """Look which of the packages are there that only some need."""
+    """Look which of the packages are there that only some need: kinds of connections, then stores."""
     from nbxfer.faces.cli.findings import OK, Finding
     from nbxfer.faces.cli.surroundings import version
 
-    packages = {"http2": "h2", "socks": "socksio", "keyring": "keyring"}
+    packages = {
+        "http2": "h2", "socks": "socksio", "keyring": "keyring", "ntlm": "httpx-ntlm", "kerberos": "httpx-gssapi",
+        "s3": "s3fs", "gcs": "gcsfs", "azure": "adlfs", "sftp": "asyncssh", "hf": "huggingface_hub",
+        "smb": "smbprotocol",
+    }  # fmt: skip
     found = [
         f"{extra} ({package} {number})" if (number := version(package)) else f"{extra} not installed"
         for extra, package in packages.items()
