@@ -18,19 +18,18 @@ from nbxfer.core.lease import Hold
 from nbxfer.core.lifecycle import Operation
 from nbxfer.core.phases import FINAL, Phase
 from nbxfer.core.record import Record
-from nbxfer.core.snapshot import Snapshot, picture
+from nbxfer.core.snapshot import picture
 from nbxfer.engine.dispatcher import Dispatcher
+from nbxfer.engine.standing import ANYBODY, seen, standing
 from nbxfer.engine.wording import event_of
 from nbxfer.engine.work import Work
 from nbxfer.errors import InvalidTransferState, TransferError
-from nbxfer.manifest.base import Claim, Found, Manifest, Wish
+from nbxfer.manifest.base import Claim, Found, Wish
 
 log = logging.getLogger("nbxfer")
 
 #: Seconds between two looks at wishes (while something lives, and at rest) and at the journals of others.
 WISHES_LIVE, WISHES_IDLE, FOLLOW_EVERY = 0.25, 1.0, 1.0
-#: ``handed_to`` of an operation that anybody may go on with.
-ANYBODY = "*"
 
 
 class Followed(msgspec.Struct):
@@ -47,22 +46,6 @@ class Later(Protocol):
     def __call__(self, call: Callable[[], None]) -> None:
         """Have ``call`` made on the loop."""
         ...
-
-
-def standing(found: Found, manifest: Manifest) -> str:
-    """Say how an operation stands to this process: "ours", "theirs" or "orphaned"."""
-    to = found.record.handed_to
-    # Free, given to us, or given to somebody who never came to take it.
-    if to in (ANYBODY, manifest.me.id) or (to is not None and manifest.hold_of(to) in (Hold.DEAD, Hold.LAPSED)):
-        return "orphaned"
-    if found.hold is Hold.OURS:
-        return "theirs" if to is not None else "ours"
-    return "theirs" if found.hold is Hold.THEIRS else "orphaned"
-
-
-def seen(found: Found, manifest: Manifest) -> Snapshot:
-    """Give the snapshot of an operation that this engine does not run."""
-    return picture(found.record, owner=standing(found, manifest))
 
 
 def _next(record: Record, hold: Hold) -> Record:

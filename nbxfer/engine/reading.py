@@ -13,9 +13,9 @@ from nbxfer.core.lifecycle import Operation
 from nbxfer.core.phases import Phase
 from nbxfer.core.record import Record
 from nbxfer.engine import windows
-from nbxfer.engine.custody import standing
 from nbxfer.engine.engine import Engine
 from nbxfer.engine.job import Job
+from nbxfer.engine.standing import standing
 from nbxfer.engine.windows import LOOK_AGAIN, SLICE, Coming, Finished, Kept, Window
 from nbxfer.errors import InvalidTransferState
 from nbxfer.manifest.base import Found

@@ -17,9 +17,9 @@ from nbxfer.core.lifecycle import Operation as Machine
 from nbxfer.core.phases import FINAL, Phase
 from nbxfer.core.spec import Spec
 from nbxfer.engine import rules
-from nbxfer.engine.custody import standing
 from nbxfer.engine.doors import Doors
 from nbxfer.engine.engine import Engine
+from nbxfer.engine.standing import standing
 from nbxfer.errors import AccessDenied, DestinationExists, InvalidTransferState, Offline, TransferError
 from nbxfer.manifest.base import Found, Manifest
 from nbxfer.session import config, request, rerun, steering

@@ -19,7 +19,7 @@ from nbxfer.core import events as ev
 from nbxfer.core.lease import Hold
 from nbxfer.core.phases import FINAL, Phase
 from nbxfer.core.record import Record
-from nbxfer.engine.custody import standing
+from nbxfer.engine.standing import standing
 from nbxfer.errors import InvalidRequest
 from nbxfer.manifest.base import Found
 from nbxfer.manifest.remnants import SETTLED, Census, Remnant

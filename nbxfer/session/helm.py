@@ -72,7 +72,7 @@ class Helm:
         self._others()
 
     def _others(self) -> list[Found]:
-        return looking.others(self._engine, self._manifest, self.board)
+        return looking.others(self._engine.dispatcher.ops, self._manifest, self.board)
 
     def operations(
         self, status: TransferStatus | int | str | None = None, group: str | None = None, scope: str = "notebook"
@@ -89,10 +89,7 @@ class Helm:
         shown = sorted(self.board.all(), key=lambda s: s.created)
         if scope == "notebook":
             shown = seat.of_notebook(shown, self.notebook)
-        name = looking.group_named(group)
-        if name and not any(s.group == name for s in self.board.all()):
-            rules.require(self._manifest, name)
-        shown = [s for s in shown if name is None or s.group == name]
+        shown = looking.in_group(self._manifest, self.board, shown, group)
         return [Operation(self, s.id) for s in shown if wanted is None or s.status is wanted]
 
     def find(self, prefix: str) -> Operation:
@@ -116,7 +113,7 @@ class Helm:
     def history(self, limit: int = 50) -> list[Snapshot]:
         """Give what was done, canceled or failed last, newest first, also in processes that have left."""
         self._check_fork()
-        return looking.ended_lately(self._engine, self._manifest, self.board, limit)
+        return looking.ended_lately(self._engine.dispatcher.ops, self._manifest, self.board, limit)
 
     def leftovers(self, older_than: float | timedelta | None = None) -> list[Leftover]:
         """Give what is left over and of no use, and with an age (seconds) what nobody finished; changes nothing."""

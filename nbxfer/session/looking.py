@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from nbxfer.board import Board
 from nbxfer.core.phases import FINAL, TransferStatus
 from nbxfer.core.snapshot import Snapshot, picture
-from nbxfer.engine.custody import seen, standing
-from nbxfer.engine.engine import Engine
+from nbxfer.engine import rules
+from nbxfer.engine.standing import seen, standing
 from nbxfer.errors import InvalidRequest
 from nbxfer.manifest.base import Found, Manifest
 
 
-def others(engine: Engine, manifest: Manifest, board: Board) -> list[Found]:
-    """Read what this process does not run itself, show it, and give it."""
-    live = engine.dispatcher.ops
+def others(live: Collection[str], manifest: Manifest, board: Board) -> list[Found]:
+    """Read what this process does not run itself, show it, and give it; ``live`` is what it runs."""
     found = [f for f in manifest.scan() if f.record.id not in live]
     # What was ours and is over: the board knows it better than the journal does.
     board.post([seen(f, manifest) for f in found if standing(f, manifest) != "ours" or board.get(f.record.id) is None])
-    _ended(engine, manifest, board, {f.record.id for f in found})
+    _ended(live, manifest, board, {f.record.id for f in found})
     return found
 
 
-def _ended(engine: Engine, manifest: Manifest, board: Board, listed: set[str]) -> None:
+def _ended(live: Collection[str], manifest: Manifest, board: Board, listed: set[str]) -> None:
     """Show the end of what others ran: a journal whose operations are over goes when its process leaves."""
-    live = engine.dispatcher.ops
     for shown in board.all():
         if shown.owner == "ours" or shown.phase in FINAL or shown.id in listed or shown.id in live:
             continue
@@ -36,17 +34,25 @@ def _ended(engine: Engine, manifest: Manifest, board: Board, listed: set[str]) -
             board.forget([shown.id])
 
 
-def ended_lately(engine: Engine, manifest: Manifest, board: Board, limit: object) -> list[Snapshot]:
+def ended_lately(live: Collection[str], manifest: Manifest, board: Board, limit: object) -> list[Snapshot]:
     """Give the ``limit`` operations that were done, canceled or failed last, newest first. Raises InvalidRequest."""
     if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
         raise InvalidRequest(f"limit={limit!r} is no number of transfers.", hint="Give a whole number from 1 on.")
-    others(engine, manifest, board)
+    others(live, manifest, board)
     found = []
     for record in manifest.recent(limit):
         shown = board.get(record.id)
         over = shown is not None and shown.phase is record.phase
         found.append(shown if shown is not None and over else picture(record, owner="theirs"))
     return found
+
+
+def in_group(manifest: Manifest, board: Board, shown: Sequence[Snapshot], group: object) -> list[Snapshot]:
+    """Give those of them that are in ``group`` (None: any; "": none). Raises InvalidRequest for one nobody made."""
+    name = group_named(group)
+    if name and not any(s.group == name for s in board.all()):
+        rules.require(manifest, name)
+    return [s for s in shown if name is None or s.group == name]
 
 
 def status_named(status: TransferStatus | int | str | None) -> TransferStatus | None:

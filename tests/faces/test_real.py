@@ -276,6 +276,14 @@ def test_help_is_light() -> None:
     assert run.stdout == "\n"
 
 
+def test_a_list_is_light(tmp_path: Path) -> None:
+    """To list what there is, nothing is imported that speaks to servers or runs transfers."""
+    words = ["--home", str(tmp_path), "ls"]
+    run = subprocess.run([sys.executable, "-c", _LIGHT, *words], capture_output=True, text=True, check=True,
+                         cwd=Path(__file__).parents[2])  # fmt: skip
+    assert run.stdout == "msgspec\n"
+
+
 @pytest.mark.parametrize("command", [["--help"], ["ls"]], ids=" ".join)
 def test_it_starts_fast(shell: Shell, command: list[str]) -> None:
     """Help and list load nothing heavy: 0.1 and 0.2 s here; the bound leaves room for coverage and slow machines."""

@@ -87,6 +87,38 @@ class Leftover(Protocol):
         ...
 
 
+class Shown(Protocol):
+    """An operation that is only looked at."""
+
+    @property
+    def id(self) -> str:
+        """Its id, which never changes."""
+        ...
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """Everything there is to know at this moment."""
+        ...
+
+
+class Sight(Protocol):
+    """What a command needs that only looks: the front desk has it, too."""
+
+    home: Path
+
+    def operations(self, status: None = None, group: str | None = None, scope: str = "notebook") -> Sequence[Shown]:
+        """List operations."""
+        ...
+
+    def find(self, prefix: str) -> Shown:
+        """Find one by the beginning of its id."""
+        ...
+
+    def history(self, limit: int = 50) -> Sequence[Snapshot]:
+        """Give what ended lately, also in processes that have left; the newest first."""
+        ...
+
+
 class Desk(Protocol):
     """The front desk."""
 
@@ -172,11 +204,18 @@ def open_session(home: Path | None) -> Desk:
     return Session(home=home)
 
 
+def open_glance(home: Path | None) -> Sight:
+    """Look into the home, without what a session needs."""
+    from nbxfer.session.glance import Glance
+
+    return Glance(home)
+
+
 class Call:
     """One run of the program.
 
-    ``open`` makes its session when a command needs one; ``die`` ends it by a signal; ``secret`` asks for a password,
-    ``agree`` whether something may be done.
+    ``open`` makes its session when a command needs one, ``look`` what shows enough to those that only look; ``die``
+    ends it by a signal; ``secret`` asks for a password, ``agree`` whether something may be done.
     """
 
     def __init__(
@@ -185,8 +224,10 @@ class Call:
         die: Callable[[int], None] = exits.die_by,
         secret: Callable[[str], str] = ask_secret,
         agree: Callable[[str], bool] = ask_consent,
+        look: Callable[[Path | None], Sight] | None = None,
     ) -> None:
         self.open, self.die, self.secret, self.agree = open, die, secret, agree
+        self.look: Callable[[Path | None], Sight] = look or (open_glance if open is open_session else open)
         self.home: Path | None = None
         self.pen = Pen()
         self.group: str | None = None
@@ -197,12 +238,19 @@ class Call:
         self.shown_lines: Mapping[str, int] | None = None
         self.anew = ""
         self._desk: Desk | None = None
+        self._sight: Sight | None = None
 
     def desk(self) -> Desk:
         """Give the session."""
         if self._desk is None:
             self._desk = self.open(self.home)
         return self._desk
+
+    def sight(self) -> Sight:
+        """Give what shows what is there: the session where there is one already, else less than one."""
+        if self._sight is None:
+            self._sight = self._desk or self.look(self.home)
+        return self._sight
 
     def close(self) -> None:
         """Save and leave; nothing happens where no session was needed."""
@@ -215,7 +263,7 @@ class Call:
         """Say that there is nothing, in ``words``; or that there can be nothing, because the home is not there."""
         from nbxfer.faces.words import clean
 
-        home = self.desk().home
+        home = self.sight().home
         self.pen.say(words if home.exists() else f"nothing is remembered in {clean(str(home))}: it is not there.")
 
     def command(self, words: str) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from nbxfer.errors import InvalidRequest
-from nbxfer.faces.cli.desk import Call, Desk
+from nbxfer.faces.cli.desk import Call, Sight
 from nbxfer.faces.cli.dialect import in_shell
 
 if TYPE_CHECKING:
@@ -41,8 +41,8 @@ def ls(call: Call, every: bool, group: str | None, as_json: bool) -> None:
       nbxfer ls --all
     """
     call.pen.setup(json=as_json)
-    shown = snapshots(call.desk(), group)
-    shown = _with_history(call.desk(), shown, group) if every else list(filter(unfinished, shown))
+    shown = snapshots(call.sight(), group)
+    shown = _with_history(call.sight(), shown, group) if every else list(filter(unfinished, shown))
     if as_json:
         for snapshot in shown:
             call.pen.snapshot(snapshot)
@@ -70,7 +70,7 @@ def explain(call: Call, ids: tuple[str, ...]) -> None:
     """
     from nbxfer.faces.words import explain as story
 
-    call.pen.out("\n\n".join(story(_known(call.desk(), op_id)) for op_id in ids))
+    call.pen.out("\n\n".join(story(_known(call.sight(), op_id)) for op_id in ids))
 
 
 @click.command(short_help="Show every setting, and where it was set.")
@@ -122,7 +122,7 @@ def _shown(setting: Setting) -> str:
 
 
 # -- what there is -------------------------------------------------------------------------------------------------
-def snapshots(desk: Desk, group: str | None = None) -> list[Snapshot]:
+def snapshots(desk: Sight, group: str | None = None) -> list[Snapshot]:
     """Give all that is known of every notebook and terminal, in the order of its making, in the terminal's words.
 
     Those of one ``group`` come in its order.
@@ -154,7 +154,7 @@ def _worded(snapshot: Snapshot) -> Snapshot:
     return msgspec.structs.replace(snapshot, reason=in_shell(snapshot.reason, snapshot.id))
 
 
-def _with_history(desk: Desk, shown: Sequence[Snapshot], group: str | None) -> list[Snapshot]:
+def _with_history(desk: Sight, shown: Sequence[Snapshot], group: str | None) -> list[Snapshot]:
     """Add what ended in processes that have left."""
     known = {s.id for s in shown}
     ended = [_worded(s) for s in desk.history() if s.id not in known and group in (None, s.group)]
@@ -170,7 +170,7 @@ def _lately_failed(shown: Sequence[Snapshot]) -> tuple[list[Snapshot], int]:
     return [s for s in shown if s.id not in out], len(out)
 
 
-def _known(desk: Desk, prefix: str) -> Snapshot:
+def _known(desk: Sight, prefix: str) -> Snapshot:
     """Give the operation whose id begins so; one that ended in a process that has left is found, too."""
     try:
         return _worded(desk.find(prefix).snapshot)
