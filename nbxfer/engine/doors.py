@@ -132,8 +132,11 @@ class Doors:
             return LocalFile(spec.destination, op.id)
         from nbxfer.sinks.registry import for_access
 
-        way = self._access(op.id, spec) if spec.kind == "upload" else self._target(op.id, spec)
-        return for_access(way, op.id, spec, self._forms.get(op.id))
+        if spec.kind == "upload":
+            return for_access(self._access(op.id, spec), op.id, spec, self._forms.get(op.id))
+        far, origin = for_access(self._target(op.id, spec), op.id, spec), self._access(op.id, spec)
+        far.origin = origin if far.draws(origin) else None
+        return far
 
     def _target(self, op_id: str, spec: Spec) -> Access:
         known = self._targets.get(op_id)

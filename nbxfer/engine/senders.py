@@ -10,13 +10,13 @@ import contextvars
 import threading
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 from nbxfer.core import actions as do
 from nbxfer.core import events as ev
 from nbxfer.core import faults
 from nbxfer.core.probe import Want
-from nbxfer.core.ranges import BLOCK, ByteRange, RangeSet
+from nbxfer.core.ranges import BLOCK, RangeSet
 from nbxfer.core.record import Ticket
 from nbxfer.engine import parts as parted
 from nbxfer.engine.job import Job
@@ -30,6 +30,13 @@ from nbxfer.sources.base import Stopped, Stream
 REPORT_EVERY: Final = 0.1
 #: Bytes of pieces that are held in memory at once.
 BUDGET: Final = 32 * 1024 * 1024
+
+
+class Span(NamedTuple):
+    """What one piece has, from ``start`` to ``stop`` (exclusive); an empty object is one empty piece."""
+
+    start: int
+    stop: int
 
 
 class Senders:
@@ -52,19 +59,19 @@ class Senders:
         self._log: BlockLog | None = None
         self._stood = stream.probe.start  # where the open body stands
 
-    def _cut(self, unit: int) -> list[ByteRange]:
+    def _cut(self, unit: int) -> list[Span]:
         """Give the pieces of what is missing, the first one last."""
-        pieces: list[ByteRange] = []
+        pieces: list[Span] = []
         for span in self._action.segments:
             if not unit:
-                pieces.append(span)
+                pieces.append(Span(span.start, span.stop))
                 continue
             pieces += [
-                ByteRange(max(at, span.start), min(at + unit, span.stop))
+                Span(max(at, span.start), min(at + unit, span.stop))
                 for at in range(span.start // unit * unit, span.stop, unit)
             ]
         if self._action.size == 0:
-            pieces = [ByteRange(0, 0)]
+            pieces = [Span(0, 0)]
         return pieces[::-1]
 
     def run(self) -> ev.Event:
@@ -170,11 +177,11 @@ class Senders:
             with self._lock:
                 self._alive -= 1
 
-    def _next(self) -> ByteRange | None:
+    def _next(self) -> Span | None:
         with self._lock:
             return self._pieces.pop() if self._pieces else None
 
-    def _put(self, span: ByteRange) -> None:
+    def _put(self, span: Span) -> None:
         stream, mine = self._at(span)
         done = False
         try:
@@ -191,7 +198,7 @@ class Senders:
                     self._stream = None
         self._landed(span.start, span.stop, body.crc)
 
-    def _at(self, span: ByteRange) -> tuple[Stream, bool]:
+    def _at(self, span: Span) -> tuple[Stream, bool]:
         """Give a body that stands where the piece begins; say whether it is the one that goes on behind it."""
         stream = self._stream
         if stream is not None and self._stood == span.start:
@@ -200,12 +207,12 @@ class Senders:
             self._stream = None
             stream.close()
         want = Want(span.start, span.stop, self._action.pinned, self._action.size, part=True)
-        if not len(span):
+        if span.start == span.stop:
             want = Want(0, None, self._action.pinned, self._action.size)
         return parted.opened(self._job.source, want, self._stop), False
 
     # -- what is told ------------------------------------------------------------------------------------------------
-    def _sent(self, span: ByteRange) -> Callable[[int], None]:
+    def _sent(self, span: Span) -> Callable[[int], None]:
         """Give what hears how far a piece is: where the whole object is one piece, that is the progress."""
 
         def told(given: int) -> None:
@@ -239,7 +246,7 @@ class Senders:
         at, ahead, ended = 0, bytearray(), False
         while not ended:
             span = (at, at + unit if unit else None)
-            body: Piece = Piece(self._job, stream, span, self._stop, self._sent(ByteRange(at, at)))
+            body: Piece = Piece(self._job, stream, span, self._stop, self._sent(Span(at, at)))
             if unit:
                 data, ended = self._gathered(stream, ahead, unit)
                 ahead = data[unit:]

@@ -17,16 +17,18 @@ from nbxfer.core import actions as do
 from nbxfer.core import events as ev
 from nbxfer.core import plan as planning
 from nbxfer.core.probe import Probe, Want
-from nbxfer.core.ranges import BLOCK, RangeSet
+from nbxfer.core.ranges import BLOCK, ByteRange, RangeSet
 from nbxfer.core.record import Published, Seal, Ticket
-from nbxfer.engine import digests
+from nbxfer.engine import digests, drawers
+from nbxfer.engine.drawers import Drawers
 from nbxfer.engine.identical import is_standing
 from nbxfer.engine.job import Job
 from nbxfer.engine.senders import Senders
 from nbxfer.engine.sums import added_up
-from nbxfer.errors import ChecksumMismatch, DestinationExists, InvalidRequest, TransferError
+from nbxfer.errors import ChecksumMismatch, DestinationExists, InvalidRequest, SourceChanged, TransferError
 from nbxfer.manifest.base import good_ranges
-from nbxfer.sinks.far import Far
+from nbxfer.sinks.far import Far, Unwilling
+from nbxfer.sources.base import Stream
 
 log = logging.getLogger("nbxfer")
 
@@ -45,7 +47,7 @@ def perform(job: Job, far: Far, action: do.Action, report: Report) -> ev.Event:
         case do.Verify():
             return _verify(job, far, action)
         case do.Commit():
-            return _publish(job, far, action)
+            return _publish(job, far, action, report)
         case do.Discard():
             return _discard(job, far, action)
         case _:
@@ -70,7 +72,8 @@ def _probe(job: Job, far: Far, action: do.Probe) -> ev.Event:
     held = _held(job, far, action)
     if planning.complete(held, action.size):
         return ev.AllHere(action.serial, held)
-    stream = job.source.open(Want(held.front(), None, action.pinned, action.size), job.stop)
+    want = Want(0 if drawers.drawn(job, far) else held.front(), None, action.pinned, action.size)
+    stream = drawers.opened(job, far, want, plain=standing is not None)
     assert stream is not None
     job.park(stream)
     probe = stream.probe
@@ -119,6 +122,40 @@ def _send(job: Job, far: Far, action: do.Fetch, report: Report) -> ev.Event:
     stream = job.take_stream()
     if stream is None:
         return ev.CutShort(action.serial, job.held)
+    if not action.size or far.origin is None:
+        far.origin = None
+        return _brought(job, far, action, stream, report)
+    try:
+        return _drawn(job, far, action, stream, report)
+    except Unwilling as error:
+        _refused(job, far, error, report)
+        job.sends(RangeSet())
+    again = job.source.open(Want(0, None, action.pinned, action.size), job.stop)
+    if again is None or again.restarted:
+        if again is not None:
+            again.close()
+        return ev.CutShort(action.serial, RangeSet())
+    whole = msgspec.structs.replace(action, fresh=True, segments=(ByteRange(0, action.size),))
+    return _brought(job, far, whole, again, report)
+
+
+def _drawn(job: Job, far: Far, action: do.Fetch, stream: Stream, report: Report) -> ev.Event:
+    """Have the store take it by itself. Raises Unwilling."""
+    stream.close()
+    if action.fresh or job.ticket is None:
+        _begin(job, far, action, stream.probe.modified)
+    assert job.ticket is not None
+    report(ev.Noted("copied inside the store", "no byte of it comes through here"))
+    return Drawers(job, far, job.ticket, action, stream, report).run()
+
+
+def _refused(job: Job, far: Far, error: Unwilling, report: Report) -> None:
+    report(ev.Noted("not copied inside the store", f"{error.word}: the bytes come and go"))
+    drawers.refused(job, far, always=error.always)
+
+
+def _brought(job: Job, far: Far, action: do.Fetch, stream: Stream, report: Report) -> ev.Event:
+    """Read it, and send it."""
     try:
         if action.fresh or job.ticket is None:
             _begin(job, far, action, stream.probe.modified)
@@ -153,7 +190,7 @@ def _verify(job: Job, far: Far, action: do.Verify) -> ev.Event:
     checksum, by = action.checksum, action.by
     seal = Seal(action.size, 0, 0, checksum if by == "digest" else None)
     if checksum is None or by != "digest":
-        return ev.Verified(action.serial, seal, "store checksum" if far.proves else "nothing")
+        return ev.Verified(action.serial, seal, "store checksum" if far.proves and far.origin is None else "nothing")
     if job.spec.kind != "upload":  # else it was looked at before the first byte was sent
         found = added_up(job, Want(0, None, None, action.size), checksum.partition(":")[0])
         if found != checksum:
@@ -161,9 +198,13 @@ def _verify(job: Job, far: Far, action: do.Verify) -> ev.Event:
     return ev.Verified(action.serial, seal, "digest")
 
 
-def _publish(job: Job, far: Far, action: do.Commit) -> ev.Event:
+def _publish(job: Job, far: Far, action: do.Commit, report: Report) -> ev.Event:
     assert job.ticket is not None
-    done = far.publish(job.ticket, action.seal, replace=job.spec.if_exists != "error", stop=job.stop)
+    try:
+        done = far.publish(job.ticket, action.seal, replace=job.spec.if_exists != "error", stop=job.stop)
+    except Unwilling as error:
+        _refused(job, far, error, report)
+        raise SourceChanged(f"It is not copied inside the store: {error.word}. It is read and sent.") from None
     job.close()
     job.manifest.forget_blocks(job.op_id)
     return ev.Committed(action.serial, msgspec.structs.replace(done, mtime_ns=0, integrity=action.by))

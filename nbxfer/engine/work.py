@@ -111,6 +111,8 @@ class Work:
         if job is not None and job.spec.url != op.spec.url:  # it has turned to a mirror, or was given another URL
             job.forget_source()
             job.spec, job.host = op.spec, urls.server(op.spec.asked)
+            if job.far is not None:
+                job.far.origin = None  # a mirror lies elsewhere
         if job is None:
             job = Job(
                 op.id,

@@ -12,62 +12,39 @@ what does not fit. A blob of ours carries the mark that objects of S3 do, so tha
 from __future__ import annotations
 
 import secrets
-import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, ClassVar, Final
 
-from nbxfer.core.probe import Claim
-from nbxfer.core.ranges import RangeSet
-from nbxfer.core.record import Published, Seal, Ticket
-from nbxfer.errors import (
-    BadAnswer,
-    ChecksumMismatch,
-    DestinationExists,
-    InvalidRequest,
-    NetworkError,
-    ServerBusy,
-    SourceChanged,
-    SourceNotFound,
-    TransferError,
-    TransferTimeout,
-)
-from nbxfer.sinks.far import PIECE, Body, Bytes, Cut, Far, Standing, Stop
+from nbxfer.core.probe import Claim, Validator
+from nbxfer.core.ranges import ByteRange, RangeSet
+from nbxfer.core.record import Seal, Ticket
+from nbxfer.errors import ChecksumMismatch, InvalidRequest, SourceChanged, SourceNotFound, TransferError
+from nbxfer.sinks.far import Bytes, Cut, Standing, Stop, Unwilling
+from nbxfer.sinks.objects import LONG, MARK, SHORT, WHOLE, StoreObject, drawing
 from nbxfer.wire import storing
 from nbxfer.wire.access import Access
 from nbxfer.wire.filesystems import instance
+from nbxfer.wire.located import azure as located
+from nbxfer.wire.located.base import Wish
 
-WHOLE: Final = "put"
-MARK: Final = "nbxfer"
-#: What the service takes at most; blocks of large blobs are whole numbers of STEP bytes.
+#: What the service takes at most.
 BLOCKS: Final = 50_000
-LARGEST: Final = BLOCKS * 4000 * 1024 * 1024
-STEP: Final = 1024 * 1024
-#: Of a blob whose size nobody knows: 16 MiB blocks make up to 781 GiB.
-UNKNOWN: Final = 16 * 1024 * 1024
-#: Seconds for a request about no bytes, and for one with bytes.
-SHORT: Final = 60.0
-LONG: Final = 600.0
-#: What may follow on an answer that did not come.
-_LOST: Final = (NetworkError, TransferTimeout, ServerBusy, BadAnswer)
 #: With every request: the machine above tries again, and says so.
 _ONCE: Final = {"retry_total": 0}
 
 
-class AzureBlob(Far):
+class AzureBlob(StoreObject):
     """One blob of a container. ``mark`` names this upload among all."""
 
-    lanes: ClassVar[int] = 8
-    proves: ClassVar[bool] = True
     alone: ClassVar[bool] = True
+    most: ClassVar[int] = BLOCKS
+    largest: ClassVar[int] = BLOCKS * 4000 * 1024 * 1024
+    piece: ClassVar[str] = "block"
+    kind: ClassVar[str] = "a blob"
 
     def __init__(self, access: Access, mark: str) -> None:
-        self._access, self._mark, self.shown = access, mark, access.safe_url
+        super().__init__(access, mark)
         self._made: tuple[Any, Any] | None = None
-        self._making = threading.Lock()
-        self._whole: Bytes | None = None
-
-    def __repr__(self) -> str:
-        return f"<blob {self.shown}>"
 
     # -- asking ------------------------------------------------------------------------------------------------------
     def _client(self) -> tuple[Any, Any]:
@@ -121,7 +98,7 @@ class AzureBlob(Far):
         try:
             found = self._call(lambda blob: blob.get_blob_properties(**_ONCE), stop)
         except SourceNotFound:
-            self._look_for_container(stop)
+            self._look_around(lambda: self._call(self._of_container, stop), f"container for {self.shown}")
             return None
         md5 = found.content_settings.content_md5
         claims = (Claim("store checksum", f"md5:{bytes(md5).hex()}"),) if md5 and len(md5) == 16 else ()
@@ -134,45 +111,17 @@ class AzureBlob(Far):
             mark=str((found.metadata or {}).get(MARK, "")),
         )
 
-    def _look_for_container(self, stop: Stop) -> None:
-        """Tell a missing container from a missing blob. Who may not ask that finds out when it is written to."""
-
-        def look(blob: Any) -> Coroutine[Any, Any, Any]:
-            client = self._client()[0].service_client.get_container_client(blob.container_name)
-            return client.get_container_properties(**_ONCE)  # type: ignore[no-any-return]
-
-        try:
-            self._call(look, stop)
-        except SourceNotFound:
-            raise SourceNotFound(
-                f"There is no container for {self.shown}.", http_status=404, hint="Check the URL, or make it first."
-            ) from None
-        except (NetworkError, TransferTimeout, ServerBusy):
-            raise
-        except TransferError:
-            return
+    def _of_container(self, blob: Any) -> Coroutine[Any, Any, Any]:
+        client = self._client()[0].service_client.get_container_client(blob.container_name)
+        return client.get_container_properties(**_ONCE)  # type: ignore[no-any-return]
 
     # -- uploads -----------------------------------------------------------------------------------------------------
-    def begin(self, epoch: int, size: int | None, modified: float | None, stop: Stop) -> Ticket:
-        """See Far."""
-        self._whole = None
-        if size is None:
-            return Ticket(epoch, secrets.token_hex(8), UNKNOWN)
-        if size > LARGEST:
-            raise InvalidRequest(
-                f"{size} bytes are more than a blob may have ({LARGEST}), so {self.shown} cannot take them.",
-                hint="Send it in several files.",
-            )
-        unit = max(PIECE, -(size // -(BLOCKS * STEP)) * STEP)
-        return Ticket(epoch, WHOLE if size <= unit else secrets.token_hex(8), unit)
+    def _place(self, ticket: Ticket, stop: Stop) -> str:
+        """See StoreObject. It is not begun at all: the names of the blocks say whose they are."""
+        return secrets.token_hex(8)
 
-    def _name(self, ticket: Ticket) -> str:
-        return f"{self._mark}.{ticket.epoch}"
-
-    def held(self, ticket: Ticket, size: int | None, acknowledged: RangeSet, stop: Stop) -> RangeSet | None:
-        """See Far."""
-        if ticket.place == WHOLE:
-            return RangeSet.of([(0, len(self._whole))]) if self._whole is not None else RangeSet()
+    def _spans(self, ticket: Ticket, size: int | None, stop: Stop) -> RangeSet:
+        """See StoreObject."""
         spans = []
         for number, bytes_there in self._blocks(ticket, stop).items():
             start = number * ticket.unit
@@ -191,15 +140,8 @@ class AzureBlob(Far):
         own = {name.removeprefix(ticket.place): size for name, size in names.items() if name.startswith(ticket.place)}
         return {int(number): size for number, size in own.items() if number.isdecimal()}
 
-    def put(self, ticket: Ticket, body: Body, size: int | None, stop: Stop) -> None:
-        """See Far."""
-        data = body.whole()
-        if ticket.place == WHOLE:
-            self._whole = data
-            return
-        number = body.start // ticket.unit
-        if number >= BLOCKS:
-            raise InvalidRequest(f"{self.shown} would need more than {BLOCKS} blocks.", hint="Give expect_size.")
+    def _send(self, ticket: Ticket, number: int, data: Bytes, stop: Stop) -> None:
+        """See StoreObject."""
         self._stage(ticket, number, data, stop)
 
     def _stage(self, ticket: Ticket, number: int, data: Bytes, stop: Stop | None) -> None:
@@ -211,62 +153,89 @@ class AzureBlob(Far):
             LONG,
         )
 
-    def publish(self, ticket: Ticket, seal: Seal, *, replace: bool, stop: Stop) -> Published:
-        """See Far."""
-        mark, there = self._name(ticket), self.standing(stop)
-        if there is not None and there.mark == mark:  # the answer was lost
-            return self._done(there)
-        if there is not None and not replace:
-            raise DestinationExists(f"{self.shown} is there already.", hint="Give if_exists='overwrite' to replace it.")
-        given: dict[str, Any] = {"metadata": {MARK: mark}, **_ONCE}
-        if not replace:
-            given["headers"] = {"If-None-Match": "*"}
-        try:
-            if ticket.place == WHOLE:
-                self._put_whole(seal, given, stop)
-            else:
-                self._commit(ticket, seal, given, stop)
-        except _LOST as error:
-            if error.http_status in (409, 412) and not replace:
-                raise DestinationExists(f"{self.shown} is there already.", hint="Give another destination.") from None
-            there = self.standing(stop)
-            if there is None or there.mark != mark:
-                raise
-        there = self.standing(stop)
-        if there is None or there.size != seal.size:
-            raise BadAnswer(f"{self.shown} is not there as it was sent.", hint="Try again.")
-        return self._done(there)
+    def _given(self, ticket: Ticket, *, replace: bool) -> dict[str, Any]:
+        given: dict[str, Any] = {"metadata": {MARK: self._name(ticket)}, **_ONCE}
+        return given if replace else {**given, "headers": {"If-None-Match": "*"}}
 
-    def _done(self, there: Standing) -> Published:
-        self._whole = None
-        return Published(self.shown, there.size, 0, version=there.version)
-
-    def _put_whole(self, seal: Seal, given: dict[str, Any], stop: Stop) -> None:
-        if self._whole is None or len(self._whole) != seal.size:
-            raise SourceChanged("What was to be put is not in memory any more.")
-        data = self._whole
+    def _put_whole(self, ticket: Ticket, data: Bytes, stop: Stop, *, replace: bool) -> None:
+        """See StoreObject."""
         data.seek(0)
+        given = self._given(ticket, replace=replace)
         self._call(
             lambda blob: blob.upload_blob(data, length=len(data), overwrite=True, validate_content=True, **given),
             stop,
             LONG,
         )
 
-    def _commit(self, ticket: Ticket, seal: Seal, given: dict[str, Any], stop: Stop) -> None:
+    def _complete(self, ticket: Ticket, seal: Seal, stop: Stop, *, replace: bool) -> None:
+        """See StoreObject."""
         count = -(-seal.size // ticket.unit)
-        held = self.held(ticket, seal.size, RangeSet(), stop)
-        if held is None or held.total != seal.size:
+        if self._spans(ticket, seal.size, stop).total != seal.size:
             raise SourceChanged("Some blocks of the upload are not there any more.")
-        names = [_block(ticket, number) for number in range(count)]
+        names, given = [_block(ticket, number) for number in range(count)], self._given(ticket, replace=replace)
+        if self.origin is not None:
+            metadata, settings = self._like(stop)
+            given |= {"metadata": {**metadata, **given["metadata"]}, "content_settings": settings}
         self._call(lambda blob: blob.commit_block_list(names, **given), stop, LONG)
 
     def discard(self, ticket: Ticket, stop: Stop) -> None:
         """See Far. The service cannot be told to forget a block: each is made one byte, and is gone within a week."""
-        self._whole = None
+        self._whole, self._takes = None, False
         if ticket.place != WHOLE:
             for number, size in self._blocks(ticket, None).items():
                 if size > 1:
                     self._stage(ticket, number, Bytes(1), None)
+
+    # -- out of the same account ---------------------------------------------------------------------------------------
+    def _like(self, stop: Stop) -> tuple[dict[str, str], Any]:
+        """Give the metadata of the blob that is copied, and what is said of its bytes."""
+        assert self.origin is not None
+        fs = self._client()[0]
+        container, name, _ = fs.split_path(fs._strip_protocol(self.origin.url))
+        source = fs.service_client.get_blob_client(container, name)
+        with drawing():
+            found = self._call(lambda _: source.get_blob_properties(**_ONCE), stop)
+        return {k: v for k, v in (found.metadata or {}).items() if k.lower() != MARK}, located.settings(found)
+
+    def _source(self, stop: Stop) -> tuple[str, str | None]:
+        """Give the URL by which the service gets at the blob, and the bearer's word that goes with it."""
+        assert self.origin is not None
+
+        def tick() -> None:
+            if stop.is_set():
+                raise Cut
+
+        way = located.locate(Wish(self.origin, tick)).access
+        return way.url, next((value for name, value in way.headers if name == "Authorization"), None)
+
+    def _draw_piece(self, ticket: Ticket, span: ByteRange, size: int, pinned: Validator | None, stop: Stop) -> None:
+        """See StoreObject (Put Block From URL)."""
+        number = self._number(ticket, span.start)
+        url, bearer = self._source(stop)
+        bound = {"x-ms-source-if-match": pinned.value} if pinned is not None and pinned.strong else {}
+        more: dict[str, Any] = {"source_authorization": bearer} if bearer else {}
+        with drawing():
+            self._call(
+                lambda blob: blob.stage_block_from_url(
+                    _block(ticket, number), url, span.start, len(span), headers=bound, **more, **_ONCE
+                ),
+                stop,
+                LONG,
+            )
+
+    def _draw_whole(self, ticket: Ticket, seal: Seal, pinned: Validator | None, stop: Stop, *, replace: bool) -> None:
+        """See StoreObject (Copy Blob From URL: it is done when it is answered, or not at all)."""
+        url, bearer = self._source(stop)
+        given = self._given(ticket, replace=replace)
+        given["metadata"] = {**self._like(stop)[0], **given["metadata"]}
+        if pinned is not None and pinned.strong:
+            given |= located.bound(pinned.value)
+        if bearer:
+            given["source_authorization"] = bearer
+        with drawing():
+            answer = self._call(lambda blob: blob.start_copy_from_url(url, requires_sync=True, **given), stop, LONG)
+        if answer.get("copy_status") != "success":
+            raise Unwilling("the service did not do it at once")
 
 
 def _block(ticket: Ticket, number: int) -> str:

@@ -26,14 +26,19 @@ from typing import ClassVar, Final, Protocol
 
 import msgspec
 
-from nbxfer.core.probe import Claim
-from nbxfer.core.ranges import RangeSet
+from nbxfer.core.probe import Claim, Validator
+from nbxfer.core.ranges import ByteRange, RangeSet
 from nbxfer.core.record import Published, Seal, Ticket
 from nbxfer.sinks.base import Sink
-from nbxfer.wire.storing import GivenUp
+from nbxfer.wire.access import Access
+from nbxfer.wire.storing import GivenUp, Unwilling
+
+__all__ = ["Body", "Bytes", "Cut", "Far", "Standing", "Stop", "Unwilling", "here"]
 
 #: The bytes of a piece, where the far side leaves that to us.
 PIECE: Final = 8 * 1024 * 1024
+#: And of one that a store takes by itself: nothing of it is held here, and each is one request.
+DRAWN: Final = 64 * 1024 * 1024
 
 
 class Stop(Protocol):
@@ -135,6 +140,22 @@ class Far(ABC):
     alone: ClassVar[bool] = False
     #: Whether it can go on from what the far side has.
     resumable: ClassVar[bool] = True
+
+    #: What the store is to take by itself, where that lies in the same store; None: the bytes are brought to it.
+    origin: Access | None = None
+
+    def draws(self, origin: Access) -> bool:
+        """Say whether the store could take what ``origin`` names by itself. Asks nobody."""
+        return False
+
+    def draw(self, ticket: Ticket, span: ByteRange, size: int, pinned: Validator | None, stop: Stop) -> None:
+        """Have the store take one piece of ``origin`` by itself; return when it has it. As ``put`` otherwise.
+
+        Where the store can be bound to the version ``pinned`` it is; the engine looks at that version once more before
+        all is published. Raises Unwilling, SourceChanged, what ``put`` raises. What is drawn in one request may wait
+        for ``publish``, which raises Unwilling then.
+        """
+        raise Unwilling("it has no copy of its own")
 
     def check(self) -> None:  # noqa: B027 (most have nothing to look at)
         """Look, without asking anybody, whether this can be done at all. Raises InvalidRequest."""

@@ -12,13 +12,15 @@ import threading
 from contextlib import suppress
 from typing import Any, ClassVar
 
-from nbxfer.core.ranges import RangeSet
+from nbxfer.core.probe import Validator
+from nbxfer.core.ranges import ByteRange, RangeSet
 from nbxfer.core.record import Published, Seal, Ticket
 from nbxfer.errors import BadAnswer, DestinationExists, InvalidRequest, SourceChanged, SourceNotFound
-from nbxfer.sinks.far import Body, Far, Standing, Stop
+from nbxfer.sinks.far import Body, Far, Standing, Stop, Unwilling
 from nbxfer.wire import storing
 from nbxfer.wire.access import Access
-from nbxfer.wire.filesystems import instance
+from nbxfer.wire.filesystems import copies, instance
+from nbxfer.wire.neighbours import one_store
 
 
 class FilesystemObject(Far):
@@ -101,6 +103,26 @@ class FilesystemObject(Far):
             file.close()
         with suppress(Exception):
             fs.rm_file(path)
+
+    def draws(self, origin: Access) -> bool:
+        """See Far."""
+        return one_store(origin, self._access)
+
+    def draw(self, ticket: Ticket, span: ByteRange, size: int, pinned: Validator | None, stop: Stop) -> None:
+        """See Far. What fsspec makes of a copy by reading and writing is done better by us."""
+        assert self.origin is not None
+        self._written = None
+        with storing.translated(self.shown):
+            fs, path = self._made(), self._temporary(ticket)
+            if not copies(fs):
+                raise Unwilling("the filesystem has no copy of its own")
+            with suppress(Exception):  # there are no folders in some stores
+                fs.makedirs(posixpath.dirname(path), exist_ok=True)
+            try:
+                fs.cp_file(fs._strip_protocol(self.origin.url), path)
+            except NotImplementedError:
+                raise Unwilling("the filesystem has no copy of its own") from None
+        self._written = size
 
     def publish(self, ticket: Ticket, seal: Seal, *, replace: bool, stop: Stop) -> Published:
         """See Far."""

@@ -22,41 +22,26 @@ from typing import Any, ClassVar, Final
 from crc32c import crc32c
 
 from nbxfer.core.crc import combine
-from nbxfer.core.probe import Claim
+from nbxfer.core.probe import Claim, Validator
 from nbxfer.core.ranges import RangeSet
-from nbxfer.core.record import Published, Seal, Ticket
-from nbxfer.errors import (
-    BadAnswer,
-    ChecksumMismatch,
-    DestinationExists,
-    InvalidRequest,
-    NetworkError,
-    ServerBusy,
-    SourceChanged,
-    SourceNotFound,
-    TransferError,
-    TransferTimeout,
-)
-from nbxfer.sinks.far import PIECE, Body, Bytes, Standing, Stop
-from nbxfer.sinks.gcsplace import LONG, GcsPlace
+from nbxfer.core.record import Seal, Ticket
+from nbxfer.errors import ChecksumMismatch, InvalidRequest, SourceChanged, SourceNotFound
+from nbxfer.sinks.far import Bytes, Standing, Stop, Unwilling
+from nbxfer.sinks.gcsplace import GcsPlace
+from nbxfer.sinks.objects import LONG, MARK, WHOLE, drawing
 
-WHOLE: Final = "put"
 PARTS: Final = "parts"
-MARK: Final = "nbxfer"
-#: Objects that are composed at once, and what they are at most; pieces are whole numbers of STEP bytes.
+#: Objects that are composed at once, and what they are at most.
 AT_ONCE: Final = 32
 MOST: Final = AT_ONCE**3
-LARGEST: Final = 5 * 1024**4
-STEP: Final = 1024 * 1024
-UNKNOWN: Final = 16 * 1024 * 1024
-_LOST: Final = (NetworkError, TransferTimeout, ServerBusy, BadAnswer)
 
 
 class GcsObject(GcsPlace):
     """One object of a bucket."""
 
-    lanes: ClassVar[int] = 8
-    proves: ClassVar[bool] = True
+    most: ClassVar[int] = MOST
+    largest: ClassVar[int] = 5 * 1024**4
+    piece: ClassVar[str] = "piece"
 
     def check(self) -> None:
         """See Far."""
@@ -73,7 +58,8 @@ class GcsObject(GcsPlace):
         try:
             found = self._ask("GET", "b/{}/o/{}", self._bucket, self._key, stop=stop)
         except SourceNotFound:
-            self._look_for_bucket(stop)
+            bucket = self._bucket
+            self._look_around(lambda: self._ask("GET", "b/{}", bucket, stop=stop), f"bucket {bucket!r}")
             return None
         changed, told = found.get("updated"), (("md5", "md5Hash"), ("crc32c", "crc32c"))
         sums = [f"{kind}:{base64.b64decode(found[name]).hex()}" for kind, name in told if found.get(name)]
@@ -85,35 +71,10 @@ class GcsObject(GcsPlace):
             mark=str(found.get("metadata", {}).get(MARK, "")),
         )
 
-    def _look_for_bucket(self, stop: Stop) -> None:
-        """Tell a missing bucket from a missing object. Who may not ask that finds out when it is written to."""
-        try:
-            self._ask("GET", "b/{}", self._bucket, stop=stop)
-        except SourceNotFound:
-            raise SourceNotFound(
-                f"There is no bucket {self._bucket!r}.", http_status=404, hint="Check the URL, or make it first."
-            ) from None
-        except (NetworkError, TransferTimeout, ServerBusy):
-            raise
-        except TransferError:
-            return
-
     # -- uploads -----------------------------------------------------------------------------------------------------
-    def begin(self, epoch: int, size: int | None, modified: float | None, stop: Stop) -> Ticket:
-        """See Far."""
-        self._whole = None
-        if size is None:
-            return Ticket(epoch, PARTS, UNKNOWN)
-        if size > LARGEST:
-            raise InvalidRequest(
-                f"{size} bytes are more than an object may have ({LARGEST}, 5 TiB), so {self.shown} cannot take them.",
-                hint="Send it in several files.",
-            )
-        unit = max(PIECE, -(size // -(MOST * STEP)) * STEP)
-        return Ticket(epoch, WHOLE if size <= unit else PARTS, unit)
-
-    def _name(self, ticket: Ticket) -> str:
-        return f"{self._mark}.{ticket.epoch}"
+    def _place(self, ticket: Ticket, stop: Stop) -> str:
+        """See StoreObject. The temporary name follows from the operation."""
+        return PARTS
 
     def _below(self, ticket: Ticket) -> str:
         folder, name = posixpath.split(self._key)
@@ -134,10 +95,8 @@ class GcsObject(GcsPlace):
             if not token:
                 return found
 
-    def held(self, ticket: Ticket, size: int | None, acknowledged: RangeSet, stop: Stop) -> RangeSet | None:
-        """See Far."""
-        if ticket.place == WHOLE:
-            return RangeSet.of([(0, len(self._whole))]) if self._whole is not None else RangeSet()
+    def _spans(self, ticket: Ticket, size: int | None, stop: Stop) -> RangeSet:
+        """See StoreObject."""
         spans = []
         for name, item in self._listed(ticket, stop).items():
             if name.isdecimal():
@@ -147,15 +106,8 @@ class GcsObject(GcsPlace):
                     spans.append((start, until))
         return RangeSet.of(spans)
 
-    def put(self, ticket: Ticket, body: Body, size: int | None, stop: Stop) -> None:
-        """See Far."""
-        data = body.whole()
-        if ticket.place == WHOLE:
-            self._whole = data
-            return
-        number = body.start // ticket.unit
-        if number >= MOST:
-            raise InvalidRequest(f"{self.shown} would need more than {MOST} pieces.", hint="Give expect_size.")
+    def _send(self, ticket: Ticket, number: int, data: Bytes, stop: Stop) -> None:
+        """See StoreObject."""
         with data.view as view:
             wanted = crc32c(view)
         self._made()
@@ -168,37 +120,10 @@ class GcsObject(GcsPlace):
                 f"{self.shown} has got other bytes than were sent.", hint="Try again; if it stays so, ask the service."
             )
 
-    def publish(self, ticket: Ticket, seal: Seal, *, replace: bool, stop: Stop) -> Published:
-        """See Far."""
-        mark, there = self._name(ticket), self.standing(stop)
-        if there is None or there.mark != mark:  # else the answer was lost
-            if there is not None and not replace:
-                raise DestinationExists(
-                    f"{self.shown} is there already.", hint="Give if_exists='overwrite' to replace it."
-                )
-            only_new = {} if replace else {"ifGenerationMatch": "0"}
-            try:
-                if ticket.place == WHOLE:
-                    self._put_whole(seal, mark, only_new, stop)
-                else:
-                    self._compose(ticket, seal, only_new, stop)
-            except (*_LOST, DestinationExists):
-                there = self.standing(stop)
-                if there is None or there.mark != mark:
-                    raise
-            there = self.standing(stop)
-        if there is None or there.size != seal.size:
-            raise BadAnswer(f"{self.shown} is not there as it was sent.", hint="Try again.")
-        self._whole = None
-        with suppress(TransferError):  # it has its name; what cannot be removed is not worth an error
-            self.discard(ticket, stop)
-        return Published(self.shown, there.size, 0, version=there.version)
-
-    def _put_whole(self, seal: Seal, mark: str, only_new: dict[str, str], stop: Stop) -> None:
-        if self._whole is None or len(self._whole) != seal.size:
-            raise SourceChanged("What was to be put is not in memory any more.")
-        with self._whole.view as view:
-            told = {"name": self._key, "metadata": {MARK: mark}, "crc32c": _said(crc32c(view))}
+    def _put_whole(self, ticket: Ticket, data: Bytes, stop: Stop, *, replace: bool) -> None:
+        """See StoreObject."""
+        with data.view as view:
+            told = {"name": self._key, "metadata": {MARK: self._name(ticket)}, "crc32c": _said(crc32c(view))}
             border = secrets.token_hex(16)
             parts = ("application/json; charset=UTF-8", json.dumps(told).encode()), ("application/octet-stream", view)
             text = b"".join(
@@ -210,9 +135,10 @@ class GcsObject(GcsPlace):
         with body.view as view:
             view[:] = text
         kind = {"Content-Type": f'multipart/related; boundary="{border}"'}
-        self._upload("multipart", body, stop, headers=kind, **only_new)
+        self._upload("multipart", body, stop, headers=kind, **_only_new(replace=replace))
 
-    def _compose(self, ticket: Ticket, seal: Seal, only_new: dict[str, str], stop: Stop) -> None:
+    def _complete(self, ticket: Ticket, seal: Seal, stop: Stop, *, replace: bool) -> None:
+        """See StoreObject."""
         items, wanted = self._listed(ticket, stop), 0
         count = -(-seal.size // ticket.unit)
         for number in range(count):
@@ -228,8 +154,10 @@ class GcsObject(GcsPlace):
             names = [self._part(ticket, number, f"{level}-") for number in range(len(groups))]
             for name, group in zip(names, groups, strict=True):
                 answer = self._composed(name, group, {}, stop)
-        self._compare(answer, wanted)
-        self._composed(self._key, names, {"metadata": {MARK: self._name(ticket)}}, stop, **only_new)
+        if level:
+            self._compare(answer, wanted)
+        more = {"metadata": {MARK: self._name(ticket)}}
+        self._composed(self._key, names, more, stop, **_only_new(replace=replace))
 
     def _composed(self, name: str, group: list[str], more: dict[str, Any], stop: Stop, **given: str) -> dict[str, Any]:
         told = {
@@ -242,9 +170,13 @@ class GcsObject(GcsPlace):
         )
         return answer
 
+    def _published(self, ticket: Ticket, stop: Stop) -> None:
+        """See StoreObject."""
+        self.discard(ticket, stop)
+
     def discard(self, ticket: Ticket, stop: Stop) -> None:
         """See Far."""
-        self._whole = None
+        self._whole, self._takes = None, False
         if ticket.place == WHOLE:
             return
         names = [f"{self._below(ticket)}{name}" for name in self._listed(ticket, None)]
@@ -259,6 +191,46 @@ class GcsObject(GcsPlace):
         for at in range(0, len(names), AT_ONCE):
             some = names[at : at + AT_ONCE]
             self._run(lambda fs, some=some: all_gone(fs, some), None)  # type: ignore[misc]
+
+    # -- out of the same service ---------------------------------------------------------------------------------------
+    def _unit(self, size: int | None) -> int:
+        """Give the bytes of a piece: what the service copies by itself it copies whole."""
+        unit = super()._unit(size)
+        return max(unit, size) if size is not None and self.origin is not None else unit
+
+    def _draw_whole(self, ticket: Ticket, seal: Seal, pinned: Validator | None, stop: Stop, *, replace: bool) -> None:
+        """See StoreObject. A copy within one place and class is done at once; else it is asked until it is."""
+        assert self.origin is not None
+        fs = self._made()
+        bucket, key, _ = fs.split_path(fs._strip_protocol(self.origin.url))
+        generation = pinned.value.strip('"') if pinned is not None else ""
+        bound = {"sourceGeneration": generation, "ifSourceGenerationMatch": generation} if generation.isdigit() else {}
+        with drawing():
+            had = self._ask("GET", "b/{}/o/{}", bucket, key, stop=stop)
+            told = {name: had[name] for name in _TRAITS if had.get(name)}
+            told["metadata"] = {**had.get("metadata", {}), MARK: self._name(ticket)}
+            token = None
+            while True:
+                answer = self._ask(
+                    "POST", "b/{}/o/{}/rewriteTo/b/{}/o/{}", bucket, key, self._bucket, self._key, stop=stop,
+                    within=LONG, json=told, rewriteToken=token, **bound, **_only_new(replace=replace),
+                )  # fmt: skip
+                token = answer.get("rewriteToken")
+                if answer.get("done"):
+                    break
+                if not token:
+                    raise Unwilling("the service does not say how it goes on")
+        made, wanted = answer.get("resource", {}), had.get("crc32c")
+        if str(had.get("generation", "")) == generation and wanted and made.get("crc32c") not in (None, wanted):
+            raise ChecksumMismatch(f"{self.shown} has other bytes than what it is a copy of.", hint="Try again.")
+
+
+#: What is said of an object beside its bytes, and goes with a copy of it.
+_TRAITS: Final = ("cacheControl", "contentDisposition", "contentEncoding", "contentLanguage", "contentType")
+
+
+def _only_new(*, replace: bool) -> dict[str, str]:
+    return {} if replace else {"ifGenerationMatch": "0"}
 
 
 def _said(crc: int) -> str:

@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Coroutine
-from typing import Any, Final
+from typing import Any
 
 from nbxfer.errors import AccessDenied, DestinationExists, TransferError
-from nbxfer.sinks.far import Bytes, Cut, Far, Stop
+from nbxfer.sinks.far import Bytes, Cut, Stop
+from nbxfer.sinks.objects import LONG, SHORT, StoreObject
 from nbxfer.wire import storing
 from nbxfer.wire.access import Access
 from nbxfer.wire.filesystems import instance
 
-#: Seconds for a request about no bytes, and for one with bytes.
-SHORT: Final = 60.0
-LONG: Final = 600.0
 
-
-class GcsPlace(Far):
+class GcsPlace(StoreObject):
     """One name in a bucket. ``mark`` names this upload among all."""
 
     def __init__(self, access: Access, mark: str) -> None:
-        self._access, self._mark, self.shown = access, mark, access.safe_url
+        super().__init__(access, mark)
         self._fs: Any = None
         self._bucket = self._key = ""
-        self._making = threading.Lock()
-        self._whole: Bytes | None = None  # what is put in one request
-
-    def __repr__(self) -> str:
-        return f"<object {self.shown}>"
 
     # -- asking ------------------------------------------------------------------------------------------------------
     def _made(self) -> Any:

@@ -1,66 +1,42 @@
 """S3 and what speaks like it: parts in any order, beside each other, made into one object when all are there.
 
-An upload of several parts is known by its id; which parts are there is the store's word (ListParts). One that fits into
-a single part is held in memory and put in one request when it is published. Each part is sent with its MD5, and the
-store's tags are held against ours. An object of ours carries a mark, so that an answer that was lost can be made up for
-by a look at what is there. Where a store asks for its own keys (SSE-KMS, SSE-C) a tag is no MD5, and proves nothing.
+An upload of several parts is known by its id; which parts are there is the store's word (ListParts). Each part is sent
+with its MD5, and the store's tags are held against ours. Where a store asks for its own keys (SSE-KMS, SSE-C) a tag is
+no MD5, and proves nothing. Of an object of the same store it takes parts, or the whole, by itself (UploadPartCopy,
+CopyObject), bound to the tag of the version.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import threading
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
-from nbxfer.core.probe import Claim
-from nbxfer.core.ranges import RangeSet
-from nbxfer.core.record import Published, Seal, Ticket
-from nbxfer.errors import (
-    BadAnswer,
-    DestinationExists,
-    InvalidRequest,
-    NetworkError,
-    ServerBusy,
-    SourceChanged,
-    SourceNotFound,
-    TransferError,
-    TransferTimeout,
-)
+from nbxfer.core.probe import Claim, Validator
+from nbxfer.core.ranges import ByteRange, RangeSet
+from nbxfer.core.record import Seal, Ticket
+from nbxfer.errors import BadAnswer, ChecksumMismatch, InvalidRequest, SourceChanged, SourceNotFound, TransferError
 from nbxfer.sinks import s3parts
-from nbxfer.sinks.far import Body, Bytes, Cut, Far, Standing, Stop
+from nbxfer.sinks.far import Bytes, Cut, Standing, Stop, Unwilling
+from nbxfer.sinks.objects import LONG, MARK, SHORT, WHOLE, StoreObject, drawing
 from nbxfer.wire import storing
 from nbxfer.wire.access import Access
 from nbxfer.wire.filesystems import instance
 
-#: The place of an upload that is a single put.
-WHOLE: Final = "put"
-MARK: Final = "nbxfer"
-#: Seconds for one request about no bytes, and for one that completes an upload.
-SHORT: Final = 60.0
-LONG: Final = 600.0
 
-#: What may follow on an answer that did not come.
-_LOST: Final = (NetworkError, TransferTimeout, ServerBusy, BadAnswer)
-
-
-class S3Object(Far):
+class S3Object(StoreObject):
     """One object of a bucket. ``mark`` names this upload among all."""
 
-    lanes: ClassVar[int] = 8
-    proves: ClassVar[bool] = True
+    most: ClassVar[int] = s3parts.PARTS
+    largest: ClassVar[int] = s3parts.LARGEST
+    piece: ClassVar[str] = "part"
 
     def __init__(self, access: Access, mark: str) -> None:
-        self._access, self._mark, self.shown = access, mark, access.safe_url
-        self._url = access.url
+        super().__init__(access, mark)
         self._fs: Any = None
-        self._making = threading.Lock()
         self._tags: dict[int, str] = {}  # of the parts that are there
-        self._whole: Bytes | None = None
+        self._traits: dict[str, Any] | None = None  # of the object that is copied
         self._target = {"Bucket": "", "Key": ""}
-
-    def __repr__(self) -> str:
-        return f"<object {self.shown}>"
 
     # -- asking ------------------------------------------------------------------------------------------------------
     def _call(self, method: str, stop: Stop | None, within: float = SHORT, **given: Any) -> dict[str, Any]:
@@ -68,7 +44,7 @@ class S3Object(Far):
             fs = self._made()
             try:
                 answer: dict[str, Any] = storing.call(
-                    storing.loop_of(fs), lambda: fs._call_s3(method, **self._target, **given), stop, within
+                    storing.loop_of(fs), lambda: fs._call_s3(method, **{**self._target, **given}), stop, within
                 )
             except storing.GivenUp:
                 raise Cut from None
@@ -77,7 +53,7 @@ class S3Object(Far):
     def _made(self) -> Any:
         with self._making:
             if self._fs is None:
-                fs, path = instance(self._url, s3parts.ours(self._access.storage))
+                fs, path = instance(self._access.url, s3parts.ours(self._access.storage))
                 fs.retries = 1  # the machine above tries again, and says so
                 bucket, _, key = path.partition("/")
                 self._target = {"Bucket": bucket, "Key": key}
@@ -86,7 +62,7 @@ class S3Object(Far):
 
     def check(self) -> None:
         """See Far."""
-        bucket, _, key = self._url.partition("://")[2].partition("/")
+        bucket, _, key = self._access.url.partition("://")[2].partition("/")
         if not bucket or not key or key.endswith("/"):
             raise InvalidRequest(f"{self.shown} names no object.", hint="Give one like s3://bucket/folder/name.")
         if len(key.encode()) > 1024:
@@ -97,7 +73,8 @@ class S3Object(Far):
         try:
             head = self._call("head_object", stop)
         except SourceNotFound:
-            self._call_bucket(stop)
+            bucket = self._target["Bucket"]
+            self._look_around(lambda: self._of_bucket(bucket, stop), f"bucket {bucket!r} at the store")
             return None
         tag, parted = s3parts.MD5.fullmatch(str(head.get("ETag", ""))), 0
         plain = tag is not None and not head.get("SSEKMSKeyId") and not head.get("SSECustomerAlgorithm")
@@ -122,39 +99,31 @@ class S3Object(Far):
             return 0
         return int(head.get("ContentLength", 0)) if head.get("PartsCount", 2) > 1 else 0
 
-    def _call_bucket(self, stop: Stop) -> None:
-        """Tell a missing bucket from a missing key. Who may not ask that finds out when it is written to."""
-        fs, bucket = self._made(), self._target["Bucket"]
+    def _of_bucket(self, bucket: str, stop: Stop) -> None:
+        fs = self._made()
         try:
             with storing.translated(self.shown):
                 storing.call(storing.loop_of(fs), lambda: fs._call_s3("head_bucket", Bucket=bucket), stop, SHORT)
         except storing.GivenUp:
             raise Cut from None
-        except SourceNotFound:
-            raise SourceNotFound(
-                f"There is no bucket {bucket!r} at the store.", http_status=404, hint="Check the URL, or make it first."
-            ) from None
-        except TransferError as error:
-            if isinstance(error, NetworkError | TransferTimeout | ServerBusy):
-                raise
 
     # -- uploads -----------------------------------------------------------------------------------------------------
-    def begin(self, epoch: int, size: int | None, modified: float | None, stop: Stop) -> Ticket:
-        """See Far."""
-        unit = s3parts.unit_of(size, self.shown)
-        self._tags, self._whole = {}, None
-        if size is not None and size <= unit:
-            return Ticket(epoch, WHOLE, unit)
-        answer = self._call("create_multipart_upload", stop, Metadata={MARK: self._name(epoch)})
-        return Ticket(epoch, str(answer["UploadId"]), unit)
+    def _place(self, ticket: Ticket, stop: Stop) -> str:
+        """See StoreObject."""
+        answer = self._call("create_multipart_upload", stop, **self._told(ticket, stop))
+        return str(answer["UploadId"])
 
-    def _name(self, epoch: int) -> str:
-        return f"{self._mark}.{epoch}"
+    def _told(self, ticket: Ticket, stop: Stop) -> dict[str, Any]:
+        """Give what is said of the object: our mark, and what was said of the one that it is a copy of."""
+        traits = dict(self._like(stop)) if self.origin is not None else {}
+        return {**traits, "Metadata": {**traits.get("Metadata", {}), MARK: self._name(ticket)}}
 
-    def held(self, ticket: Ticket, size: int | None, acknowledged: RangeSet, stop: Stop) -> RangeSet | None:
-        """See Far."""
-        if ticket.place == WHOLE:
-            return RangeSet.of([(0, len(self._whole))]) if self._whole is not None else RangeSet()
+    def _forget(self) -> None:
+        """See StoreObject."""
+        self._tags = {}
+
+    def _spans(self, ticket: Ticket, size: int | None, stop: Stop) -> RangeSet | None:
+        """See StoreObject."""
         try:
             return self._listed(ticket, size, stop)
         except SourceNotFound:
@@ -180,65 +149,24 @@ class S3Object(Far):
         self._tags = tags
         return RangeSet.of(s3parts.spans(tags, ticket.unit, size))
 
-    def put(self, ticket: Ticket, body: Body, size: int | None, stop: Stop) -> None:
-        """See Far."""
-        data = body.whole()
-        if ticket.place == WHOLE:
-            self._whole = data
-            return
-        number = body.start // ticket.unit + 1
-        if number > s3parts.PARTS:
-            raise InvalidRequest(f"{self.shown} would need more than {s3parts.PARTS} parts.", hint="Give expect_size.")
+    def _send(self, ticket: Ticket, number: int, data: Bytes, stop: Stop) -> None:
+        """See StoreObject."""
         md5 = hashlib.md5(data.view, usedforsecurity=False).digest()
         answer = self._call(
             "upload_part",
             stop,
             LONG,
             UploadId=ticket.place,
-            PartNumber=number,
+            PartNumber=number + 1,
             Body=data,
             ContentMD5=base64.b64encode(md5).decode(),
         )
         tag = str(answer["ETag"])
         s3parts.compare(tag, md5.hex(), answer, self.shown)
-        self._tags[number] = tag
+        self._tags[number + 1] = tag
 
-    def publish(self, ticket: Ticket, seal: Seal, *, replace: bool, stop: Stop) -> Published:
-        """See Far."""
-        mark, there = self._name(ticket.epoch), self.standing(stop)
-        if there is not None and there.mark == mark:  # the answer was lost
-            return self._done(there, seal)
-        if there is not None and not replace:
-            raise DestinationExists(f"{self.shown} is there already.", hint="Give if_exists='overwrite' to replace it.")
-        only_new = {} if replace else {"IfNoneMatch": "*"}
-        try:
-            if ticket.place == WHOLE:
-                self._put_whole(ticket, seal, stop, only_new)
-            else:
-                self._complete(ticket, seal, stop, only_new)
-        except _LOST as error:
-            if error.http_status in (409, 412):
-                raise DestinationExists(f"{self.shown} is there already.", hint="Give another destination.") from None
-            there = self.standing(stop)
-            if there is None or there.mark != mark:
-                raise
-        there = self.standing(stop)
-        if there is None or there.size != seal.size:
-            raise BadAnswer(f"{self.shown} is not there as it was sent.", hint="Try again.")
-        return self._done(there, seal)
-
-    def _done(self, there: Standing, seal: Seal) -> Published:
-        self._whole = None
-        return Published(self._url_stored, there.size, 0, version=there.version)
-
-    @property
-    def _url_stored(self) -> str:
-        return self.shown
-
-    def _put_whole(self, ticket: Ticket, seal: Seal, stop: Stop, only_new: dict[str, str]) -> None:
-        data = self._whole
-        if data is None or len(data) != seal.size:
-            raise SourceChanged("What was to be put is not in memory any more.")
+    def _put_whole(self, ticket: Ticket, data: Bytes, stop: Stop, *, replace: bool) -> None:
+        """See StoreObject."""
         data.seek(0)
         md5 = hashlib.md5(data.view, usedforsecurity=False).digest()
         answer = self._call(
@@ -247,14 +175,15 @@ class S3Object(Far):
             LONG,
             Body=data,
             ContentMD5=base64.b64encode(md5).decode(),
-            Metadata={MARK: self._name(ticket.epoch)},
-            **only_new,
+            Metadata={MARK: self._name(ticket)},
+            **_only_new(replace=replace),
         )
         s3parts.compare(str(answer.get("ETag", "")), md5.hex(), answer, self.shown)
 
-    def _complete(self, ticket: Ticket, seal: Seal, stop: Stop, only_new: dict[str, str]) -> None:
+    def _complete(self, ticket: Ticket, seal: Seal, stop: Stop, *, replace: bool) -> None:
+        """See StoreObject."""
         count = max(1, -(-seal.size // ticket.unit))
-        if len(self._tags) < count:
+        if len(self._tags) < count or self.origin is not None:  # of those that it took itself it tells the size
             try:
                 self._listed(ticket, seal.size, stop)
             except SourceNotFound:
@@ -269,11 +198,11 @@ class S3Object(Far):
                 LONG,
                 UploadId=ticket.place,
                 MultipartUpload={"Parts": parts},
-                **only_new,
+                **_only_new(replace=replace),
             )
         except SourceNotFound:
             there = self.standing(stop)
-            if there is None or there.mark != self._name(ticket.epoch):
+            if there is None or there.mark != self._name(ticket):
                 raise SourceChanged("The upload is not there any more.") from None
             return
         tags = [s3parts.MD5.fullmatch(tag) for tag in self._tags.values()]
@@ -285,9 +214,66 @@ class S3Object(Far):
 
     def discard(self, ticket: Ticket, stop: Stop) -> None:
         """See Far."""
-        self._whole, self._tags = None, {}
+        self._whole, self._tags, self._takes = None, {}, False
         if ticket.place != WHOLE:
             try:
                 self._call("abort_multipart_upload", None, UploadId=ticket.place)
             except SourceNotFound:
                 return
+
+    # -- out of the same store -----------------------------------------------------------------------------------------
+    def _source(self) -> dict[str, str]:
+        assert self.origin is not None
+        bucket, _, key = str(self._made()._strip_protocol(self.origin.url)).partition("/")
+        return {"Bucket": bucket, "Key": key}
+
+    def _like(self, stop: Stop) -> dict[str, Any]:
+        if self._traits is None:
+            self._made()
+            with drawing():
+                given: dict[str, Any] = {**self._source()}
+                self._traits = s3parts.traits(self._call("head_object", stop, **given))
+        return self._traits
+
+    def _draw_piece(self, ticket: Ticket, span: ByteRange, size: int, pinned: Validator | None, stop: Stop) -> None:
+        """See StoreObject."""
+        number = self._number(ticket, span.start) + 1
+        with drawing():
+            answer = self._call(
+                "upload_part_copy",
+                stop,
+                LONG,
+                UploadId=ticket.place,
+                PartNumber=number,
+                CopySource=self._source(),
+                CopySourceRange=f"bytes={span.start}-{span.stop - 1}",
+                **s3parts.bound(pinned),
+            )
+        tag = str(answer.get("CopyPartResult", {}).get("ETag", ""))
+        if not tag:  # it has taken it for a part without bytes
+            raise Unwilling("the store does not know of it")
+        self._tags[number] = tag
+
+    def _draw_whole(self, ticket: Ticket, seal: Seal, pinned: Validator | None, stop: Stop, *, replace: bool) -> None:
+        """See StoreObject."""
+        told, more = self._told(ticket, stop), _only_new(replace=replace)
+        with drawing():
+            answer = self._call(
+                "copy_object",
+                stop,
+                LONG,
+                CopySource=self._source(),
+                MetadataDirective="REPLACE",
+                **told,
+                **s3parts.bound(pinned),
+                **more,
+            )
+        if pinned is not None and (wanted := s3parts.MD5.fullmatch(pinned.value)) is not None and not wanted[2]:
+            try:
+                s3parts.compare(str(answer.get("CopyObjectResult", {}).get("ETag", "")), wanted[1], answer, self.shown)
+            except ChecksumMismatch:  # the store has not heeded the condition
+                raise SourceChanged("What was copied is another version.") from None
+
+
+def _only_new(*, replace: bool) -> dict[str, str]:
+    return {} if replace else {"IfNoneMatch": "*"}

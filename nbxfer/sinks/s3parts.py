@@ -6,17 +6,13 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from nbxfer.errors import ChecksumMismatch, InvalidRequest
-from nbxfer.sinks.far import PIECE
+from nbxfer.core.probe import Validator
+from nbxfer.errors import ChecksumMismatch
 from nbxfer.wire.storage import Storage
 
 #: What S3 takes at most.
 PARTS: Final = 10_000
 LARGEST: Final = 5 * 1024**4
-#: Bytes; part sizes of large objects are whole numbers of these.
-STEP: Final = 1024 * 1024
-#: Of an object whose size nobody knows: 16 MiB parts make up to 156 GiB.
-UNKNOWN: Final = 16 * 1024 * 1024
 MD5: Final = re.compile(r'"?([0-9a-f]{32})(-[0-9]+)?"?')
 _CONFIG: Final = {
     "request_checksum_calculation": "when_required",
@@ -37,19 +33,6 @@ def ours(storage: Storage | None) -> Storage | None:
     told = given.get("config_kwargs")
     given["config_kwargs"] = {**_CONFIG, **(told if isinstance(told, Mapping) else {})}
     return Storage(given)
-
-
-def unit_of(size: int | None, where: str) -> int:
-    """Give the bytes of a part. Raises InvalidRequest for what S3 does not take."""
-    if size is None:
-        return UNKNOWN
-    if size > LARGEST:
-        raise InvalidRequest(
-            f"{size} bytes are more than an object may have ({LARGEST}, 5 TiB), so {where} cannot take them.",
-            hint="Send it in several files.",
-        )
-    least = -(-size // PARTS)
-    return max(PIECE, -(-least // STEP) * STEP)
 
 
 def span(number: int, unit: int, size: int | None) -> tuple[int, int]:
@@ -82,3 +65,21 @@ def compare(tag: str, wanted: str, answer: dict[str, Any], where: str) -> None:
         raise ChecksumMismatch(
             f"{where} has other bytes than were sent.", hint="Try again; if it stays so, ask the store."
         )
+
+
+#: What is said of an object beside its bytes, and goes with a copy of it.
+_TRAITS: Final = "CacheControl ContentDisposition ContentEncoding ContentLanguage ContentType Expires Metadata".split()
+
+
+def traits(head: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what a copy is told of the object whose head this is; not what ``nbxfer`` said of it."""
+    told = {name: head[name] for name in _TRAITS if head.get(name)}
+    if "Metadata" in told:
+        told["Metadata"] = {name: value for name, value in told["Metadata"].items() if name.lower() != "nbxfer"}
+    return told
+
+
+def bound(pinned: Validator | None) -> dict[str, str]:
+    """Give the condition under which a version is copied, where its tag tells versions apart."""
+    tied = pinned is not None and pinned.kind == "etag" and pinned.strong
+    return {"CopySourceIfMatch": pinned.value} if tied and pinned is not None else {}

@@ -11,7 +11,8 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, ClassVar
 
-from nbxfer.core.ranges import BLOCK, RangeSet
+from nbxfer.core.probe import Validator
+from nbxfer.core.ranges import BLOCK, ByteRange, RangeSet
 from nbxfer.core.record import Published, Seal, Ticket
 from nbxfer.errors import (
     BadAnswer,
@@ -22,9 +23,10 @@ from nbxfer.errors import (
     SourceNotFound,
     TransferTimeout,
 )
-from nbxfer.sinks.far import Body, Cut, Far, Standing, Stop
+from nbxfer.sinks.far import Body, Cut, Far, Standing, Stop, Unwilling
 from nbxfer.wire import sshfiles
 from nbxfer.wire.access import Access
+from nbxfer.wire.neighbours import one_store
 from nbxfer.wire.ssh import Host
 
 
@@ -35,7 +37,7 @@ class SftpFile(Far):
     ledger: ClassVar[bool] = True
 
     def __init__(self, access: Access, mark: str) -> None:
-        self.shown, self._mark = access.safe_url, mark
+        self._access, self.shown, self._mark = access, access.safe_url, mark
         self._host = Host(access)
         self._path = self._host.path
 
@@ -108,6 +110,21 @@ class SftpFile(Far):
 
         if len(data):
             self._ask(write, stop)
+
+    def draws(self, origin: Access) -> bool:
+        """See Far."""
+        return one_store(origin, self._access)
+
+    def draw(self, ticket: Ticket, span: ByteRange, size: int, pinned: Validator | None, stop: Stop) -> None:
+        """See Far (the extension copy-data)."""
+        assert self.origin is not None
+        source, target = Host(self.origin).path, self._temporary(ticket)
+        try:
+            done: bool = self._ask(lambda sftp: sshfiles.copied(sftp, source, target, span.start, len(span)), stop)
+        except SourceNotFound:
+            raise SourceChanged("What was to be copied is not there any more.") from None
+        if not done:
+            raise Unwilling("the host does not do it")
 
     def publish(self, ticket: Ticket, seal: Seal, *, replace: bool, stop: Stop) -> Published:
         """See Far."""

@@ -11,13 +11,23 @@ from typing import ClassVar
 from urllib.parse import urlsplit
 
 from nbxfer.core.policy import Patience
-from nbxfer.core.ranges import RangeSet
+from nbxfer.core.probe import Validator
+from nbxfer.core.ranges import ByteRange, RangeSet
 from nbxfer.core.record import Published, Seal, Ticket
-from nbxfer.errors import BadAnswer, DestinationExists, InvalidRequest, NetworkError, SourceChanged, TransferTimeout
-from nbxfer.sinks.far import Body, Cut, Far, Standing, Stop
+from nbxfer.errors import (
+    BadAnswer,
+    DestinationExists,
+    InvalidRequest,
+    NetworkError,
+    ServerBusy,
+    SourceChanged,
+    TransferTimeout,
+)
+from nbxfer.sinks.far import Body, Cut, Far, Standing, Stop, Unwilling
 from nbxfer.wire.access import Access
 from nbxfer.wire.located.base import Wish
 from nbxfer.wire.located.webdav import locate
+from nbxfer.wire.neighbours import one_store
 from nbxfer.wire.outgoing import Outgoing, Reply, refused
 
 
@@ -121,6 +131,27 @@ class DavFile(Far):
         if not 200 <= reply.status < 300:
             raise refused(reply, self.shown)
         self._sent = sent
+
+    def draws(self, origin: Access) -> bool:
+        """See Far."""
+        return one_store(origin, self._access)
+
+    def draw(self, ticket: Ticket, span: ByteRange, size: int, pinned: Validator | None, stop: Stop) -> None:
+        """See Far (COPY, RFC 4918 §9.8)."""
+        assert self.origin is not None
+        self._sent = None
+        source = locate(Wish(self.origin, lambda: None)).access.url
+        # Not If-Match: some servers hold that against what is at the destination. The engine looks once more.
+        headers = (("Destination", self._temporary(ticket)), ("Overwrite", "T"))
+        reply = self._ask("COPY", source, stop, headers)
+        if reply.status in (404, 409, 410):
+            raise SourceChanged("What was to be copied is not there any more.")
+        if reply.status not in (200, 201, 204):
+            error = refused(reply, self.shown)
+            if isinstance(error, ServerBusy) and reply.status not in (500, 502):
+                raise error
+            raise Unwilling(f"the server does not do it ({reply.status})")
+        self._sent = size
 
     def publish(self, ticket: Ticket, seal: Seal, *, replace: bool, stop: Stop) -> Published:
         """See Far."""

@@ -115,6 +115,17 @@ def instance(url: str, storage: Storage | None) -> tuple[Any, str]:
     return fs, str(path)
 
 
+def copies(fs: Any) -> bool:
+    """Say whether a filesystem has a copy of its own: that of fsspec's base only says that there is none."""
+    from fsspec.asyn import AsyncFileSystem
+    from fsspec.spec import AbstractFileSystem
+
+    kind = type(fs)
+    if issubclass(kind, AsyncFileSystem):
+        return kind._cp_file is not AsyncFileSystem._cp_file
+    return kind.cp_file is not AbstractFileSystem.cp_file
+
+
 def _shared(url: str, options: dict[str, Any]) -> Any:
     """Give the one instance of this process for a store and these options."""
     from fsspec.registry import get_filesystem_class

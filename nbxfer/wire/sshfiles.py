@@ -26,3 +26,17 @@ async def renamed(sftp: Any, old: str, new: str, *, replace: bool) -> None:
         if replace:
             await sftp.remove(new)
         await sftp.rename(old, new)
+
+
+async def copied(sftp: Any, source: str, target: str, start: int, length: int) -> bool:
+    """Have the host copy a piece of one file to the same place in another; False where it cannot."""
+    import asyncssh
+
+    if not sftp.supports_remote_copy:
+        return False
+    async with sftp.open(source, "rb") as old, sftp.open(target, "r+b") as new:
+        try:
+            await sftp.remote_copy(old, new, start, length, start)
+        except (asyncssh.SFTPOpUnsupported, asyncssh.SFTPPermissionDenied):
+            return False
+    return True

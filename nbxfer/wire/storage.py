@@ -68,6 +68,10 @@ class Storage:
         found: dict[str, Any] = _resolved(dict(self._all))
         return found
 
+    def is_that_of(self, other: Storage) -> bool:
+        """Say whether both say the same of a store; references count as they are written."""
+        return self.filesystem is other.filesystem and dict(self._all) == dict(other._all)
+
     def __repr__(self) -> str:
         return f"<Storage of {len(self.options)} options{', a filesystem' if self.filesystem is not None else ''}>"
 

@@ -46,6 +46,17 @@ class GivenUp(Exception):
     """Nobody wants the answer any more; the sink that asked says so in its own way."""
 
 
+class Unwilling(Exception):
+    """Raised where a store does not copy within itself; the bytes come and go then. Never leaves the engine.
+
+    ``word`` says why, for the story; ``always``: what it says of this one holds of all.
+    """
+
+    def __init__(self, word: str, *, always: bool = True) -> None:
+        super().__init__(word)
+        self.word, self.always = word, always
+
+
 def loop_of(fs: Any = None) -> asyncio.AbstractEventLoop:
     """Give the loop that a filesystem lives on; without one, that of all of them."""
     from fsspec.asyn import get_loop
@@ -83,7 +94,7 @@ def translated(where: str) -> Iterator[None]:
     """Turn whatever a library raises into ours; ``where`` is the safe URL. Their texts are not repeated."""
     try:
         yield
-    except (TransferError, GivenUp):
+    except (TransferError, GivenUp, Unwilling):
         raise
     except Exception as error:  # noqa: BLE001 (backends raise what they like)
         raise translate(error, where) from None

@@ -61,6 +61,49 @@ def test_a_large_file(s3: Store, session: Session, big: Path) -> None:
     assert s3.open_uploads() == []
 
 
+def test_nothing_in_it(s3: Store, session: Session, tmp_path: Path) -> None:
+    """A file of no bytes is a file: it is there afterwards, in a store and in any filesystem."""
+    path = tmp_path / "empty"
+    path.touch()
+    _to(s3, session, path, "empty").result(60)
+    assert s3.get("empty") == b""
+    session.upload(path, "memory://lab/empty").result(60)
+    assert session.copy("memory://lab/empty", tmp_path / "back").result(60).read_bytes() == b""
+
+
+@pytest.mark.parametrize("size", [0, 5, BIG])
+def test_nobody_knows_how_long_it_is(
+    size: int, s3: Store, session: Session, server_of_chunks: Callable[[bytes], str]
+) -> None:
+    """What a server sends without a length is sent on to its end, and not a byte more."""
+    data = os.urandom(size)
+    url = server_of_chunks(data)
+    op = session.copy(url, f"s3://{BUCKET}/unknown-{size}", storage_options=s3.options)
+    op.result(60)
+    assert s3.get(f"unknown-{size}") == data
+
+
+@pytest.fixture
+def server_of_chunks() -> Iterator[Callable[[bytes], str]]:
+    """Give what serves some bytes in chunks; it gives the URL."""
+    from tests.servers.wsgi import serving
+
+    bodies: list[bytes] = []
+
+    def app(_environ: dict[str, Any], start: Any) -> Iterator[bytes]:
+        start("200 OK", [("Content-Type", "application/octet-stream")])  # it sends it in chunks
+        body = bodies[-1]
+        return iter([body[at : at + 100_000] for at in range(0, len(body), 100_000)])
+
+    with serving(app) as port:
+
+        def serve(data: bytes) -> str:
+            bodies.append(data)
+            return f"http://127.0.0.1:{port}/thing.bin"
+
+        yield serve
+
+
 def test_the_same_again(s3: Store, session: Session, big: Path, sessions: Callable[[], Session]) -> None:
     """What is there already, byte for byte, is not sent again, also when nothing here remembers that; else it is."""
     _to(s3, session, big, "again.bin").result(60)

@@ -59,3 +59,20 @@ def _signature(client: Any, container: str, blob: str, version: str | None, key:
             expiry=until,
         )
     )
+
+
+def settings(found: Any) -> Any:
+    """Give what is said of the bytes of a blob, as a copy of it is told; not their MD5, which nobody has checked."""
+    from azure.storage.blob import ContentSettings
+
+    had = found.content_settings
+    return ContentSettings(
+        had.content_type, had.content_encoding, had.content_language, had.content_disposition, had.cache_control
+    )
+
+
+def bound(tag: str) -> dict[str, Any]:
+    """Give the condition under which a version is copied in one request."""
+    from azure.core import MatchConditions
+
+    return {"source_etag": tag, "source_match_condition": MatchConditions.IfNotModified}
