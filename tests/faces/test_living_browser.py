@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import shutil
 import time
@@ -20,6 +21,7 @@ __all__ = ["lab", "tab"]  # the fixtures of this file
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 SIZE = 6_000_000
+TRIES = itertools.count(1)
 
 
 @pytest.fixture(params=["lab", pytest.param("notebook", marks=pytest.mark.soak)])
@@ -32,12 +34,13 @@ def app(request: pytest.FixtureRequest, lab: Lab) -> Iterator[str]:
 @pytest.fixture
 def server() -> Iterator[DemoServer]:
     """Give a server that takes its time."""
-    with DemoServer(size=SIZE, rate=300_000) as slow:
+    with DemoServer(size=SIZE, rate=100_000) as slow:  # a minute: no busy machine sees its end too early
         yield slow
 
 
 def begun(tab: Any, lab: Lab, server: DemoServer, app: str, name: str) -> Book:
-    """Give a saved notebook whose cells show a running download, and the panel."""
+    """Give a saved notebook whose cells show a running download, and the panel; a name of its own at each try."""
+    name += f"-{next(TRIES)}"
     code = f"import nbxfer\nop = nbxfer.download({server.url!r}, {name + '/'!r}, connections=1)\nop"
     lab.notebook(f"{name}.ipynb", code, "nbxfer.panel()", "pass", "pass")
     book = Book(tab, lab, f"{name}.ipynb", app)
@@ -49,8 +52,17 @@ def begun(tab: Any, lab: Lab, server: DemoServer, app: str, name: str) -> Book:
 
 
 def views(book: Book, tone: str, count: int = 2) -> None:
-    """Wait until so many places on the page show the download as ``tone``."""
-    until(lambda: book.page.locator(f".nbx-row[data-tone={tone}]").count() == count, 30)
+    """Wait until so many places on the page show the download as ``tone``; else say what they showed."""
+    seen: list[str] = []
+    end = time.monotonic() + 30
+    while True:
+        shown = book.page.locator(".nbx-row").evaluate_all("rows => rows.map((row) => row.dataset.tone)")
+        if shown == [tone] * count:
+            return
+        if not seen or not seen[-1].endswith(str(shown)):
+            seen.append(f"{30 - end + time.monotonic():.1f} s: {shown}")
+        assert time.monotonic() < end, seen
+        time.sleep(0.02)
 
 
 def hold(server: DemoServer, seconds: float = 1.0) -> int:
@@ -80,7 +92,7 @@ def test_reload_then_restart_with_the_page_open(app: str, tab: Any, lab: Lab, se
     offer.get_by_role("button", name="Resume all").click()
     until(lambda: "Going on with 1 transfer." in offer.inner_text())
     views(book, "done", 3)
-    arrived = lab.folder / f"open-{app}" / "data.bin"
+    arrived = lab.folder / book.name.removesuffix(".ipynb") / "data.bin"
     assert hashlib.sha256(arrived.read_bytes()).hexdigest() == server.sha256
     picture(tab, f"resumed-{app}")
 
@@ -106,7 +118,7 @@ def test_close_and_reopen_without_the_extension(app: str, tab: Any, lab: Lab, se
     discard.click()
     views(book, "cancel", 3)
     assert "Discarding 1 transfer." in offer.inner_text()
-    assert not list((lab.folder / f"closed-{app}").glob(".*"))
+    assert not list((lab.folder / book.name.removesuffix(".ipynb")).glob(".*"))
     assert server.requests == asked
 
 
@@ -144,8 +156,8 @@ def test_an_untrusted_copy_is_a_table(app: str, tab: Any, lab: Lab, server: Demo
     tab.goto("about:blank")
     lab.shut_down()
     asked = hold(server)
-    copied = f"copy-{app}.ipynb"
-    shutil.copy(lab.folder / f"mine-{app}.ipynb", lab.folder / copied)
+    copied = f"copy-{book.name}"
+    shutil.copy(lab.folder / book.name, lab.folder / copied)
     other = (lab.folder / copied).read_text().replace('"pass"', '"changed = True"')  # so that no signature fits
     (lab.folder / copied).write_text(other)
     copy = Book(tab, lab, copied, app)

@@ -367,7 +367,7 @@ def test_ten_thousand_rows(book: Book) -> None:
 
 def test_reload(book: Book) -> None:
     """After a page reload a saved notebook shows its panel and an operation's own row again, and clicks work."""
-    book.run(1, f"Shown('{FIRST}')")
+    book.run(1, f"desk.change('{FIRST}', Phase.RUNNING)\nShown('{FIRST}')")
     row(book, "imagenet-train.tar", 1).wait_for()
     book.save()
     book.open()

@@ -80,10 +80,12 @@ export function tell(store, content, only = false) {
   try { model.send(content); } catch (error) { console.warn("nbxfer: the kernel cannot be told", error); }
 }
 
-/** Say whether somebody looks. @param {Store} store */
+/** Say whether somebody looks; ``looks`` is what was said last. Before the kernel has answered, "hello" says it.
+ * @param {Store} store */
 export function look(store) {
+  if (!store.heard) return;
   store.looks = visible(store);
-  if (store.heard) tell(store, { t: "see", visible: store.looks, who: store.who });
+  tell(store, { t: "see", visible: store.looks, who: store.who });
 }
 
 /** Ask for everything, again and again until something comes: what is said too early is lost. @param {Store} store */
