@@ -20,10 +20,8 @@ from nbxfer.engine.job import Ahead, Job
 from nbxfer.engine.pump import own_buffer
 from nbxfer.errors import TransferError
 from nbxfer.sinks.base import Part
-from nbxfer.sources.base import Stopped, Stream
+from nbxfer.sources.base import SMALL, Stopped, Stream
 
-#: The largest file that is small (bytes).
-SMALL: Final = 1024 * 1024
 #: A body that takes longer (seconds) goes the usual way, with news and blocks.
 AT_ONCE: Final = 0.25
 
@@ -62,7 +60,7 @@ def fetch_ahead(job: Job, action: do.Probe) -> None:
     Raises Stopped. Whatever else goes wrong comes up again in the Fetch, and is told there.
     """
     stream = job.stream
-    if stream is None or not _may(job, action, stream.probe):
+    if stream is None or not may_be_ahead(job, action, stream.probe):
         return
     size = stream.probe.size
     assert size is not None
@@ -95,7 +93,7 @@ def fetch_ahead(job: Job, action: do.Probe) -> None:
     job.ahead = Ahead(action.epoch, size, crc32c.crc32c(view[:size]), stream.length_proven)
 
 
-def _may(job: Job, action: do.Probe, probe: Probe) -> bool:
+def may_be_ahead(job: Job, action: do.Probe, probe: Probe) -> bool:
     """Say whether it is a small one of which nothing is here, and that nothing speaks against."""
     size, spec = probe.size, job.spec
     fresh = job.part is None and action.size is None and action.pinned is None and probe.start == 0

@@ -58,9 +58,9 @@ class Dispatcher:
     ) -> None:
         self.manifest, self.board, self.slots = manifest, board, slots
         self.perform, self.missing, self.rested, self.clock = perform, missing, rested, clock
-        self.ahead = ahead  # gives the answer to an action that has been done already
         self.clearance = clearance if clearance is not None else Clearance()
-        self.lanes = lanes  # the most connections of one operation that does not say how many
+        # What gives the answer to an action that has been done already; the most connections of one operation.
+        self.ahead, self.lanes = ahead, lanes
         self.came: Callable[[Iterable[Operation]], None] = lambda ops: None  # counts what has come
         self.ops: dict[str, Operation] = {}
         self.by_destination: dict[str, Operation] = {}
@@ -111,8 +111,7 @@ class Dispatcher:
                     self._replies.append((reply, error))
                 continue
             self._touched[op_id] = op
-            for action in actions:
-                self._planned.append((op, action))
+            self._planned += [(op, action) for action in actions]
             if reply is not None:
                 self._replies.append((reply, None))
             if talk and type(event) is not ev.BlocksLanded:
@@ -188,14 +187,17 @@ class Dispatcher:
     def _grant(self) -> None:
         now, hosts = self.clock(), self.slots.hosts
         go = self.clearance.ready and not self.leaving
-        while go and self.slots.free > 0 and (op := self.turns.next(hosts.closed, now)) is not None:
-            host = urls.server(op.spec.asked)
-            actions = op.handle(self._turn_of(op, host), now)
-            self._touched[op.id] = op
-            if op.phase in BUSY:
-                self.slots.take(op.id, host)
-            self._planned += [(op, action) for action in actions]
+        while go and self.slots.free > 0 and (op := self.turns.next(self.slots.passes, now)) is not None:
+            self._begin(op, now, ride=False)
+        while go and self.slots.seats > 0 and (op := self.turns.rider(self.slots.carries, now)) is not None:
+            self._begin(op, now, ride=True)
         hosts.hunger(frozenset(self.turns.queue.passed) if self.slots.free > 0 else frozenset())
+
+    def _begin(self, op: Operation, now: float, *, ride: bool) -> None:
+        host, self._touched[op.id] = urls.server(op.spec.asked), op
+        self._planned += [(op, action) for action in op.handle(self._turn_of(op, host), now)]
+        if op.phase in BUSY:
+            self.slots.take(op.id, host, ride=ride)
 
     def _turn_of(self, op: Operation, host: str) -> ev.Event:
         if missing := self.missing(op):

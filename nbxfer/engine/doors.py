@@ -7,36 +7,36 @@ worker thread, not when the package is imported.
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import os
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from nbxfer.core.lifecycle import Operation
 from nbxfer.core.policy import Patience
 from nbxfer.core.spec import Spec
 from nbxfer.core.stores import is_store
-from nbxfer.core.url import origin, safe_url, stored_url
+from nbxfer.core.url import safe_url, stored_url
 from nbxfer.engine.lists import Lists
+from nbxfer.engine.rebuilt import RefreshFunction, imported, rebuilt
 from nbxfer.engine.refresh import Renewed
-from nbxfer.errors import BadAnswer, InvalidRequest, NeedsAttention, TransferTimeout
+from nbxfer.errors import BadAnswer, InvalidRequest, TransferTimeout
 from nbxfer.sinks.base import Sink
 from nbxfer.sinks.far import Far
 from nbxfer.sinks.forms import Form
 from nbxfer.sinks.localfile import LocalFile
 from nbxfer.sources.base import Source, Stopped
 from nbxfer.wire.access import Access, access
-from nbxfer.wire.certificates import Certificate, parse_cert
-from nbxfer.wire.cookies import CookieFile, parse_cookies
-from nbxfer.wire.credentials import Basic, from_reference, parse_auth, parse_proxy_auth
+from nbxfer.wire.certificates import parse_cert
+from nbxfer.wire.cookies import parse_cookies
+from nbxfer.wire.credentials import parse_auth, parse_proxy_auth
 from nbxfer.wire.headers import parse_headers, split_headers
 from nbxfer.wire.pool import Pool
 from nbxfer.wire.storage import of_record
 
-#: Asked for a new URL or credentials with the stored URL; see engine/refresh.py for what it gives.
-RefreshFunction = Callable[[str], Any]
+if TYPE_CHECKING:
+    from nbxfer.sources.brief import Brief, Briefly
 
 
 class Doors:
@@ -51,6 +51,7 @@ class Doors:
         self._mirrors: dict[str, dict[str, str]] = {}  # whole URLs by stored ones
         self._lists = Lists()
         self._pool = Pool(requests=requests)  # many files of one server need few connections
+        self._briefly: Briefly | None = None
 
     @property
     def requests(self) -> float | None:
@@ -118,6 +119,14 @@ class Doors:
             page_ok=sure or asks_for_pages,
             destination=os.path.basename(spec.destination),
         )
+
+    def brief(self, op_id: str, spec: Spec) -> Brief | None:
+        """Begin a request that waits for nothing; None where that cannot be had. One thread at a time."""
+        from nbxfer.sources.brief import Briefly
+
+        if self._briefly is None:
+            self._briefly = Briefly(self._pool)
+        return self._briefly.ask(self._access(op_id, spec), spec.patience, os.path.basename(spec.destination))
 
     def reading(self, access: Access, patience: Patience) -> Source:
         """Give a source that belongs to no operation: of somebody who reads here and there."""
@@ -253,48 +262,3 @@ def _not_given(needs: tuple[str, ...], given: Mapping[str, Any]) -> tuple[str, .
     """Give those needs of a process that is gone that are still not met."""
     met = set(given) | ({"userinfo"} if given.keys() & {"url", "auth"} else set())
     return tuple(need for need in needs if need.replace("header ", "headers ").split(" ")[0] not in met)
-
-
-def imported(name: str) -> RefreshFunction:
-    """Give the function that "module:function" names. Raises NeedsAttention."""
-    module, _, attribute = name.partition(":")
-    try:
-        found: Any = importlib.import_module(module)
-        for part in attribute.split("."):
-            found = getattr(found, part)
-    except Exception as error:  # noqa: BLE001 (a module that is imported may raise anything)
-        raise NeedsAttention(
-            f"refresh={name!r} cannot be imported ({type(error).__name__}).",
-            hint="Put it where it can be, or go on with resume(url=…).",
-        ) from None
-    if not callable(found):
-        raise NeedsAttention(f"refresh={name!r} is no function.", hint="Name one, or go on with resume(url=…).")
-    function: RefreshFunction = found
-    return function
-
-
-def rebuilt(spec: Spec) -> Access:
-    """Give the access that the record alone allows: references are looked up again at use, literal secrets are gone.
-
-    Nothing is checked here: what does not lead anywhere any more asks for a person when it is used. Where the URL has
-    become that of another server since, what was given for the first one is not for it.
-    """
-    found = dict(spec.references)
-    proxy_auth = from_reference(found["proxy_auth"]) if "proxy_auth" in found else None
-    url = spec.destination if spec.kind == "upload" else spec.url
-    made = Access(
-        url,
-        headers=tuple(spec.headers),
-        auth=from_reference(found["auth"]) if "auth" in found else None,
-        verify=spec.verify,
-        cookies=CookieFile(found["cookies"].removeprefix("file:")) if "cookies" in found else (),
-        proxy=spec.proxy,
-        proxy_auth=proxy_auth if isinstance(proxy_auth, Basic) else None,
-        trust_env=spec.trust_env,
-        certificate=Certificate(tuple(spec.cert), found.get("cert")) if spec.cert else None,
-        http2=spec.http2,
-        storage=of_record(spec.storage) if is_store(url) else None,
-    )
-    if spec.identity.startswith(("http://", "https://")) and origin(spec.identity) != origin(spec.url):
-        return dataclasses.replace(made, url=spec.identity).towards(spec.url)
-    return made

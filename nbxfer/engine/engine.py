@@ -83,15 +83,16 @@ class Engine:
         self.callers = Callers()  # what programs want to have called may take its time
         self.pace, hosts = Pace(bandwidth), Hosts(per_host)
         self.movers = Movers(manifest.enlist, movers)
+        slots = Slots(running, hosts)
         self.work = Work(
-            manifest, doors, self.workers, self.timers, self.post, self.post_all, hosts, self.pace, self.movers
+            manifest, doors, self.workers, self.timers, self.post, self.post_all, hosts, self.pace, self.movers, slots
         )
-        self.work.post_saved = self.post
+        self.work.post_saved, self.work.later = self.post, self.later
         self.work.upload_pace.rate = upload_bandwidth
         self.dispatcher = Dispatcher(
             manifest,
             board,
-            Slots(running, hosts),
+            slots,
             self.work.perform,
             doors.missing,
             lambda op: self.custody.rested(op),  # noqa: PLW0108 -- it is made below
@@ -101,6 +102,7 @@ class Engine:
             rule_of=lambda group: rules.stored(manifest, group) or Rule(),
             clearance=Clearance(cost_policy),
         )
+        slots.small = self.work.streak.holds
         self.custody = Custody(self.dispatcher, self.work, self.later)
         self.upkeep = Upkeep(manifest, self.dispatcher, self.workers, self.timers, self.later, self._live)
         watch = watch if watch is not None else Watch(providers=list)

@@ -30,6 +30,7 @@ class Hosts:
         self._lock = threading.Lock()
         self._taken: Counter[str] = Counter()
         self._hungry: frozenset[str] = frozenset()
+        self._craving: frozenset[str] = frozenset()
         self._shut: dict[str, _Shut] = {}
 
     def take(self, host: str) -> bool:
@@ -55,9 +56,13 @@ class Hosts:
         """Take note of the hosts where an operation waits for a place: those that have several give theirs up."""
         self._hungry = hosts
 
+    def crave(self, hosts: frozenset[str]) -> None:
+        """Take note of the hosts that many small files ride to, and where none of them got a connection."""
+        self._craving = hosts
+
     def hungry(self, host: str) -> bool:
         """Whether an operation waits for a place at this host."""
-        return host in self._hungry
+        return host in self._hungry or host in self._craving
 
     def shut(self, host: str, seconds: float, fault: Fault) -> None:
         """Ask this host nothing for ``seconds``: it said so."""
@@ -90,6 +95,13 @@ class Hosts:
         with self._lock:
             shut = self._shut_now(host)
             return shut is not None and shut.told >= self.per_host
+
+    def resting(self, host: str) -> bool:
+        """Say whether the host has asked everybody to wait."""
+        if not self._shut:
+            return False
+        with self._lock:
+            return self._shut_now(host) is not None
 
     def _shut_now(self, host: str) -> _Shut | None:
         shut = self._shut.get(host)

@@ -175,15 +175,23 @@ class Job:
     @contextlib.contextmanager
     def entered(self) -> Iterator[None]:
         """Be the worker that uses it."""
-        with self._lock:
-            self._inside = True
+        self.enter()
         try:
             yield
         finally:
-            with self._lock:
-                self._inside, closing = False, self._closing
-            if closing:
-                self.close()
+            self.leave()
+
+    def enter(self) -> None:
+        """Use it from now on, until ``leave``."""
+        with self._lock:
+            self._inside = True
+
+    def leave(self) -> None:
+        """Use it no more; who wanted it closed meanwhile gets that now."""
+        with self._lock:
+            self._inside, closing = False, self._closing
+        if closing:
+            self.close()
 
     @property
     def rests(self) -> bool:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from nbxfer.engine.hosts import Hosts
 
 #: So many may be checked and named beside those that run, where that is little work.
 ASIDE: Final = 128
+#: So many small files may ride, waiting for a connection to be asked for over.
+RIDERS: Final = 64
 
 
 class Slots:
@@ -17,8 +19,10 @@ class Slots:
     def __init__(self, most: int, hosts: Hosts | None = None) -> None:
         self.most = most
         self.hosts = hosts if hosts is not None else Hosts(most)
+        self.small: Callable[[str], bool] = lambda host: False  # whether what a host has is small, so that it rides
         self._taken: dict[str, str | None] = {}
         self._aside: set[str] = set()  # of those
+        self._riding: set[str] = set()  # of those aside; what they need they are given by who takes them along
 
     def __len__(self) -> int:
         return len(self._taken)
@@ -34,13 +38,45 @@ class Slots:
         """How many more may run."""
         return self.most - (len(self._taken) - len(self._aside))
 
-    def take(self, op_id: str, host: str = "") -> None:
-        """Give a place."""
+    def take(self, op_id: str, host: str = "", *, ride: bool = False) -> None:
+        """Give a place; one that is to ``ride`` begins without, and waits for its connection with others."""
+        if ride:
+            self._taken[op_id] = None
+            self._aside.add(op_id)
+            self._riding.add(op_id)
+            return
         self._taken[op_id] = host if self.hosts.take(host) else None
+
+    def passes(self, host: str) -> bool:
+        """Say whether to look further for one that gets a place: the host has no room, or what it has rides."""
+        return self.small(host) or self.hosts.closed(host)
+
+    def carries(self, host: str) -> bool:
+        """Say whether more of what this host has may ride."""
+        return self.small(host) and not self.hosts.resting(host)
+
+    @property
+    def seats(self) -> int:
+        """How many more may ride; none where those before them wait to be checked."""
+        return RIDERS - len(self._riding) if self.free > 0 else 0
+
+    def rides(self, op_id: str) -> bool:
+        """Whether it has begun without a place."""
+        return op_id in self._riding
+
+    def seat(self, op_id: str, host: str) -> None:
+        """Give one that rode a place, with the connection that has been taken for it."""
+        if op_id in self._riding:
+            self._riding.discard(op_id)
+            self._aside.discard(op_id)
+            self._taken[op_id] = host
+        else:  # it has come to its end meanwhile
+            self.hosts.release(host)
 
     def disconnect(self, op_id: str, *, little: bool = False) -> None:
         """Take the connection back: what is still to be done needs none. ``little`` work does not keep others out."""
-        if little and op_id in self._taken and len(self._aside) < ASIDE:
+        self._riding.discard(op_id)
+        if little and op_id in self._taken and len(self._aside) < ASIDE + len(self._riding):
             self._aside.add(op_id)
         host = self._taken.get(op_id)
         if host is not None:

@@ -121,7 +121,7 @@ def _probe(job: Job, action: do.Probe) -> ev.Event:
     if before is not None and before.ours and not job.held and _is_that(before, probe):
         job.park(None)
         return ev.Unchanged(action.serial, before.published(path, revalidated=True))
-    _look_at_name(spec, path, probe.name)
+    look_at_name(spec, path, probe.name)
     if lines is not None:
         names = (basename(spec.url), path.rpartition("/")[2], probe.name)
         job.listed = checksum_list.find(lines, [name for name in names if name])
@@ -144,7 +144,7 @@ def _lines(job: Job) -> str | None:
         raise
 
 
-def _look_at_name(spec: Spec, path: str, name: str) -> None:
+def look_at_name(spec: Spec, path: str, name: str) -> None:
     """Refuse early, where nothing may be replaced, a name by the server that something has already."""
     folder, _, own = spec.destination.rpartition("/")
     if (

@@ -19,7 +19,6 @@ from nbxfer.core import actions as do
 from nbxfer.core import events as ev
 from nbxfer.core import faults
 from nbxfer.engine import finishing
-from nbxfer.engine.ahead import SMALL
 from nbxfer.engine.job import Job
 from nbxfer.engine.perform import guarded, lost
 from nbxfer.engine.workers import Workers
@@ -27,6 +26,7 @@ from nbxfer.errors import NoSpace, StorageFailed, TransferError
 from nbxfer.manifest.base import Manifest
 from nbxfer.sinks import together
 from nbxfer.sinks.together import Shelf
+from nbxfer.sources.base import SMALL
 
 log = logging.getLogger("nbxfer")
 

@@ -74,6 +74,19 @@ class Turns:
                 return self._given(op, now)
         return None
 
+    def rider(self, goes: Callable[[str], bool], now: float) -> Operation | None:
+        """Take out who is next of the hosts that ``goes`` says small files ride to; it goes back to where it stood."""
+        passed = self.queue.passed
+        op_id = self.queue.pop(lambda host: not goes(host), self._barred)
+        self.queue.passed = passed
+        op = self.ops.get(op_id) if op_id is not None else None
+        if op is None or op.phase is not Phase.QUEUED:
+            return None
+        since = self._since.get(op.id, now)
+        self._given(op, now)
+        self._back[op.id] = since
+        return op
+
     def _given(self, op: Operation, now: float) -> Operation:
         self._since.pop(op.id, None)
         self._back.pop(op.id, None)
@@ -90,6 +103,8 @@ class Turns:
             if op.phase in (Phase.PROBING, Phase.RUNNING):
                 got = self._got.get(op.id, now)
                 running.append(Runner(op.id, urls.server(op.spec.asked), op.spec.priority, got, _keeps(op)))
+        if not any(runner.keeps for runner in running):  # nobody could make room
+            return None
         for op_id, since in itertools.islice(self._since.items(), LOOKED_AT):
             one = self.ops.get(op_id)
             if one is None or one.phase is not Phase.QUEUED or op_id in self._early:

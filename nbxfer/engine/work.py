@@ -21,8 +21,10 @@ from nbxfer.core.phases import FINAL, Phase
 from nbxfer.core.spec import Spec
 from nbxfer.engine import ahead
 from nbxfer.engine.dispatcher import Planned
+from nbxfer.engine.gang import Gang, Streak
 from nbxfer.engine.hosts import Hosts
 from nbxfer.engine.job import Job
+from nbxfer.engine.limits import Slots
 from nbxfer.engine.movers import Movers
 from nbxfer.engine.pace import Pace
 from nbxfer.engine.perform import perform
@@ -35,6 +37,7 @@ from nbxfer.manifest.base import Manifest
 from nbxfer.sinks.base import Sink
 from nbxfer.sinks.far import Far
 from nbxfer.sources.base import Source
+from nbxfer.sources.brief import Brief
 
 #: Parts that stay open for operations that wait to try again.
 OPEN_JOBS = 64
@@ -59,6 +62,10 @@ class Doors(Renewing, Protocol):
 
     def small(self, spec: Spec, url: str, most: int, op_id: str = "", stop: threading.Event | None = None) -> bytes:
         """Give a small file (a list of checksums) from ``url``, as ``op_id`` asks. Raises what a source raises."""
+        ...
+
+    def brief(self, op_id: str, spec: Spec) -> Brief | None:
+        """Begin a request that waits for nothing; None where that cannot be had. One thread at a time."""
         ...
 
     def missing(self, op: Operation) -> tuple[str, ...]:
@@ -92,12 +99,17 @@ class Work:
         hosts: Hosts | None = None,
         pace: Pace | None = None,
         movers: Movers | None = None,
+        slots: Slots | None = None,
     ) -> None:
+        #: Has a call made on the loop.
+        self.later: Callable[[Callable[[], None]], None] = lambda call: call()
         #: Answers when the turn that took the event is saved.
         self.post_saved: Callable[[str, ev.Event, Future[None]], None] = _saved_at_once
         self.manifest, self.doors, self.workers, self.timers, self.post = manifest, doors, workers, timers, post
         self.together = Together(workers, manifest, post_all)
         self.hosts = hosts if hosts is not None else Hosts(8)
+        self.slots, self.streak = slots if slots is not None else Slots(8, self.hosts), Streak()
+        self.gang = Gang(workers, self.hosts, doors.brief, self._usual, post_all, lambda: self.slots.free)
         self.pace = pace if pace is not None else Pace(None)  # of all together
         self.movers = movers
         self.upload_pace = Pace(None)  # of all that is sent
@@ -142,36 +154,60 @@ class Work:
         """Start the actions of a turn. Many at once, so that what can be done as one is done as one."""
         commits: list[Task] = []
         small: list[Task] = []
+        riders: list[tuple[Job, do.Probe]] = []
         for op, action in planned:
             match action:
                 case do.Stop():
                     self.job(op).stop.set()
-                case do.Wait():
-                    self.timers.at(time.monotonic() + action.seconds, self._met(op.id, action.serial))
                 case do.AwaitClearance():
                     pass  # the dispatcher's clearance has an eye on it
-                case do.AwaitRoom():
-                    self._await_room(op, action)
-                case do.Refresh():
-                    self._refresh(op, action)
+                case do.Wait() | do.AwaitRoom() | do.Refresh():
+                    self._await(op, action)
                 case _:
                     job = self.job(op)
                     if self.together.takes(job, action):
                         small.append((job, action))
                     elif isinstance(action, do.Commit):
                         commits.append((job, action))
+                    elif isinstance(action, do.Probe) and self.slots.rides(op.id):
+                        riders.append((job, action))
                     else:
-                        if not self.leaving:
-                            job.stop.clear()
-                        self._submit(job, action)
+                        self._submit(self._awake(job), action)
         if small:
             self.together.add(small)
         if commits:
             self.workers.submit(lambda: self._publish(commits))
+        if riders:
+            self.gang.add([(self._awake(job), action) for job, action in riders])
+
+    def _await(self, op: Operation, action: do.Wait | do.AwaitRoom | do.Refresh) -> None:
+        match action:
+            case do.Wait():
+                self.timers.at(
+                    time.monotonic() + action.seconds, lambda: self.post(op.id, ev.ConditionMet(action.serial))
+                )
+            case do.AwaitRoom():
+                self._await_room(op, action)
+            case do.Refresh():
+                self._refresh(op, action)
+
+    def _awake(self, job: Job) -> Job:
+        """Let one that was stopped before go on."""
+        if not self.leaving:
+            job.stop.clear()
+        return job
+
+    def _usual(self, job: Job, action: do.Probe) -> None:
+        """Have a worker do what was none for the gang, which has taken a connection for it."""
+        self.later(lambda: self.slots.seat(job.op_id, job.host))
+        self._submit(job, action)
 
     def ahead(self, op: Operation, action: do.Action) -> ev.Event | None:
         """Give the answer to an action that has been done already; None where it is to be performed."""
-        return ahead.answer(self.jobs.get(op.id), action)
+        known = ahead.answer(self.jobs.get(op.id), action)
+        if isinstance(action, do.Fetch) and op.spec.kind == "download":
+            self.streak.count(urls.server(op.spec.asked), small=known is not None)
+        return known
 
     def _publish(self, commits: Sequence[Task]) -> None:
         """Let the committing records reach the disk, once for all of them, then give the names."""
@@ -210,9 +246,6 @@ class Work:
         # On threads of their own: what hangs there takes none from the bytes.
         self.refreshers.submit(refresh)
         self.timers.at(time.monotonic() + REFRESH_WITHIN, give_up)
-
-    def _met(self, op_id: str, serial: int) -> Callable[[], None]:
-        return lambda: self.post(op_id, ev.ConditionMet(serial))
 
     def _await_room(self, op: Operation, action: do.AwaitRoom, tried: int = 0) -> None:
         """Look once a second. A quota cannot be looked at: where the disk says it has room, try again after a while."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from nbxfer.core.probe import Probe, Want
+
+#: The largest file that is small (bytes): its body is expected to come with the answer.
+SMALL: Final = 1024 * 1024
 
 
 class Stop(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Final
 from urllib.parse import unquote, unquote_plus, urlsplit
 
@@ -19,6 +19,7 @@ from nbxfer.sources.stream import HttpStream
 from nbxfer.wire.access import Access
 from nbxfer.wire.client import Answer, Client
 from nbxfer.wire.pool import Pool
+from nbxfer.wire.sockets import Line
 
 log = logging.getLogger("nbxfer")
 
@@ -72,6 +73,10 @@ class HttpSource:
             ask = verdict.ask
             log.debug("%s: %s", self._where, verdict.why)
 
+    def go_on(self, key: Hashable, line: Line) -> None:
+        """Take over a line of that key on which the first question has been asked already, and not answered in full."""
+        self._client.begun = (key, line)
+
     def _looked_into(self, answer: Answer, take: Take, tick: Callable[[], None]) -> bytes:
         """Give what had to be read of the body to see that it is no web page; raise BadAnswer where it is one."""
         if not self._no_page or not pages.suspect(take.probe):
@@ -109,6 +114,7 @@ class HttpSource:
 
     def close(self) -> None:
         """See Source."""
+        self._client.close()
         if self._own_pool is not None:
             self._own_pool.close()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
@@ -17,7 +17,7 @@ from nbxfer.wire import preparing, redirects
 from nbxfer.wire.access import Access
 from nbxfer.wire.body import open_body
 from nbxfer.wire.cookies import Cookies
-from nbxfer.wire.exchange import Head, HTTP11Wanted, Request, exchange
+from nbxfer.wire.exchange import Head, HTTP11Wanted, Request, exchange, plainly
 from nbxfer.wire.place import Place, place
 from nbxfer.wire.pool import Pool
 from nbxfer.wire.prepared import Prepared
@@ -86,6 +86,7 @@ class Client:
     def __init__(self, access: Access, patience: Patience, pool: Pool) -> None:
         self._access, self._patience, self._pool = access, patience, pool
         self._home = origin(access.url)
+        self.begun: tuple[Hashable, Line] | None = None  # a line on which somebody has asked for us; goes first, once
         self._cookies: Cookies | None = None
         self._making = threading.Lock()
 
@@ -171,6 +172,26 @@ class Client:
         sent = [(b"Host", hop.url.netloc), *((name.encode("ascii"), value.encode("ascii")) for name, value in fields)]
         return Request("GET", hop.url, sent, hop.text)
 
+    def plain(self, headers: Pairs) -> tuple[Place, Hashable, bytes] | None:
+        """Give the place that is asked first, the key of a line for it, and the request as it goes over that line.
+
+        None where more than that has to be known or done: for credentials, cookies, proxies, a limit of requests, or
+        where anything about the URL is out of the way. Raises TransferError.
+        """
+        access = self._access
+        special = (access.auth, access.certificate, access.storage, self._pool.frequency.rate)
+        if access.cookies or access.http2 or any(thing is not None for thing in special):
+            return None
+        if "@" in access.url or "#" in access.url or access.proxy_for(self._home) is not None:
+            return None
+        where = place(access.url)
+        hop = _Hop(where, where.text, ours=True, shy=False)
+        request = self._request(hop, headers)
+        head = plainly(request.method, where.raw_path, request.fields)
+        if head is None:
+            return None
+        return where, Route(access, where, self._home, ours=True, shy=False, proxy=None).key, head
+
     def _converse(self, hop: _Hop, request: Request, tick: Tick, auth: httpx.Auth, order: Turns) -> Answer:
         flow = auth.sync_auth_flow(httpx.Request(request.method, request.text, headers=list(request.fields)))
         try:
@@ -205,7 +226,7 @@ class Client:
 
     def _over(self, route: Route, request: Request, tick: Tick) -> Answer:
         """Send it over a kept line or a fresh one."""
-        line = self._pool.take(route.key)
+        line = self._begun(route.key) or self._pool.take(route.key)
         if line is not None:
             line.heard = False
             try:
@@ -225,6 +246,19 @@ class Client:
             except HTTP11Wanted:
                 continue
         raise BadAnswer(f"{safe_url(request.text)} wants HTTP/1.1, and does not speak it.")
+
+    def _begun(self, key: Hashable) -> Line | None:
+        begun, self.begun = self.begun, None
+        if begun is None or begun[0] == key:
+            return begun[1] if begun is not None else None
+        begun[1].close()
+        return None
+
+    def close(self) -> None:
+        """Let go of what nobody has asked for."""
+        begun, self.begun = self.begun, None
+        if begun is not None:
+            begun[1].close()
 
     def _answer(self, line: Line, route: Route, request: Request, tick: Tick) -> Answer:
         within = self._patience.response

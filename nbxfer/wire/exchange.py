@@ -31,7 +31,7 @@ PIECE: Final = 16 * 1024
 _FIELD: Final = rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+): ([\x21-\x7e]+(?:[ \t]+[\x21-\x7e]+)*)\r\n"
 _ASKED: Final = re.compile(rb"GET [\x21-\x7e]+ HTTP/1\.1\r\nHost: [\x21-\x7e]+\r\n(?:" + _FIELD + rb")*\r\n")
 _TOLD: Final = re.compile(rb"HTTP/1\.1 (20[06]) [\x20-\x7e]+\r\n((?:" + _FIELD + rb")+)\r\n")
-_FIELDS: Final = re.compile(_FIELD)
+_FIELDS: Final = re.compile(_FIELD.decode(), re.ASCII)
 _LENGTH: Final = re.compile(r"[0-9]{1,18}")
 #: A request with one of these (or a second Host) is h11's to judge.
 _STEERING: Final = frozenset((b"host", b"content-length", b"transfer-encoding", b"connection", b"expect", b"upgrade"))
@@ -101,20 +101,29 @@ def converse(
 ) -> Head:
     """Send a request as it is written here, and read the head of the final answer; see ``exchange``."""
     deadline = time.monotonic() + within
-    head = _plainly(method, target, fields)
+    head = plainly(method, target, fields)
     if head is None:
         protocol, head = _begun(method, target, fields)
-        line.send(head, deadline, tick)
+        _say(line, head, deadline, tick)
         return _head(response(line, protocol, deadline, tick), protocol)
-    line.send(head, deadline, tick)
+    _say(line, head, deadline, tick)
     room, piece = memoryview(bytearray(PIECE)), b""
     while not piece:
         piece = _heard(line, room, deadline, tick)
-    if (told := _plain_head(piece)) is not None:
+    if (told := plain_head(piece)) is not None:
         return told
     protocol, _ = _begun(method, target, fields)
     protocol.receive_data(piece)
     return _head(response(line, protocol, deadline, tick), protocol)
+
+
+def _say(line: Line, head: bytes, deadline: float, tick: Tick) -> None:
+    """Send a request, unless it has been sent over this line already and its answer was left to us."""
+    said, line.asked = line.asked, b""
+    if not said:
+        line.send(head, deadline, tick)
+    elif said != head:
+        raise NetworkError("Another request is under way on this connection.")
 
 
 def _begun(method: str, target: bytes, fields: Sequence[tuple[bytes, bytes]]) -> tuple[h11.Connection, bytes]:
@@ -124,7 +133,7 @@ def _begun(method: str, target: bytes, fields: Sequence[tuple[bytes, bytes]]) ->
     return protocol, head + protocol.send(h11.EndOfMessage())
 
 
-def _plainly(method: str, target: bytes, fields: Sequence[tuple[bytes, bytes]]) -> bytes | None:
+def plainly(method: str, target: bytes, fields: Sequence[tuple[bytes, bytes]]) -> bytes | None:
     """Give the request where nothing about it is out of the way."""
     if any(name.lower() in _STEERING for name, _ in fields[1:]):
         return None
@@ -133,20 +142,26 @@ def _plainly(method: str, target: bytes, fields: Sequence[tuple[bytes, bytes]]) 
     return head if _ASKED.fullmatch(head) and head.count(b"\r\n") == len(fields) + 2 else None
 
 
-def _plain_head(piece: bytes) -> Head | None:
+def plain_head(piece: bytes) -> Head | None:
     """Give the head that ``piece`` begins with where nothing about it is out of the way, and it has one length."""
     match = _TOLD.match(piece)
     if match is None:
         return None
-    headers = tuple((name.decode().lower(), value.decode()) for name, value in _FIELDS.findall(match[2]))
-    lengths = [value for name, value in headers if name == "content-length"]
-    if (
-        len(lengths) != 1
-        or not _LENGTH.fullmatch(lengths[0])
-        or any(name == "transfer-encoding" for name, _ in headers)
-    ):
+    headers = tuple([(name.lower(), value) for name, value in _FIELDS.findall(match[2].decode("ascii"))])
+    length: str | None = None
+    reusable = True
+    for name, value in headers:
+        if name == "content-length":
+            if length is not None or not _LENGTH.fullmatch(value):
+                return None
+            length = value
+        elif name == "transfer-encoding":
+            return None
+        elif name == "connection":
+            reusable = reusable and _goes_on(((name, value),))
+    if length is None:
         return None
-    return Head(int(match[1]), headers, "length", int(lengths[0]), _goes_on(headers), piece[match.end() :], None)
+    return Head(int(match[1]), headers, "length", int(length), reusable, piece[match.end() :], None)
 
 
 def _goes_on(headers: Sequence[tuple[str, str]]) -> bool:

@@ -33,12 +33,15 @@ class Line:
     """A connected socket. Errors leave as they are; the callers in this room translate them.
 
     ``heard`` says whether a byte has come since it was last set to False; ``public`` whether the other side has an
-    address that the whole internet can reach. ``session`` is what a protocol keeps between two requests.
+    address that the whole internet can reach. ``session`` is what a protocol keeps between two requests. ``asked`` is a
+    request that has been sent over it and that nobody has read the whole answer to; ``come`` what has come of that.
     """
 
     def __init__(self, sock: socket.socket | Nested, *, public: bool) -> None:
         self.sock = sock
         self.session: Any = None
+        self.asked = b""
+        self.come = b""
         self._broken: OSError | None = None  # a reset shows itself once only, and looks like an end after that
         self._wants_write = False  # TLS may have to write before it can read, and the other way round
         self.public = public
@@ -46,6 +49,11 @@ class Line:
 
     def take(self, view: memoryview) -> int:
         """Give the bytes that are there already: their number, 0 at the end, -1 when there are none yet."""
+        if self.come:
+            got = min(len(self.come), len(view))
+            view[:got], self.come = self.come[:got], self.come[got:]
+            self.heard = True
+            return got
         if self._broken is not None:
             raise self._broken
         try:
@@ -109,9 +117,14 @@ class Line:
         """Whether the server has chosen HTTP/2 (RFC 9113 §3.2)."""
         return isinstance(self.sock, ssl.SSLSocket | Nested) and self.sock.selected_alpn_protocol() == "h2"
 
+    @property
+    def fileno(self) -> int:
+        """The descriptor to wait for; -1 where it is closed."""
+        return self.sock.fileno()
+
     def quiet(self) -> bool:
         """Say whether another request may go over it: still open, and nothing has come that nobody asked for."""
-        if self._broken is not None:
+        if self._broken is not None or self.asked or self.come:
             return False
         try:
             # A TLS socket may have session tickets to read, which are no bytes of a body.

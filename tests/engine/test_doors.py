@@ -17,7 +17,8 @@ from nbxfer.core.policy import Patience
 from nbxfer.core.probe import Want
 from nbxfer.core.spec import Spec
 from nbxfer.core.url import stored_url
-from nbxfer.engine.doors import Doors, imported, rebuilt
+from nbxfer.engine.doors import Doors
+from nbxfer.engine.rebuilt import imported, rebuilt
 from nbxfer.errors import AccessDenied, BadAnswer, InvalidRequest, NeedsAttention, SourceNotFound, TransferTimeout
 from nbxfer.wire.access import Access, access
 from nbxfer.wire.credentials import Basic, Bearer

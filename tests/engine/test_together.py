@@ -16,7 +16,6 @@ from nbxfer.core.ranges import RangeSet
 from nbxfer.core.spec import Spec
 from nbxfer.demo.server import DemoServer
 from nbxfer.engine import ahead
-from nbxfer.engine.ahead import SMALL
 from nbxfer.engine.job import Job
 from nbxfer.engine.limits import ASIDE, Slots
 from nbxfer.engine.perform import perform
@@ -29,6 +28,7 @@ from nbxfer.sinks import together
 from nbxfer.sinks.folder import Folder
 from nbxfer.sinks.localfile import LocalFile
 from nbxfer.sinks.partfile import PartFile
+from nbxfer.sources.base import SMALL
 from nbxfer.testing.scripted import Answer, ScriptedSource
 from tests.engine.crews import until
 

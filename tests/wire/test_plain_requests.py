@@ -54,7 +54,7 @@ def test_what_is_no_url_is_refused_the_same(url: str) -> None:
 def test_a_plain_request_is_written_as_h11_writes_it() -> None:
     """To the byte, for servers have seen those before."""
     fields = [(b"Host", b"h:80"), (b"User-Agent", b"nbxfer"), (b"Accept", b"*/*"), (b"X-Two", b"a  b\tc")]
-    assert exchange._plainly("GET", b"/a?b", fields) == exchange._begun("GET", b"/a?b", fields)[1]
+    assert exchange.plainly("GET", b"/a?b", fields) == exchange._begun("GET", b"/a?b", fields)[1]
 
 
 @pytest.mark.parametrize(
@@ -67,9 +67,9 @@ def test_a_plain_request_is_written_as_h11_writes_it() -> None:
 )  # fmt: skip
 def test_a_request_that_is_not_plain_is_judged_by_h11(field: tuple[bytes, bytes]) -> None:
     """Neither a line smuggled into a value nor a field that steers the connection goes the short way."""
-    assert exchange._plainly("GET", b"/", [(b"Host", b"h"), field]) is None
-    assert exchange._plainly("GET", b"/ x", [(b"Host", b"h")]) is None
-    assert exchange._plainly("POST", b"/", [(b"Host", b"h")]) is None
+    assert exchange.plainly("GET", b"/", [(b"Host", b"h"), field]) is None
+    assert exchange.plainly("GET", b"/ x", [(b"Host", b"h")]) is None
+    assert exchange.plainly("POST", b"/", [(b"Host", b"h")]) is None
 
 
 def _by_h11(piece: bytes) -> exchange.Head:
@@ -91,7 +91,7 @@ def _by_h11(piece: bytes) -> exchange.Head:
 def test_a_plain_answer_is_read_as_h11_reads_it(status: bytes, fields: bytes) -> None:
     """Status, fields, length, what has come of the body, and whether the line goes on."""
     piece = b"HTTP/1.1 " + status + b"\r\n" + fields + b"\r\nbody"
-    short, known = exchange._plain_head(piece), _by_h11(piece)
+    short, known = exchange.plain_head(piece), _by_h11(piece)
     assert short is not None
     assert (short.status, short.headers, short.framing, short.length, short.reusable, short.rest) == (
         (known.status, known.headers, known.framing, known.length, known.reusable, known.rest)
@@ -114,4 +114,4 @@ def test_a_plain_answer_is_read_as_h11_reads_it(status: bytes, fields: bytes) ->
 )  # fmt: skip
 def test_an_answer_that_is_not_plain_is_read_by_h11(piece: bytes) -> None:
     """Two lengths, none, a folded line, a bare line feed, an older version, half a head: all of it is left to h11."""
-    assert exchange._plain_head(piece) is None
+    assert exchange.plain_head(piece) is None
