@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
 
@@ -59,6 +60,7 @@ SHOWN: Final = 500
 UNREADABLE: Final = "(unreadable URL)"
 
 
+@lru_cache(maxsize=8)  # one request asks several times
 def parse(url: str) -> SplitResult:
     """Split an absolute URL; raise InvalidRequest, without repeating secrets, where it is none."""
     parts = _split(url)

@@ -79,8 +79,7 @@ class Engine:
         self.manifest, self.board, self.doors = manifest, board, doors
         self.pid = os.getpid()
         self.timers = Timers()
-        self.workers = Workers(running + 4)
-        self.callers = Callers()  # what programs want to have called may take its time
+        self.workers, self.callers = Workers(running + 4), Callers()  # what programs want called may take its time
         self.pace, hosts = Pace(bandwidth), Hosts(per_host)
         self.movers = Movers(manifest.enlist, movers)
         slots = Slots(running, hosts)
@@ -111,7 +110,7 @@ class Engine:
         self._calls: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
         self._portal = Portal(self._main, self._refuse)
         self._starting = threading.Lock()
-        self._ended = False
+        self._ended = self._called = False
         self._next_checkpoint = 0.0
 
     # -- from any thread -----------------------------------------------------------------------------------------
@@ -223,7 +222,7 @@ class Engine:
         return self.dispatcher.busy
 
     # -- the loop ------------------------------------------------------------------------------------------------
-    async def _main(self) -> None:
+    def _main(self) -> None:
         self.timers.at(time.monotonic() + HEARTBEAT, self.upkeep.beat)
         self.outlook.begin()
         while not self._ended:
@@ -236,7 +235,7 @@ class Engine:
             self._gather()
             now = time.monotonic()
             pause = 0 if self._inbox or self._calls else self.timers.next(now, self._tick())
-            await self._portal.sleep(pause)
+            self._portal.sleep(pause)
             if (late := time.monotonic() - now - pause) >= 0:  # else somebody woke it before its time
                 self.movers.pulse.beat(pause, late)
         self.workers.close()
@@ -244,7 +243,7 @@ class Engine:
 
     def _gather(self) -> None:
         """Where others wait for their turn, let a moment's answers come together: a turn for each would cost more."""
-        if self.dispatcher.crowded and not self._calls and not self._ended:
+        if self.dispatcher.crowded and not (self._calls or self._called or self._ended):
             time.sleep(GATHER)
 
     def _tick(self) -> float:
@@ -259,6 +258,7 @@ class Engine:
         while inbox:
             items.append(inbox.popleft())
         self.dispatcher.happened(items)
+        self._called = bool(self._calls)  # who is answered now may ask for the next thing at once
         while self._calls and not self._ended:
             make, reply = self._calls.popleft()
             try:
@@ -266,7 +266,7 @@ class Engine:
             except Fenced as error:
                 self.dispatcher.answer(reply, error)
                 raise
-            except Exception as error:  # noqa: BLE001 -- whoever asked gets it, whatever it is
+            except Exception as error:  # noqa: BLE001 -- whoever asked gets it
                 self.dispatcher.answer(reply, error)
         if self._ended:  # everything is written down; whoever asks from now on is refused
             self.dispatcher.reply()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,8 +21,8 @@ from nbxfer.errors import InvalidRequest
 
 #: Seconds between signs of life, where it is only said that they are wanted.
 ALIVE_EVERY: Final = 20.0
-#: The file of whoever runs the machine.
-SYSTEM_FILE: Final = Path("/etc/nbxfer/config.toml")
+SYSTEM_FILE: Final = Path("/etc/nbxfer/config.toml")  # of whoever runs the machine
+_path = lru_cache(maxsize=4)(Path)  # one takes its time to be made
 
 
 class Setting(msgspec.Struct, frozen=True):
@@ -185,9 +186,8 @@ OPTIONS: Final[dict[str, _Option]] = {
 # -- the files -----------------------------------------------------------------------------------------------------
 def user_file(environ: Mapping[str, str] | None = None) -> Path:
     """Give the path of the person's own file."""
-    environ = os.environ if environ is None else environ
-    base = environ.get("XDG_CONFIG_HOME") or os.path.join(os.path.expanduser("~"), ".config")
-    return Path(base, "nbxfer", "config.toml")
+    told = (os.environ if environ is None else environ).get("XDG_CONFIG_HOME")
+    return _path(told or os.path.join(os.path.expanduser("~"), ".config"), "nbxfer", "config.toml")
 
 
 def _table(path: Path) -> dict[str, Any]:

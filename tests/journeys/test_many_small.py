@@ -128,9 +128,13 @@ def test_a_server_that_asks_everybody_to_wait(rode: list[str], trial: Trial) -> 
 def test_all_are_stopped_while_they_ride(rode: list[str], trial: Trial) -> None:
     """Pause is prompt for those that are asked for and those that wait with them; then everything goes on."""
     gate = threading.Event()
+
+    def held_up() -> None:
+        gate.wait(10)
+
     sites, urls = _files(trial)
     for site in sites[25:]:
-        site.before = lambda: bool(gate.wait(10))
+        site.before = held_up
     batch = trial.session.download(urls, trial.folder, retry=QUICK)
     deadline = time.monotonic() + 20
     while sum(op.snapshot.phase is Phase.DONE for op in batch) < 25 and time.monotonic() < deadline:
