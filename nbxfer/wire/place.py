@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-import httpx
+if TYPE_CHECKING:
+    import httpx
 
 #: An origin, and a path that means itself: no escape, no query, nothing that would have to be encoded.
 _PLAIN: Final = re.compile(r"(https?://[a-z0-9.-]+(?::[0-9]{1,5})?)(/[\w/.~+=:,;!$&'()*-]{0,4000})", re.ASCII)
@@ -26,6 +27,8 @@ class Place(NamedTuple):
 @lru_cache(maxsize=64)
 def _origin(text: str) -> httpx.URL | None:
     """Give what httpx makes of an origin, which is as it is written; None where it makes something else of it."""
+    import httpx  # here: a mover, which has its requests prepared, never asks for it
+
     url = httpx.URL(f"{text}/")
     return url if str(url) == f"{text}/" else None
 
@@ -36,5 +39,7 @@ def place(url: str | httpx.URL) -> Place:
         plain = _PLAIN.fullmatch(url)
         if plain is not None and "/." not in url and (home := _origin(plain[1])) is not None:
             return Place(url, home.scheme, home.raw_host, home.netloc, plain[2].encode(), plain[2])
+        import httpx
+
         url = httpx.URL(url)
     return Place(str(url), url.scheme, url.raw_host, url.netloc, url.raw_path, url.path)

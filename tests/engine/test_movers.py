@@ -312,3 +312,10 @@ def test_a_mover_grows_with_the_places_it_gets(trial: Trial) -> None:
     assert op.result(60).read_bytes() == DATA
     (host,) = {asked.headers["host"] for asked in site.asked}
     assert hosts.take(f"http://{host}")  # all places are free again
+
+
+def test_a_mover_brings_little_along() -> None:
+    """What it never asks by is not loaded: it would cost a second start-up, and several MiB in each process."""
+    asked = "import sys, nbxfer.engine.mover as m; print(*{n.partition('.')[0] for n in sys.modules})"
+    there = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"httpx", "fsspec", "asyncio", "anyio", "rich", "click"} & set(there)
