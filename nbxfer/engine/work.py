@@ -101,8 +101,7 @@ class Work:
         movers: Movers | None = None,
         slots: Slots | None = None,
     ) -> None:
-        #: Has a call made on the loop.
-        self.later: Callable[[Callable[[], None]], None] = lambda call: call()
+        self.later: Callable[[Callable[[], None]], None] = lambda call: call()  # makes it on the loop
         #: Answers when the turn that took the event is saved.
         self.post_saved: Callable[[str, ev.Event, Future[None]], None] = _saved_at_once
         self.manifest, self.doors, self.workers, self.timers, self.post = manifest, doors, workers, timers, post
@@ -181,15 +180,13 @@ class Work:
             self.gang.add([(self._awake(job), action) for job, action in riders])
 
     def _await(self, op: Operation, action: do.Wait | do.AwaitRoom | do.Refresh) -> None:
-        match action:
-            case do.Wait():
-                self.timers.at(
-                    time.monotonic() + action.seconds, lambda: self.post(op.id, ev.ConditionMet(action.serial))
-                )
-            case do.AwaitRoom():
-                self._await_room(op, action)
-            case do.Refresh():
-                self._refresh(op, action)
+        if isinstance(action, do.AwaitRoom):
+            self._await_room(op, action)
+        elif isinstance(action, do.Refresh):
+            self._refresh(op, action)
+        else:
+            met = ev.ConditionMet(action.serial)
+            self.timers.at(time.monotonic() + action.seconds, lambda: self.post(op.id, met))
 
     def _awake(self, job: Job) -> Job:
         """Let one that was stopped before go on."""
