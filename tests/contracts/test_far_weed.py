@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -22,17 +21,7 @@ pytestmark = pytest.mark.heavy
 def weed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """Give a store that speaks S3, once it takes a bucket: it listens before it is ready."""
     with Weed(tmp_path_factory.mktemp("weed")) as server:
-        store = server.store
-        for left in range(60, -1, -1):
-            try:
-                store.bucket()
-                store.put("ready", b"yes")
-                break
-            except Exception:
-                if not left:
-                    raise
-                time.sleep(0.5)
-        yield store
+        yield server.ready()
 
 
 class TestSeaweed(FarContract):

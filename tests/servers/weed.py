@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from tests.servers.moto import Store
+from tests.servers.moto import BUCKET, Store
 from tests.servers.processes import ServerProcess, free_port
 
 
@@ -33,3 +34,17 @@ class Weed(ServerProcess):
     def store(self) -> Store:
         """What it holds."""
         return Store(f"http://127.0.0.1:{self.port}")
+
+    def ready(self) -> Store:
+        """Give what it holds, with a bucket, once it takes one: it listens before it is ready."""
+        store = self.store
+        for left in range(60, -1, -1):
+            try:
+                store.bucket(BUCKET)
+                store.put("ready", b"yes")
+                break
+            except Exception:
+                if not left:
+                    raise
+                time.sleep(0.5)
+        return store
