@@ -141,15 +141,16 @@ class Doors:
             return LocalFile(spec.destination, op.id)
         from nbxfer.sinks.registry import for_access
 
-        if spec.kind == "upload":
-            return for_access(self._access(op.id, spec), op.id, spec, self._forms.get(op.id))
-        far, origin = for_access(self._target(op.id, spec), op.id, spec), self._access(op.id, spec)
-        far.origin = origin if far.draws(origin) else None
+        far = for_access(self.destination(op.id, spec), op.id, spec, self._forms.get(op.id))
+        if spec.kind == "copy" and far.draws(origin := self._access(op.id, spec)):
+            far.origin = origin
         return far
 
-    def _target(self, op_id: str, spec: Spec) -> Access:
-        known = self._targets.get(op_id)
-        return known if known is not None else Access(spec.destination, storage=of_record(spec.target))
+    def destination(self, op_id: str, spec: Spec) -> Access:
+        """Give the way in to where a transfer goes that is sent, as far as this process knows it."""
+        if spec.kind == "upload":
+            return self._access(op_id, spec)
+        return self._targets.get(op_id) or Access(spec.destination, storage=of_record(spec.target))
 
     def small(self, spec: Spec, url: str, most: int, op_id: str = "", stop: threading.Event | None = None) -> bytes:
         """Give a small file (a list of checksums) from ``url``, at most ``most`` bytes; one request for many who ask.
@@ -238,8 +239,7 @@ class Doors:
         )
 
     def _access(self, op_id: str, spec: Spec) -> Access:
-        known = self._accesses.get(op_id)
-        if known is None:
+        if (known := self._accesses.get(op_id)) is None:
             return rebuilt(spec)
         mirror = self._mirrors.get(op_id, {}).get(spec.url)  # where it has turned to one
         return known if mirror is None else known.towards(mirror)

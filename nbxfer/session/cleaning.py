@@ -24,6 +24,7 @@ from nbxfer.errors import InvalidRequest
 from nbxfer.manifest.base import Found
 from nbxfer.manifest.remnants import SETTLED, Census, Remnant
 from nbxfer.manifest.remnants import remove as remove_remnant
+from nbxfer.session.abandoned import Abandoned, abandoned
 from nbxfer.session.opening import shelf_of
 from nbxfer.session.operation import Operation
 from nbxfer.sinks import strays
@@ -42,7 +43,7 @@ class Leftover(msgspec.Struct, frozen=True, kw_only=True):
 
     ``kind`` is one of: "part" (of a transfer that is over), "kept part" (a person canceled and kept it), "unknown
     part" (of no transfer of this home; perhaps of another), "failed" and "interrupted" (whole transfers, with their
-    parts), "copy" (of what open() has read), and of the bookkeeping
+    parts), "upload" (begun at a store, and left), "copy" (of what open() has read), and of the bookkeeping
     "block log", "claim", "wishes", "owner", "history", "half-made", "journal".
     ``sure`` says whether it is of no use to anybody; an unknown part is removed only when it is named.
     """
@@ -145,6 +146,8 @@ def _find(session: Helm, older_than: float | None, settled: float = SETTLED) -> 
             record = mine.get(found.record.id, found.record)
             if _is_old(now - record.changed, older_than) and (kind := _kind(session, found, record)):
                 things.append(_of_operation(session, found, record, kind, there, now))
+        found_far = abandoned(session._doors, census, older_than, now)
+        things += [_of_upload(each, now) for each in found_far]
         things += [_of_copy(session, kept, now) for kept in shelf_of(session).kept() if now - kept.used >= older_than]
     return things + [_of_remnant(session, r) for r in remnants.found]
 
@@ -154,6 +157,19 @@ def _of_copy(session: Helm, kept: Kept, now: float) -> _Thing:
     why = "kept by open() for the next time; it would be fetched again"
     left = Leftover(kind="copy", name=kept.folder.parent.name, size=kept.size, age=age, why=why, path=str(kept.folder))
     return _Thing(left, lambda: shelf_of(session).remove(kept.folder))
+
+
+def _of_upload(upload: Abandoned, now: float) -> _Thing:
+    left = Leftover(
+        kind="upload",
+        name=shown(upload.upload.url),
+        size=upload.upload.size,
+        age=max(0.0, now - upload.upload.at),
+        why=upload.why,
+        id=upload.record.id,
+        sure=True,
+    )
+    return _Thing(left, upload.give_up)
 
 
 def _is_old(age: float, older_than: float | None) -> bool:

@@ -33,7 +33,7 @@ from nbxfer.sinks.base import Sink
 from nbxfer.wire.access import Access
 from nbxfer.wire.storing import GivenUp, Unwilling
 
-__all__ = ["Body", "Bytes", "Cut", "Far", "Standing", "Stop", "Unwilling", "here"]
+__all__ = ["Begun", "Body", "Bytes", "Cut", "Far", "Listing", "Standing", "Stop", "Unwilling", "here"]
 
 #: The bytes of a piece, where the far side leaves that to us.
 PIECE: Final = 8 * 1024 * 1024
@@ -67,6 +67,27 @@ class Standing(msgspec.Struct, frozen=True):
     parted: int = 0
     modified: float | None = None
     mark: str = ""
+
+
+class Begun(msgspec.Struct, frozen=True):
+    """An upload that is not finished, as its store tells of it: the URL of the object, its id, when it was begun."""
+
+    url: str
+    place: str
+    at: float  # Unix time
+    size: int = 0  # bytes that the store holds of it
+
+
+class Listing(Protocol):
+    """What a store tells of uploads that are not finished, where it tells of them at all."""
+
+    def begun(self, prefix: str, stop: Stop) -> list[Begun]:
+        """Give those to objects whose URLs begin with ``prefix``. Raises TransferError, Cut."""
+        ...
+
+    def give_up(self, upload: Begun, stop: Stop) -> None:
+        """Have the store forget one; no matter if it has done so already. Raises TransferError, Cut."""
+        ...
 
 
 class Bytes(io.BytesIO):

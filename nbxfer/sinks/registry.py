@@ -8,7 +8,7 @@ from typing import Final
 from nbxfer.core import stores
 from nbxfer.core.spec import Spec
 from nbxfer.core.url import basename
-from nbxfer.sinks.far import Far
+from nbxfer.sinks.far import Far, Listing
 from nbxfer.sinks.forms import Form
 from nbxfer.wire.access import Access
 
@@ -26,6 +26,15 @@ def for_access(access: Access, op_id: str, spec: Spec, form: Form | None = None)
 
         return WebResource(access, spec.patience, spec.method or "PUT", form, spec.content_type)
     return _MAKERS.get(stores.scheme(access.url), _filesystem)(access, op_id, spec)
+
+
+def listing(access: Access) -> Listing | None:
+    """Give what tells of uploads that are not finished in the store of ``access``; None where nothing does."""
+    if stores.scheme(access.url) not in ("s3", "s3a"):
+        return None
+    from nbxfer.sinks.s3begun import S3Uploads
+
+    return S3Uploads(access)
 
 
 def _s3(access: Access, op_id: str, _spec: Spec) -> Far:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from nbxfer.core.probe import Claim, Validator
@@ -40,15 +41,28 @@ class S3Object(StoreObject):
 
     # -- asking ------------------------------------------------------------------------------------------------------
     def _call(self, method: str, stop: Stop | None, within: float = SHORT, **given: Any) -> dict[str, Any]:
+        return self._asked(method, stop, within, lambda: {**self._target, **given})
+
+    def _asked(
+        self, method: str, stop: Stop | None, within: float, given: Callable[[], dict[str, Any]]
+    ) -> dict[str, Any]:
         with storing.translated(self.shown):
             fs = self._made()
             try:
                 answer: dict[str, Any] = storing.call(
-                    storing.loop_of(fs), lambda: fs._call_s3(method, **{**self._target, **given}), stop, within
+                    storing.loop_of(fs), lambda: fs._call_s3(method, **given()), stop, within
                 )
             except storing.GivenUp:
                 raise Cut from None
         return answer
+
+    def of_bucket(self, method: str, stop: Stop, **given: Any) -> dict[str, Any]:
+        """Ask something of the bucket, not of the object. Raises TransferError, Cut."""
+        return self._asked(method, stop, SHORT, lambda: {"Bucket": self._target["Bucket"], **given})
+
+    def of_key(self, method: str, stop: Stop, **given: Any) -> dict[str, Any]:
+        """Ask something of the object. Raises TransferError, Cut."""
+        return self._call(method, stop, **given)
 
     def _made(self) -> Any:
         with self._making:
@@ -74,7 +88,7 @@ class S3Object(StoreObject):
             head = self._call("head_object", stop)
         except SourceNotFound:
             bucket = self._target["Bucket"]
-            self._look_around(lambda: self._of_bucket(bucket, stop), f"bucket {bucket!r} at the store")
+            self._look_around(lambda: self.of_bucket("head_bucket", stop), f"bucket {bucket!r} at the store")
             return None
         tag, parted = s3parts.MD5.fullmatch(str(head.get("ETag", ""))), 0
         plain = tag is not None and not head.get("SSEKMSKeyId") and not head.get("SSECustomerAlgorithm")
@@ -98,14 +112,6 @@ class S3Object(StoreObject):
         except TransferError:
             return 0
         return int(head.get("ContentLength", 0)) if head.get("PartsCount", 2) > 1 else 0
-
-    def _of_bucket(self, bucket: str, stop: Stop) -> None:
-        fs = self._made()
-        try:
-            with storing.translated(self.shown):
-                storing.call(storing.loop_of(fs), lambda: fs._call_s3("head_bucket", Bucket=bucket), stop, SHORT)
-        except storing.GivenUp:
-            raise Cut from None
 
     # -- uploads -----------------------------------------------------------------------------------------------------
     def _place(self, ticket: Ticket, stop: Stop) -> str:
