@@ -84,6 +84,7 @@ class Session(Outbox):
             cost_policy=network.policy(config.get("cost_policy") if cost_policy is None else cost_policy),
         )
         self._asking = Asking(self._engine, self._manifest, self._doors, self)
+        self._leaving = threading.Event()  # stops who asks a source on a thread of their own
         self._given: list[Operation] = []
         self._told: set[str] = set()  # of which somebody has heard how they ended
         leaving.register(self)
@@ -273,6 +274,8 @@ class Session(Outbox):
     def close(self) -> None:
         """Checkpoint and leave at once; what is unfinished can be gone on with by ``reattach``."""
         if self._pid == os.getpid():
+            self._leaving.set()
+            self._leaving = threading.Event()  # for who asks something of it all the same
             self._engine.leave()
             self._doors.close()  # also what was read without the engine ever having begun
             leaving.forget(self)

@@ -19,7 +19,7 @@ from nbxfer.cache.shelf import Shelf
 from nbxfer.core import url as urls
 from nbxfer.core.policy import Patience
 from nbxfer.engine.sparse import AHEAD, PAGE, NotSparse, Sparse, open_sparse
-from nbxfer.errors import ForkedError, InvalidRequest, Offline, StorageFailed, UnknownOption
+from nbxfer.errors import ForkedError, InvalidRequest, InvalidTransferState, Offline, StorageFailed, UnknownOption
 from nbxfer.session import config, request
 from nbxfer.session.given import as_text
 from nbxfer.sources.base import Stopped
@@ -105,7 +105,12 @@ def _sparse(session: Session, asked: request.Request, shelf: Shelf) -> Sparse:
         away = Offline(f"Not all of {where} is here, and the network is not to be asked.", hint="Unset NBXFER_OFFLINE.")
     try:
         most = config.get("cache_size")
-        return open_sparse(source, shelf, asked.identity, where, patience, threading.Event(), most, away)
+        return open_sparse(source, shelf, asked.identity, where, patience, session._leaving, most, away)
+    except Stopped:
+        source.close()
+        raise InvalidTransferState(
+            f"Its session was closed before {where} had answered.", hint="Open it from another one."
+        ) from None
     except BaseException:
         source.close()
         raise
