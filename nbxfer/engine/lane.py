@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from nbxfer.core.ranges import BLOCK, ByteRange
 from nbxfer.engine.pump import Pump
@@ -14,6 +14,11 @@ from nbxfer.sources.base import Stop, Stopped, Stream
 
 if TYPE_CHECKING:
     from nbxfer.engine.lanes import Lanes
+
+
+#: An answer that ends early with fewer bytes is a crumb; after so many in a row the connection counts as broken.
+CRUMB: Final = 64 * 1024
+CRUMBS: Final = 8
 
 
 class Lane:
@@ -34,6 +39,7 @@ class Lane:
         self._whole = stream is not None  # the body goes on to the end of the file
         self._opened_at = 0
         self._recalled = self._dismissed = False
+        self._crumbs = 0  # answers in a row that ended after next to nothing
         self._rate, self._seen = 0.0, (time.monotonic(), 0)
 
     # -- from any thread -----------------------------------------------------------------------------------------
@@ -118,12 +124,19 @@ class Lane:
                     reached = pump.position
                 if ended:  # a right answer, but shorter than asked: the rest is asked for
                     self._drop()
-                    if pump.position == self._opened_at:
-                        raise NetworkError("The server's answer ended before it had brought anything.")
+                    self._short(pump.position - self._opened_at)
         finally:
             self._crew.give_back(self, reached)
         if not self._whole:
             self._drop()
+
+    def _short(self, got: int) -> None:
+        """Take note of an answer that ended early. Raises NetworkError where that brings nothing, or too little."""
+        if not got:
+            raise NetworkError("The server's answer ended before it had brought anything.")
+        self._crumbs = self._crumbs + 1 if got < CRUMB else 0
+        if self._crumbs >= CRUMBS:  # each is progress, and a million requests: they get the pauses of a broken line
+            raise NetworkError(f"The server's answers end after a few bytes each ({got}, at last).")
 
     def _stand(self, start: int, stop: int) -> bool:
         """See to it that the next byte of the open body is ``start``; False where no such body can be had."""

@@ -13,6 +13,7 @@ from nbxfer.core import events as ev
 from nbxfer.core.probe import Validator, Want
 from nbxfer.core.ranges import BLOCK, ByteRange
 from nbxfer.engine import crew, width
+from nbxfer.engine.lane import CRUMBS
 from nbxfer.errors import (
     AccessDenied,
     NetworkError,
@@ -449,6 +450,22 @@ def test_an_answer_that_brings_nothing_is_a_fault(bench: Make) -> None:
     source = Empty(DATA, rate=calm)
     one = bench(source)
     assert lost(one.fetch(2)) == "NetworkError"
+
+
+def test_answers_of_a_few_bytes_are_a_broken_line(bench: Make) -> None:
+    """A server that gives a byte an answer is not asked a million times: what has come is kept, and it is paused."""
+
+    class Crumbs(Ruled):
+        def _answer(self, want: Want, stop: object, answer: Answer) -> object:  # type: ignore[override]
+            stream = super()._answer(want, stop, answer)  # type: ignore[arg-type]
+            assert stream is not None
+            stream._body = stream._body[: 1 if want.part else 2 * BLOCK]
+            return stream
+
+    source = Crumbs(DATA, rate=calm)
+    one = bench(source)
+    assert lost(one.fetch(2)) == "NetworkError"
+    assert CRUMBS <= len(source.wants) <= 4 * CRUMBS
 
 
 @pytest.mark.parametrize("most", [None, SIZE, SIZE - 1])
