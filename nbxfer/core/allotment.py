@@ -163,7 +163,8 @@ class Allotment:
 
     def _serves(self, lane: int, wanted: RangeSet) -> bool:
         start, stop = self._spans[lane]
-        return bool(wanted.missing(start - self._block, stop).total < stop - start + self._block)
+        begin = max(0, start - self._block)  # the block that it reads; of the first piece it may not have begun
+        return wanted.missing(begin, stop).total < stop - begin
 
     def _floor(self, offset: int) -> int:
         return offset - offset % self._block

@@ -273,3 +273,10 @@ def test_what_is_leased_is_nobody_elses() -> None:
     assert shares.take(1, LANES) is None
     shares.restore(leased.subtract(5 * B, 10 * B))
     assert shares.free == RangeSet.of([(piece.stop, 5 * B)])
+
+
+def test_a_reader_comes_before_the_first_byte_was_read() -> None:
+    """A reader may want something while the lane of the file's first piece has not entered its first block."""
+    shares = Allotment(RangeSet.of([(0, 40 * B)]), block=B, least=B, most=8 * B)
+    assert shares.take(0, 2) is not None
+    assert shares.preempt(RangeSet.of([(35 * B, 35 * B + 3)])) == [0]
