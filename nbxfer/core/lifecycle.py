@@ -45,6 +45,8 @@ class Operation(Answers):
             _HANDLERS[type(event)](self, event)
         except InvalidTransferState as error:
             error.op_id, error.story = self.id, tuple(self.story)
+            if self.phase is Phase.FAILED and self.fault is not None:
+                error.hint = f"Why it failed: {self.fault.message}"
             raise
         if self.phase is Phase.QUEUED and self._overdue:  # what was in flight has come home
             self._too_late()

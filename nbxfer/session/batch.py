@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from typing import Any, overload
+from typing import Any, Final, overload
 
 import anyio.to_thread
 import msgspec
@@ -36,6 +36,10 @@ class Totals(msgspec.Struct, frozen=True):
         if self.count and self.done == self.count:
             return 1.0
         return min(1.0, self.received / self.total) if self.total else None
+
+
+#: So many reasons are told in the text of the group; all are in it.
+REASONS: Final = 3
 
 
 class Batch(Sequence[Operation]):
@@ -134,7 +138,7 @@ class Batch(Sequence[Operation]):
         return watch(list(self._each_once()), timeout, progress)
 
     def results(self, timeout: float | None = None) -> list[Any]:
-        """Give the paths in order; raise an ExceptionGroup of what failed, when all are over."""
+        """Give the paths in order; raise an ExceptionGroup of what failed, when all are over; its text has reasons."""
         end = None if timeout is None else time.monotonic() + timeout
         self.wait(timeout, progress=False)
         paths: list[Any] = []
@@ -145,7 +149,9 @@ class Batch(Sequence[Operation]):
             except (TransferError, TimeoutError) as error:
                 errors.append(error)
         if errors:
-            raise ExceptionGroup(f"{len(errors)} of {len(self)} transfers did not end well", errors)
+            why = " ".join(str(error) for error in errors[:REASONS])
+            more = f" And {len(errors) - REASONS} more." if len(errors) > REASONS else ""
+            raise ExceptionGroup(f"{len(errors)} of {len(self)} transfers did not end well. {why}{more}", errors)
         return paths
 
     def as_completed(self, timeout: float | None = None) -> Iterator[Operation]:

@@ -25,7 +25,7 @@ from nbxfer.session import options as wording
 from nbxfer.session.options import Options
 from nbxfer.session.proofs import source_url
 from nbxfer.session.request import Request, identity_of
-from nbxfer.session.waiting import watch
+from nbxfer.session.waiting import not_over, watch
 
 if TYPE_CHECKING:
     from nbxfer.session.desk import Session
@@ -67,8 +67,7 @@ def fetch(
         return operation
     left = None if end is None else max(0.0, end - time.monotonic())
     if not watch([operation], left, progress, patience=PATIENCE):
-        shown = operation.snapshot
-        raise TimeoutError(f"{shown.name} was not over after {round(timeout or 0, 2):g} s: {shown.reason.rstrip('.')}.")
+        raise not_over(operation.snapshot, timeout or 0)
     fetched: Path = operation.result()
     return fetched
 

@@ -16,7 +16,7 @@ from nbxfer.board import Board
 from nbxfer.cache.shelf import Shelf
 from nbxfer.core import events as ev
 from nbxfer.core.groups import Rule
-from nbxfer.core.phases import FINAL, TransferStatus
+from nbxfer.core.phases import FINAL, Phase, TransferStatus
 from nbxfer.core.record import Entry
 from nbxfer.core.snapshot import Snapshot
 from nbxfer.core.spec import Spec
@@ -99,10 +99,13 @@ class Helm:
     def reattach(self, start: bool = True, scope: str = "notebook") -> Batch:
         """Take over what no living kernel runs, and go on with it; what a person had paused stays paused.
 
-        Gives everything that is unfinished, also what other kernels run. ``start=False`` only lists. What a completion
+        Gives everything that is unfinished, also what other kernels run; of what has failed only this notebook's, for
+        the old failures of others are no news here. ``start=False`` only lists. What a completion
         group of a process that is gone had promised is done as soon as its operations are over.
         """
-        unfinished = [o for o in self.operations(scope=scope) if o.snapshot.phase not in FINAL]
+        mine = {o.id for o in self.operations()} if scope == "all" else set[str]()
+        all_ = [o for o in self.operations(scope=scope) if o.snapshot.phase not in FINAL]
+        unfinished = [o for o in all_ if scope != "all" or o.id in mine or o.snapshot.phase is not Phase.FAILED]
         if start:
             ids = {o.id for o in unfinished if o.snapshot.owner == "orphaned"}
             self._adopt([f for f in self._others() if f.record.id in ids])

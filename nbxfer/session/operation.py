@@ -23,7 +23,7 @@ from nbxfer.errors import InvalidTransferState, TransferCanceled, TransferError,
 from nbxfer.session.listening import Listening
 from nbxfer.session.reader import opened
 from nbxfer.session.response import Response, response_of
-from nbxfer.session.waiting import LOOK_EVERY, OVER, Impatience, heard, watch
+from nbxfer.session.waiting import LOOK_EVERY, OVER, Impatience, heard, not_over, watch
 
 
 class Operation(Listening):
@@ -220,6 +220,7 @@ class Operation(Listening):
     def result(self, timeout: float | None = None) -> Any:
         """Wait, and give the path, or the URL (a text) where it lands far away.
 
+        What waits for a person (credentials, a new URL) is said and waited for; where nobody looks, as in ``wait``.
         Raises the TransferError it ended with, or TimeoutError (seconds).
         """
         if (error := self.exception(timeout)) is not None:
@@ -230,10 +231,7 @@ class Operation(Listening):
     def exception(self, timeout: float | None = None) -> TransferError | None:
         """Wait, and give the error it ended with; None when it is done. Raises TimeoutError (seconds)."""
         if not self.done() and not watch([self], timeout, progress=False):
-            shown = self.snapshot
-            raise TimeoutError(
-                f"{shown.name} was not over after {round(timeout or 0, 2):g} s: {shown.reason.rstrip('.')}."
-            )
+            raise not_over(self.snapshot, timeout or 0)
         heard([self])
         if self.snapshot.phase is Phase.CANCELED:
             return TransferCanceled(f"{self.snapshot.name} was canceled.", op_id=self.id)

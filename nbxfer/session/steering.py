@@ -60,6 +60,8 @@ def carry_out(engine: Engine, shown: Snapshot, wish: ev.Event) -> None:
         wish = ev.StartAsked()  # what was never started is started
     try:
         engine.wish(shown.id, wish)
+    except InvalidTransferState as error:
+        raise error.with_traceback(None) from None  # how the loop came to say so helps nobody
     except KeyError:
         raise InvalidTransferState(
             f"{shown.name} is {shown.phase} already; nothing can be asked of it any more.", op_id=shown.id

@@ -52,7 +52,7 @@ class Impatience:
     def check(self, *, quiet: bool = True) -> None:
         """Raise NeedsAttention where every operation that is not over has waited for a person for too long.
 
-        Where somebody looks it only says so, once, unless ``quiet``.
+        Where somebody looks it only says so. It is said once, unless ``quiet``.
         """
         first: Snapshot | None = None
         for operation in self.operations:
@@ -68,11 +68,11 @@ class Impatience:
             return
         now = time.monotonic()
         self.since = self.since if self.since is not None else now
-        if self.patience is None:
-            if not quiet and not self.said and now - self.since >= SAY_AFTER:
-                self.said = True
-                print(f"nbxfer: {_held_up(first)}", file=sys.stderr)
-        elif now - self.since >= self.patience:
+        if not quiet and not self.said and now - self.since >= SAY_AFTER:
+            self.said = True
+            end = "" if self.patience is None else f" Nobody seems to be there; {self.patience:g} s are waited."
+            print(f"nbxfer: {_held_up(first)}{end}", file=sys.stderr)
+        if self.patience is not None and now - self.since >= self.patience:
             raise NeedsAttention(
                 f"{first.name} waits for a person: {first.reason}",
                 op_id=first.id,
@@ -209,6 +209,12 @@ def watch(
             if bar is not None:
                 bar.close()
             heard(o for o in operations if o.id not in {left.id for left in looks.left.values()})
+
+
+def not_over(shown: Snapshot, timeout: float) -> TimeoutError:
+    """Give the error for one that was not over after ``timeout`` seconds: with the reason."""
+    waits = "it waits for a person. " if shown.phase is Phase.PAUSED and shown.fault is not None else ""
+    return TimeoutError(f"{shown.name} was not over after {round(timeout, 2):g} s: {waits}{shown.reason.rstrip('.')}.")
 
 
 def heard(operations: Iterable[Operation]) -> None:

@@ -14,7 +14,7 @@ BUSY: Final = frozenset((408, 425, 429, 500, 502, 503, 504))
 
 _DENIED: Final = {
     401: "Give credentials with auth=, or correct them.",
-    403: "Give other credentials, or a new URL if this one was signed and has expired.",
+    403: "Give other credentials (auth=, cookies=), or a new URL if this one was signed and has expired.",
     407: "Give credentials for the proxy.",
 }
 #: The codes that Windows' list names, which are their own status.

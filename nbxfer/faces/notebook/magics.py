@@ -50,7 +50,7 @@ def xfer(line: str, cell: str | None = None) -> Any:
     try:
         if cell is not None:
             return _lines(parts, cell)
-        if not parts:
+        if not parts or parts in (["--help"], ["-h"], ["help"]):
             print(USAGE, end="")
             return None
         verb, rest = parts[0], parts[1:]
