@@ -8,8 +8,8 @@ from typing import Any
 
 from nbxfer.faces.panel.feed import Feed
 from nbxfer.faces.panel.widget import Panel
-from nbxfer.testing.session import FakeSession
 from tests.faces.jupyter import browser
+from tests.faces.panel_desk import PanelDesk
 
 _BARE = """async ([script, looks]) => {
     const style = document.createElement("style"), traits = { uid: "u", only: "", control: false }, ears = {};
@@ -28,8 +28,8 @@ _BARE = """async ([script, looks]) => {
 class Bare:
     """A page with the script, and the feed of a desk; ``step`` passes on what the feed has to say."""
 
-    def __init__(self, page: Any, desk: FakeSession) -> None:
-        self.page = page
+    def __init__(self, page: Any, desk: PanelDesk) -> None:
+        self.page, self._desk = page, desk
         self._said: list[tuple[dict[str, Any], str]] = []
         self._now = 1000.0
         self.feed = Feed(desk, lambda content, buffers: self._said.append((content, buffers[0].decode())), self._clock)
@@ -53,9 +53,15 @@ class Bare:
         self.feed.hello("somebody")
         self.page.evaluate("(said) => hear(said)", self.says())
 
+    def again(self) -> list[tuple[dict[str, Any], str]]:
+        """Give what the feed says when nothing but a figure has changed: no row is told anew."""
+        (snapshot, *_) = self.feed.shown()
+        self._desk.change(snapshot.id, snapshot.phase, received=snapshot.received + 1)
+        return self.says(0.2)
+
 
 @contextmanager
-def bare(desk: FakeSession, width: int = 900, height: int = 700) -> Iterator[Bare]:
+def bare(desk: PanelDesk, width: int = 900, height: int = 700) -> Iterator[Bare]:
     """Give a page that shows what this desk does."""
     with browser(width, height) as page:
         yield Bare(page, desk)

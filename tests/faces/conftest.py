@@ -1,4 +1,4 @@
-"""When a test in a browser fails, what was on its page is told: as text in the report, and as a picture beside it."""
+"""A JupyterLab and a browser; when a test in it fails, what was on its page is told, and a picture kept beside it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from collections.abc import Generator
 
 import pytest
 
-from tests.faces.jupyter import picture
+from tests.faces.jupyter import lab, picture, tab
+
+__all__ = ["lab", "tab"]
 
 _SHOWN = """() => [...document.querySelectorAll(".jp-Cell")].map((cell) => {
     const tones = [...cell.querySelectorAll(".nbx-row")].map((row) => row.dataset.tone);

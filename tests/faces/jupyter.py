@@ -227,9 +227,9 @@ def browser(width: int = 1280, height: int = 900) -> Iterator[Any]:
             started.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """Give a JupyterLab for the tests of one file."""
+    """Give a JupyterLab: one for all tests in this process, for it takes its time to start."""
     pytest.importorskip("jupyterlab", reason="the panel is tried in a real JupyterLab")
     chromium()
     with jupyterlab(tmp_path_factory.mktemp("lab")) as running:

@@ -8,15 +8,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import pytest
 
 from nbxfer.demo.server import DemoServer
-from tests.faces.jupyter import ROOT, Book, Lab, lab, picture, tab, until
-
-__all__ = ["lab", "tab"]  # the fixtures of this file
+from tests.faces.jupyter import ROOT, Book, Lab, picture, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -25,10 +22,9 @@ KERNELS = [
     pytest.param(None, id="newest"),
     *(pytest.param(v, id=v, marks=pytest.mark.heavy) for v in ("6.29.5", "6.31.0", "7.3.0", "7.4.0")),
 ]
-#: Seconds for which a cell keeps the kernel busy: asleep, or in a loop that holds the interpreter's lock.
-BUSY = 5
-SLEEP = f"import time; time.sleep({BUSY})"
-LOOP = f"import time; end = time.time() + {BUSY}\nwhile time.time() < end: pass"
+#: Keep the kernel busy, asleep or in a loop that holds the interpreter's lock, until somebody has seen enough.
+BUSY = "import os, time; end = time.time() + 20\nwhile time.time() < end and not os.path.exists('enough'): "
+SLEEP, LOOP = BUSY + "time.sleep(0.5)", BUSY + "sum(range(1000))"
 #: Clicks a button; gives the milliseconds until its row shows another state, as the kernel told it.
 CLICK = """(button) => new Promise((done) => {
   const row = button.closest(".nbx-row"), was = row.dataset.tone, begun = performance.now();
@@ -81,9 +77,10 @@ def test_buttons_answer_while_a_cell_runs(lab: Lab, tab: Any, server: DemoServer
     hook = "fired = []; hook = lambda: fired.append(1); get_ipython().events.register('post_execute', hook)\n"
     unhook = "\nget_ipython().events.unregister('post_execute', hook)"
     for busy in (SLEEP, LOOP):
+        (lab.folder / "enough").unlink(missing_ok=True)
         book.start(1, hook + busy + unhook)
         until(lambda: book.prompt(1) == "[*]:")
-        tab.wait_for_timeout(700)
+        tab.wait_for_timeout(300)
         took = []
         for verb in ("Pause", "Resume", "Pause", "Resume"):
             button = row.get_by_role("button", name=verb)
@@ -92,10 +89,11 @@ def test_buttons_answer_while_a_cell_runs(lab: Lab, tab: Any, server: DemoServer
             took.append(button.evaluate(CLICK))
             until(lambda: row.get_attribute("data-tone") in ("pause", "run"))
         assert book.prompt(1) == "[*]:", "all of it happened while the cell ran"
-        print(name, busy[13:25], [f"{ms:.0f} ms" for ms in took])
-        assert median(took) < 300, took
+        print(name, "asleep" if busy is SLEEP else "in a loop", [f"{ms:.0f} ms" for ms in took])
+        assert sorted(took)[1] < 300, took  # a busy machine makes some of them late, never early
         if busy is SLEEP:
             picture(tab, name)
+        (lab.folder / "enough").touch()
         book.end(1)
     said = book.run(2)
     assert said.split() == [version or said.split()[0], "0"]

@@ -14,9 +14,7 @@ import pytest
 
 from nbxfer.demo.server import DemoServer
 from nbxfer.faces.notebook import startup
-from tests.faces.jupyter import Book, Lab, lab, picture, tab, until
-
-__all__ = ["lab", "tab"]  # the fixtures of this file
+from tests.faces.jupyter import Book, Lab, picture, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 

@@ -13,9 +13,7 @@ from typing import Any
 import pytest
 
 from nbxfer.demo.server import DemoServer
-from tests.faces.jupyter import Book, Lab, lab, ours, tab, until
-
-__all__ = ["lab", "tab"]  # the fixtures of this file
+from tests.faces.jupyter import Book, Lab, ours, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
@@ -41,6 +39,7 @@ def book(lab: Lab, tab: Any) -> Iterator[Book]:
     opened.run(0)
     row(opened, "imagenet-train.tar").wait_for()
     yield opened
+    lab.shut_down()
     assert not any(complaints)
 
 
@@ -156,6 +155,7 @@ def asked(book: Book, op_id: int) -> list[list[Any]]:
     return found
 
 
+@pytest.mark.soak  # the one before is the same without matplotlib, which takes ten seconds to come
 def test_a_figure_that_is_being_drawn_survives_a_click(book: Book) -> None:
     """A click while a cell draws with matplotlib neither closes nor shows the figure: its cell shows it."""
     pytest.importorskip("matplotlib", reason="it draws the figure")
@@ -331,7 +331,7 @@ def test_a_foreign_name_stays_text(book: Book) -> None:
     scroll(book, 0)
 
 
-@pytest.mark.parametrize("theme", ["Light", "Dark"])
+@pytest.mark.parametrize("theme", ["Light", pytest.param("Dark", marks=pytest.mark.soak)])
 def test_nobody_is_shut_out(book: Book, theme: str) -> None:
     """axe-core finds nothing that would keep anybody from reading or steering the panel."""
     spec = importlib.util.find_spec("axe_playwright_python")

@@ -1,6 +1,6 @@
 """How the panel looks, in every state, wide and narrow, light and dark: nothing is cut off, nobody is shut out.
 
-With PANEL_PICTURES=1 the pictures of the documentation are taken anew.
+With PANEL_PICTURES=1 and ``-m "soak or not soak"`` the pictures of the documentation are taken anew.
 """
 
 from __future__ import annotations
@@ -8,14 +8,13 @@ from __future__ import annotations
 import importlib.util
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.faces.jupyter import ROOT, Book, Lab, lab, tab, until
-
-__all__ = ["lab", "tab"]  # the fixtures of this file
+from tests.faces.jupyter import ROOT, Book, Lab, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
@@ -58,13 +57,14 @@ CUT_OFF = """(panel) => {
 
 
 @pytest.fixture(scope="module")
-def book(lab: Lab, tab: Any) -> Book:
+def book(lab: Lab, tab: Any) -> Iterator[Book]:
     """Give an open notebook."""
     lab.notebook("looks.ipynb", SETUP, "pass")
     opened = Book(tab, lab, "looks.ipynb")
     opened.run(0)
     tab.add_style_tag(content=".jp-OutputArea-output { max-width: var(--room, none); }")
-    return opened
+    yield opened
+    lab.shut_down()
 
 
 def show(book: Book, scene: str) -> Any:
@@ -99,7 +99,7 @@ def keep(view: Any, name: str, folder: Path) -> None:
     view.screenshot(path=(ROOT / "docs" if os.environ.get("PANEL_PICTURES") else folder) / f"{name}.png")
 
 
-@pytest.mark.parametrize("scene", SCENES)
+@pytest.mark.parametrize("scene", ["showcase", *(pytest.param(s, marks=pytest.mark.soak) for s in list(SCENES)[1:])])
 def test_nothing_is_cut_off(book: Book, scene: str, tmp_path: Path) -> None:
     """In a wide notebook, a half and a side pane, each text has its place: none lies over another or is cut off."""
     view = show(book, scene)
@@ -129,7 +129,7 @@ def axe(book: Book, view: Any) -> list[Any]:
     return found
 
 
-@pytest.mark.parametrize("theme", ["Light", "Dark"])
+@pytest.mark.parametrize("theme", [pytest.param("Light", marks=pytest.mark.soak), "Dark"])
 def test_nobody_is_shut_out(book: Book, theme: str, tmp_path: Path) -> None:
     """axe-core finds nothing in rows, groups, details, questions and fields that keeps anybody out, in both themes."""
     view = show(book, "showcase")

@@ -26,3 +26,19 @@ def test_who_draws_before_the_kernel_has_answered_says_that_somebody_looks() -> 
         )
     assert (told[0]["t"], told[0]["visible"]) == ("hello", False)  # nothing was drawn yet
     assert (told[-1]["t"], told[-1]["visible"], told[-1]["who"]) == ("see", True, told[0]["who"])
+
+
+def test_a_frame_that_comes_before_the_word_of_a_new_width_has_the_new_heights() -> None:
+    """Rows are as high as their texts need in the width there is, also when a row is drawn in the very frame of it."""
+    high = "[...place.querySelectorAll('.nbx-row')].map((row) => row.offsetHeight)"
+    with bare(PanelDesk(*every_state())) as shown:
+        shown.begin()
+        wide = shown.page.evaluate(f"() => new Promise((done) => setTimeout(() => done({high}), 100))")
+        narrow = shown.page.evaluate(
+            """(said) => new Promise((done) => {
+                place.style.width = "330px"; hear(said); // a frame is asked for before the width is looked at
+                setTimeout(() => done(HIGH), 200);
+            })""".replace("HIGH", high),
+            shown.again(),
+        )
+    assert any(more > less for less, more in zip(wide, narrow, strict=False)), (wide, narrow)

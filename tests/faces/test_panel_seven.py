@@ -96,6 +96,7 @@ def test_a_click_beside_a_computing_cell(book: Book) -> None:
     book.end(1)
 
 
+@pytest.mark.soak  # in JupyterLab the same is tried in test_payloads_browser.py
 def test_foreign_text_stays_text(book: Book) -> None:
     """Three hundred file names, addresses, errors and groups that are markup are shown, and none of them acts."""
     book.run(2, "from tests.faces.payloads import ALL\nbad = PanelDesk(*hostile(), home='/bad')\n"

@@ -7,9 +7,7 @@ from typing import Any
 import pytest
 
 from tests.faces import payloads
-from tests.faces.jupyter import Book, Lab, lab, picture, tab, until
-
-__all__ = ["lab", "tab"]  # the fixtures of this file
+from tests.faces.jupyter import Book, Lab, picture, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 

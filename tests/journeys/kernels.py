@@ -55,6 +55,13 @@ class Kernel:
         kinds = ("display_data", "execute_result")
         return [message["content"]["data"] for message in said if message["msg_type"] in kinds]
 
+    def says(self, sent: str, timeout: float = 30) -> str:
+        """Wait until a cell that still runs prints something; give that."""
+        while True:
+            message = self.client.get_iopub_msg(timeout=timeout)
+            if message["parent_header"].get("msg_id") == sent and message["msg_type"] == "stream":
+                return str(message["content"]["text"])
+
     def _printed(self, sent: str) -> str:
         said = self._said(sent)
         return "".join(message["content"]["text"] for message in said if message["msg_type"] == "stream")

@@ -37,10 +37,11 @@ def test_a_killed_kernel_s_download_is_finished_by_the_next(
     assert "taken over" in second.run("print(batch[0].snapshot.story)")
 
 
-#: Waits, and prints when the waiting ended, as Unix time.
+#: Says that it waits; prints when the waiting ended, as Unix time.
 WAITING = """
 import time
 try:
+    print("waiting", flush=True)
     {cell}
 except BaseException as error:
     print(type(error).__name__, time.time())
@@ -55,17 +56,18 @@ def test_an_interrupt_stops_the_cell_never_the_transfer(
     one = kernel()
     assert one.run(f"import nbxfer; op = nbxfer.download({server.url!r}, 'X', connections=1)") == ""
     for cell, name, limit in (("op.wait()", "KeyboardInterrupt", 0.2), ("await op", "CancelledError", 0.3)):
-        took = []
-        for _ in range(3):
+        took: list[float] = []
+        while len(took) < 10 and not (took and min(took) < limit):  # a busy machine is late now and then, never early
             sent = one.send(WAITING.format(cell=cell))
-            time.sleep(1)
+            assert one.says(sent) == "waiting\n"
+            time.sleep(0.1)
             begin = time.time()
             one.manager.interrupt_kernel()
             one.reply(sent)
             said = one._printed(sent).split()
             assert said[-2] == name
             took.append(float(said[-1]) - begin)
-        assert min(took) < limit, took  # the others may have met a busy machine
+        assert min(took) < limit, took
     assert one.run("print(op.status.name)") == "RUNNING\n"
     before = one.run("print(op.progress.received)")
     time.sleep(1)

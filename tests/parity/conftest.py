@@ -7,9 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from nbxfer.session import Session
+from tests.faces.jupyter import lab, tab
 from tests.fixtures import serve, sessions, terminal
 
-__all__ = ["serve", "sessions", "terminal"]
+__all__ = ["lab", "serve", "sessions", "tab", "terminal"]
 
 
 @pytest.fixture

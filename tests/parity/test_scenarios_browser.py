@@ -10,9 +10,7 @@ from typing import Any
 import nbformat
 import pytest
 
-from tests.faces.jupyter import Book, Lab, lab, tab, until
-
-__all__ = ["lab", "tab"]  # the fixtures of this file
+from tests.faces.jupyter import Book, Lab, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
@@ -101,6 +99,7 @@ def test_a_notification_of_the_browser(lab: Lab, tab: Any) -> None:
     assert book.page.evaluate("window.shownNotices[1][0]") == "3 transfers: 1 failed"
 
 
+@pytest.mark.soak
 def test_random_access(lab: Lab, tab: Any) -> None:
     """Scenario 5: what is read at the end is there while the row still runs; then it is canceled by its button."""
     book = Scenario(tab, lab, "15_scenario_random_access")
@@ -125,6 +124,7 @@ def test_an_expired_url(lab: Lab, tab: Any) -> None:
     book.tone("expiring.bin", "done")
 
 
+@pytest.mark.soak
 def test_reordering(lab: Lab, tab: Any) -> None:
     """Scenario 7: five in a row with C made current are done in the order C D E A B, and every row shows it."""
     book = Scenario(tab, lab, "17_scenario_reordering")

@@ -110,7 +110,8 @@ function render({ model, el }) {
   const draw = () => {
     queued = false;
     if (pen && !pen.font.startsWith("12px")) pen.font = `12px ${getComputedStyle(el).fontFamily}`;
-    if (el.clientWidth) width = el.clientWidth; // 0 while hidden, and while a theme is being swapped
+    const room = el.clientWidth; // 0 while hidden, and while a theme is being swapped
+    if (room && room !== width) { width = room; seen = -1; } // a frame may come before the observer's word
     if (seen !== store.version) { seen = store.version; reorder(); }
     if (heard) { heard = false; around(); } // a scrolled list has the same head
     const high = tops[items.length], shown = Math.min(high, LISTED);
