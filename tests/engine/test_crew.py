@@ -152,9 +152,8 @@ def test_another_version_stops_everybody(bench: Make) -> None:
 
     source.rule = rule
     one = bench(source)
-    begin = time.monotonic()
     assert lost(one.fetch(4)) == "SourceChanged"
-    assert time.monotonic() - begin < 1.0
+    assert one.job.held.total < SIZE
     assert DATA.startswith(one.data()[: one.job.held.front()])
 
 

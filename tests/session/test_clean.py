@@ -236,12 +236,12 @@ def test_ten_thousand_in_the_history_are_no_burden(sessions: Sessions, home: Pat
     writer.append([a_record(f"/data/{n}", "done", changed=1.7e9 + n) for n in range(10_000)])
     writer.end()
     a = sessions()
-    begun = time.perf_counter()
+    begun = time.process_time()
     assert a.leftovers(0) == []
-    assert time.perf_counter() - begun < 5
-    begun = time.perf_counter()
+    assert time.process_time() - begun < 5
+    begun = time.process_time()
     assert [s.name for s in a.history(3)] == ["9999", "9998", "9997"]
-    assert time.perf_counter() - begun < 5
+    assert time.process_time() - begun < 5
 
 
 @pytest.mark.parametrize("wrong", [-1, "1 day", True, float("nan"), float("inf"), [3], timedelta(days=-1)])

@@ -304,12 +304,12 @@ def test_ten_thousand_files(session: Session, tmp_path: Path) -> None:
         if n % 100 == 0:
             (source / f"{n:05}").mkdir(parents=True)
         (source / f"{n - n % 100:05}" / f"{n}").touch()
-    begun = time.monotonic()
+    begun = time.process_time()
     plan = session.download(f"file://{source}/", tmp_path / "out", recursive=True, plan=True, start=False)
-    planned = time.monotonic()
+    planned = time.process_time()
     batch = plan.start()
-    started = time.monotonic()
+    started = time.process_time()
     assert len(batch) == 10_000
     assert {o.snapshot.phase for o in batch} == {Phase.CREATED}
-    assert planned - begun < 30  # two seconds on a machine of one's own
-    assert started - planned < 30
+    assert planned - begun < 10  # seconds of computing; two on a machine that does not also measure coverage
+    assert started - planned < 10
