@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest
 # Most tests wait for something: four processes share them, each file in one of them. They make each other late now and
 # then; what fails for that is tried again, and listed as such.
-SHARED := -n 4 --dist loadfile --reruns 2
+SHARED := -n 4 --dist loadfile --no-loadscope-reorder --reruns 2
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile

@@ -11,10 +11,12 @@ import base64
 import mmap
 import os
 import random
+import re
 import sys
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -62,6 +64,38 @@ def _close_default_session() -> None:
     close = getattr(module, "forget_default", None)
     if close is not None:
         close()
+
+
+# -- order and sharing ------------------------------------------------------------------------------------------------
+_BROWSER = re.compile(r"_browser\.py|test_panel_(looks|seven|page)\.py|test_culling\.py")
+_SLOW = re.compile(r"^tests/(journeys|demo|parity|attacks|test_notebooks)|/test_(real|play|store_\w+|movers\w*)\.py")
+
+
+def _rank(nodeid: str) -> int:
+    """Say when a test has its turn: what takes long begins first, what takes no time fills up the end."""
+    if _BROWSER.search(nodeid):
+        return 0
+    return 1 if _SLOW.search(nodeid) else 3 if nodeid.startswith("tests/core/") else 2
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the slow ones first, in every process alike."""
+    items.sort(key=lambda item: _rank(item.nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Share the tests by file, and never show two browsers at a time: what clicks has to find the processor free."""
+    if config.option.dist != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class Sharing(LoadFileScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            return super()._split_scope(nodeid) if _rank(nodeid) else "browser"
+
+    return Sharing(config, log)
 
 
 # -- canaries ---------------------------------------------------------------------------------------------------------

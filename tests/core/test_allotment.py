@@ -92,7 +92,7 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=600)
+@settings(max_examples=300)
 @given(st.lists(st.tuples(st.integers(0, 8), st.integers(0, 9), st.integers(1, 9)), min_size=1, max_size=4), steps)
 def test_each_byte_is_handed_out_once(
     gaps: list[tuple[int, int, int]], todo: list[tuple[str, int, int, object]]

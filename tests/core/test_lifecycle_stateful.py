@@ -292,7 +292,7 @@ def everything_is_worth_sharing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_one_operation_in_its_world() -> None:
     """Whatever happens in whatever order, an operation keeps its promises and can be brought to its end."""
-    run_state_machine_as_test(Machine, settings=settings(max_examples=250, stateful_step_count=50))
+    run_state_machine_as_test(Machine, settings=settings(max_examples=150, stateful_step_count=50))
 
 
 @pytest.mark.soak

@@ -19,6 +19,7 @@ from nbxfer.engine.movers import Movers
 from nbxfer.manifest import machine
 from nbxfer.session import Session
 from tests.servers import faults
+from tests.servers.processes import uncounted
 from tests.servers.trial import Trial
 
 MIB: Final = 2**20
@@ -268,7 +269,7 @@ def test_none_outlives_a_kernel_that_is_killed(trial: Trial, tmp_path: Path) -> 
     site.faults = [faults.slow(6e6)]
     path = trial.path(site)
     command = [sys.executable, "-c", _SCRIPT, trial.url(site), str(path)]
-    process = subprocess.Popen(command, env={**os.environ, "NBXFER_AT_EXIT": "leave"}, stdout=subprocess.PIPE)
+    process = subprocess.Popen(command, env={**uncounted(), "NBXFER_AT_EXIT": "leave"}, stdout=subprocess.PIPE)
     assert process.stdout is not None
     try:
         pid = int(process.stdout.readline())

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+
+from tests.servers.processes import uncounted
 
 MIB = 1024 * 1024
 
@@ -23,10 +24,13 @@ class Terminal:
 
     def start(self, *args: str, wrapper: Sequence[str] = (), **env: str) -> subprocess.Popen[str]:
         """Start a command and return at once."""
+        return self._start([*wrapper, sys.executable, "-m", "nbxfer", *args], env)
+
+    def _start(self, command: Sequence[str], env: dict[str, str]) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [*wrapper, sys.executable, "-m", "nbxfer", *args],
+            command,
             cwd=self.folder,
-            env={**os.environ, "NBXFER_HOME": str(self.home), "NBXFER_PROGRESS": "off", **env},
+            env={**uncounted(), "NBXFER_HOME": str(self.home), "NBXFER_PROGRESS": "off", **env},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -45,17 +49,7 @@ class Terminal:
         """Start a Python script that uses nbxfer."""
         path = self.folder / f"script{len(self.processes)}.py"
         path.write_text(text)
-        process = subprocess.Popen(
-            [sys.executable, str(path)],
-            cwd=self.folder,
-            env={**os.environ, "NBXFER_HOME": str(self.home), "NBXFER_PROGRESS": "off", **env},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        self.processes.append(process)
-        return process
+        return self._start([sys.executable, str(path)], env)
 
     def close(self) -> None:
         """Kill what still runs."""

@@ -65,7 +65,7 @@ def test_a_download_survives_kills_at_random_moments(
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.soak) for n in range(1, 10))])
 def test_a_list_of_small_files_survives_kills_at_random_moments(
     seed: int, terminal: Terminal, serve: Callable[..., DemoServer]
 ) -> None:

@@ -21,6 +21,7 @@ from nbxfer.core.lease import Hold, Process
 from nbxfer.manifest import machine
 from nbxfer.manifest.folder import FolderManifest
 from nbxfer.testing.manifests import a_record, after
+from tests.servers.processes import uncounted
 
 PROGRAMS = Path(__file__).with_name("processes.py")
 ROOT = Path(nbxfer.__file__).parent.parent
@@ -31,7 +32,7 @@ def program(*args: object) -> Iterator[subprocess.Popen[str]]:
     """Run one of the programs."""
     process = subprocess.Popen(
         [sys.executable, "-W", "error", PROGRAMS, *map(str, args)],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**uncounted(), "PYTHONPATH": str(ROOT)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -191,7 +191,7 @@ def _id(record: Record) -> str:
     return record.id
 
 
-@pytest.mark.parametrize("examples", [60])
+@pytest.mark.parametrize("examples", [40])
 def test_twins(examples: int) -> None:
     """Whatever up to three processes do to one home, with crashes in between, both worlds tell the same story."""
     from hypothesis.stateful import run_state_machine_as_test

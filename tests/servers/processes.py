@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -16,6 +17,11 @@ _ELSEWHERE = "/usr/sbin:/usr/local/sbin:/opt/homebrew/bin:/opt/homebrew/sbin"
 def program(name: str) -> str | None:
     """Give the path of a program, also where only root's PATH has it; None where it is not installed."""
     return shutil.which(name) or shutil.which(name, path=_ELSEWHERE)
+
+
+def uncounted(env: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Give an environment in which no coverage is measured: what is killed leaves none behind."""
+    return {name: value for name, value in env.items() if not name.startswith("COV")}
 
 
 def free_port() -> int:
@@ -29,8 +35,8 @@ def free_port() -> int:
 class ServerProcess:
     """A server that runs while it is entered, on ``port`` of the loopback; ``log`` has what it said."""
 
-    def __init__(self, command: Sequence[str], port: int, log: Path, env: dict[str, str] | None = None) -> None:
-        self.command, self.port, self.log, self._env = list(command), port, log, env
+    def __init__(self, command: Sequence[str], port: int, log: Path, env: Mapping[str, str] = os.environ) -> None:
+        self.command, self.port, self.log, self._env = list(command), port, log, uncounted(env)
 
     def start(self) -> None:
         """Start it, and come back when it listens."""

@@ -462,7 +462,7 @@ def _contradicts(want: Want, answer: Reply, take: Take) -> str:
     return ""
 
 
-@settings(max_examples=2000)
+@settings(max_examples=1000)
 @given(
     want=_wants,
     status=st.sampled_from([200, 200, 206, 206, 206, 304, 412, 416, 500]),
