@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import time
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
@@ -28,6 +29,8 @@ nbxfer's demo server
 /sha256, /stats          its digest; what was sent of it
 """
 _PIECE: Final = 256 * 1024
+#: Bytes that the socket of a braked connection holds, at most.
+_BRAKED: Final = 128 * 1024
 #: A braked connection sends so many pieces a second.
 _BEATS: Final = 50
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
@@ -148,13 +151,10 @@ class Answer(BaseHTTPRequestHandler):
             more["Content-Range"] = f"bytes {start}-{stop - 1}/{data.size}"
         self._head(status, {**same, **more, "Content-Length": str(stop - start)})
         if self.command != "HEAD":
-            if ticket:
-                end = min(stop, start + self.server.tickets.left(ticket))
-                self.server.tickets.use(ticket, end - start)
-                self.close_connection = self.close_connection or end < stop  # it breaks off, and is worth nothing more
-                stop = end
+            if rate or ticket:  # what is sent shall be what has left: a socket takes many megabytes in advance
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BRAKED)
             with self.server.sending(path):
-                self._send(path, data, start, stop, rate)
+                self._send(path, data, start, stop, rate, ticket)
 
     def _names(self, etag: str, header: str, *, absent: bool, weak: bool) -> bool:
         """Say whether a list of tags names this version; ``absent`` is the answer when there is no such header."""
@@ -175,13 +175,15 @@ class Answer(BaseHTTPRequestHandler):
             return None
         return int(found[1]), min(size, int(found[2]) + 1) if found[2] else size
 
-    def _send(self, path: str, data: MadeUp, start: int, stop: int, rate: float | None) -> None:
+    def _send(self, path: str, data: MadeUp, start: int, stop: int, rate: float | None, ticket: str) -> None:
         piece = _PIECE if not rate else max(1, min(_PIECE, int(rate / _BEATS)))
         begun = time.monotonic()
         for at in range(start, stop, piece):
             if rate and self.server.closing.wait(max(0.0, begun + (at - start) / rate - time.monotonic())):
                 break
             view = memoryview(data.read(at, min(at + piece, stop)))
+            if ticket and (drawn := self.server.tickets.draw(ticket, len(view))) < len(view):
+                view, self.close_connection = view[:drawn], True  # it breaks off, and is worth nothing more
             while view:
                 # Counted first and corrected after: who has read the last byte must find it counted.
                 self.server.count(path, sent=len(view))
@@ -191,3 +193,5 @@ class Answer(BaseHTTPRequestHandler):
                 finally:
                     self.server.count(path, sent=gone - len(view))
                 view = view[gone:]
+            if ticket and self.close_connection:
+                break

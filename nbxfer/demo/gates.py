@@ -48,10 +48,12 @@ class Tickets:
         with self._lock:
             return self._left.get(ticket, 0)
 
-    def use(self, ticket: str, count: int) -> None:
-        """Take bytes off."""
+    def draw(self, ticket: str, count: int) -> int:
+        """Take so many bytes off, or all that are left; give how many that were."""
         with self._lock:
-            self._left[ticket] = max(0, self._left.get(ticket, 0) - count)
+            drawn = min(count, self._left.get(ticket, 0))
+            self._left[ticket] = self._left.get(ticket, 0) - drawn
+            return drawn
 
 
 def check(path: str, authorization: str, cookies: str, left: int) -> None:

@@ -21,7 +21,7 @@ from nbxfer.errors import TransferError
 from nbxfer.faces.words import size_words
 
 SIZE = 256 * 1024 * 1024  # bytes: long enough to be killed in the middle, short enough to wait for
-RATE = 40_000_000  # bytes a second
+RATE = 8_000_000  # bytes a second of each connection
 
 _LOOK = """\
 import json
@@ -189,7 +189,8 @@ def subject(url: str | None) -> Iterator[Subject]:
         yield Subject(url)
         return
     with DemoServer(size=SIZE, rate=RATE) as server:
-        print(f"A server on this machine: {size_words(SIZE)} of made-up data at {size_words(RATE)}/s, {server.url}")
+        speed = f"{size_words(RATE)}/s a connection"
+        print(f"A server on this machine: {size_words(SIZE)} of made-up data, {speed}, {server.url}")
         yield Subject(server.url, server.sha256, lambda: server.sent, patience=120.0)
 
 

@@ -133,3 +133,18 @@ def test_what_is_not_recoverable_fails_and_keeps_its_part(session: Session, serv
     op.retry(url=server.ticket(share=1.0))
     assert sha256(op.result(30)) == server.sha256
     assert not op.progress.restarted
+
+
+def test_a_ticket_expires_once_over_many_connections(session: Session, tmp_path: Path) -> None:
+    """A ticket counts what was sent, over all connections: what one lets through and a second one are the whole."""
+    with DemoServer(32 << 20, 8_000_000) as server:
+        asked: list[str] = []
+
+        def refresh(url: str) -> str:
+            asked.append(url)
+            return server.ticket()
+
+        op = session.download(server.ticket(), tmp_path / "x", refresh=refresh, connections=8)
+        assert op.result(60).stat().st_size == server.size
+        assert len(asked) == 1
+        assert not op.progress.restarted
