@@ -71,7 +71,8 @@ class TestOpenSshCopies(test_drawn.InAFolder, DrawnContract):
 
     @pytest.fixture(autouse=True)
     def _server(self, sshd: shares.Share) -> None:
-        self.server, self.folder = sshd, sshd.folder
+        self.server, self.folder = sshd, sshd.folder / "copies"
+        self.folder.mkdir(exist_ok=True)
 
     def _way(self, path: str, host: str = "127.0.0.1") -> Access:
         place = f"sftp://{host}:{self.server.port}{self.folder}/{path}"
