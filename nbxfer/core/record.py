@@ -34,7 +34,7 @@ class Published(msgspec.Struct, frozen=True, omit_defaults=True):
     path: str
     size: int
     mtime_ns: int
-    integrity: str = "nothing"  # digest · store checksum · validator · nothing
+    integrity: str = "nothing"  # digest · store checksum · validator · answer · nothing
     atomic: bool = True  # False where the file system could not publish without a gap
     revalidated: bool = True  # False where the server could not be asked whether it still is the newest
     version: str = ""  # what a store calls it (version id, generation, ETag)

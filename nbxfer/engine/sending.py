@@ -190,7 +190,8 @@ def _verify(job: Job, far: Far, action: do.Verify) -> ev.Event:
     checksum, by = action.checksum, action.by
     seal = Seal(action.size, 0, 0, checksum if by == "digest" else None)
     if checksum is None or by != "digest":
-        return ev.Verified(action.serial, seal, "store checksum" if far.proves and far.origin is None else "nothing")
+        word = "store checksum" if far.proves and far.origin is None else "answer" if far.direct else "nothing"
+        return ev.Verified(action.serial, seal, word)
     if job.spec.kind != "upload":  # else it was looked at before the first byte was sent
         found = added_up(job, Want(0, None, None, action.size), checksum.partition(":")[0])
         if found != checksum:
@@ -205,6 +206,9 @@ def _publish(job: Job, far: Far, action: do.Commit, report: Report) -> ev.Event:
     except Unwilling as error:
         _refused(job, far, error, report)
         raise SourceChanged(f"It is not copied inside the store: {error.word}. It is read and sent.") from None
+    if far.said:
+        log.warning("%s: %s", job.spec.destination, far.said)
+        report(ev.Noted("answered", far.said))
     job.close()
     job.manifest.forget_blocks(job.op_id)
     return ev.Committed(action.serial, msgspec.structs.replace(done, mtime_ns=0, integrity=action.by))

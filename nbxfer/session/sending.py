@@ -1,7 +1,8 @@
 """What is sent: a file of this machine to a far place, or from one far place to another; checked before anything moves.
 
-Where it lands follows cp: a URL that ends in a slash is a folder, and the file keeps its name in it; any other is the
-file. A destination on this machine makes a download of it, whatever the source is.
+Where it lands follows cp: a URL that ends in a slash is a folder, and the file keeps its name in it (of a web server,
+too, but for what is posted); any other is the file. A destination on this machine makes a download of it, whatever the
+source is.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import os
 import stat
 from collections.abc import Mapping
 from typing import Any, Final
+from urllib.parse import quote, urlsplit, urlunsplit
 
 from nbxfer.core import stores
 from nbxfer.core import url as urls
@@ -135,14 +137,28 @@ def _file_url(path: str) -> str:
     return f"file://{path}"
 
 
+def _is_folder(url: str) -> bool:
+    """Say whether a web URL names a folder, into which a file is put under its own name, as curl -T does it."""
+    return urlsplit(url).path[-1:] in ("", "/")
+
+
+def _in_folder(url: str, name: str, source: str) -> str:
+    if not name or name in (".", ".."):
+        raise InvalidRequest(f"{urls.safe_url(source)} names no file.", hint="Give the whole URL of the destination.")
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(path=f"{parts.path or '/'}{quote(name, safe='')}"))
+
+
 def _named(target: str, source: str, options: Options) -> str:
     """Give the URL of the file: below a folder it keeps its name, or gets ``name``. Raises InvalidRequest."""
     own = options.name if options.name not in (None, "url", "server", "auto") else None
     shown = urls.safe_url(target)
     if stores.scheme(target) in stores.WEB:
-        if own is not None:
-            raise InvalidRequest("name= is for folders, and this URL is what is asked.", hint="Put it into the URL.")
-        return target
+        if options.method.upper() == "POST" or options.parts or not _is_folder(target):
+            if own is not None:
+                raise InvalidRequest("name= is for folders, and this URL is what is asked.", hint="Put it into it.")
+            return target
+        return _in_folder(target, own or urls.basename(source), source)
     if len(stores.links(target)) > 1:
         raise InvalidRequest(f"{shown} is a chain, and nothing can be sent through one.", hint="Give a plain URL.")
     place = target.partition("://")[2]

@@ -162,6 +162,8 @@ class Far(ABC):
     #: Whether it can go on from what the far side has.
     resumable: ClassVar[bool] = True
 
+    #: What the far side answered that a person should know of; "" for nothing.
+    said: str = ""
     #: What the store is to take by itself, where that lies in the same store; None: the bytes are brought to it.
     origin: Access | None = None
 

@@ -13,7 +13,7 @@ from typing import ClassVar
 from nbxfer.core.policy import Patience
 from nbxfer.core.ranges import RangeSet
 from nbxfer.core.record import Published, Seal, Ticket
-from nbxfer.errors import InvalidRequest, NeedsAttention, SourceChanged, TransferError
+from nbxfer.errors import BadAnswer, InvalidRequest, NeedsAttention, SourceChanged, TransferError
 from nbxfer.sinks.far import Body, Cut, Far, Standing, Stop
 from nbxfer.sinks.forms import Form
 from nbxfer.wire.access import Access
@@ -110,7 +110,13 @@ class WebResource(Far):
             self._untouched = not begun
         if not 200 <= reply.status < 300:
             raise refused(reply, self.shown)
-        self._answer, self._sent = reply, sent
+        if size is not None and sent < size:
+            raise BadAnswer(
+                f"{self.shown} answered {reply.status} when it had {sent} of {size} bytes.",
+                http_status=reply.status,
+                hint="Look at what it takes, and whether the log-in holds.",
+            )
+        self._answer, self._sent, self.said = reply, sent, _doubt(reply)
 
     def publish(self, ticket: Ticket, seal: Seal, *, replace: bool, stop: Stop) -> Published:
         """See Far."""
@@ -120,6 +126,9 @@ class WebResource(Far):
                 raise SourceChanged("Nobody can tell whether all of it arrived.")
             return Published(self.shown, seal.size, 0, atomic=False, version=there.version)
         answer = self._answer
+        if self.said and self._method == "PUT":
+            there = self.standing(stop)
+            self.said = "" if there is not None and there.size == seal.size else self.said
         return Published(
             self.shown,
             seal.size,
@@ -137,6 +146,18 @@ class WebResource(Far):
     def close(self) -> None:
         """See Far."""
         self._web.close()
+
+
+def _doubt(reply: Reply) -> str:
+    """Say why an answer that is a success need not mean that it is there; "" where it does."""
+    look = "look whether it is there"
+    if reply.status == 202:
+        return f"it is accepted (202), which is not yet done: {look}"
+    if reply.status == 207:
+        return f"the answer is about several things (207), some of which may have failed: {look}"
+    if reply.status == 200 and reply.headers.get("content-type", "").lower().startswith("text/html"):
+        return f"a web page was answered, perhaps one to log in at: {look}"
+    return ""
 
 
 def check_method(method: str, form: Form | None) -> str:

@@ -137,12 +137,32 @@ def read_storage(url: str, options: object, filesystem: object) -> Storage | Non
             hint="Give what fsspec.filesystem(…) gives, or leave it out.",
         )
     given: Mapping[str, Any] = options if isinstance(options, Mapping) else {}
+    _once(given)
     made = Storage(dict(given), filesystem)
     if getattr(filesystem, "asynchronous", False):  # it belongs to a loop that we are not in: one like it is made
         made = Storage(made._all)
     if len(made.stored) > _LONGEST:
         raise InvalidRequest("storage_options are too long to be remembered.", hint="Give those alone that are needed.")
     return made
+
+
+#: What s3fs takes by a name of its own, and botocore, in client_kwargs, by its.
+_TWICE: Final = {
+    "endpoint_url": "endpoint_url", "key": "aws_access_key_id", "secret": "aws_secret_access_key",
+    "token": "aws_session_token", "use_ssl": "use_ssl",
+}  # fmt: skip
+
+
+def _once(given: Mapping[str, Any]) -> None:
+    """Refuse what is said twice, and not the same: nobody could say which of the two counts."""
+    below = given.get("client_kwargs")
+    if not isinstance(below, Mapping):
+        return
+    for name, other in _TWICE.items():
+        if given.get(name) is not None and other in below and below[other] != given[name]:
+            raise InvalidRequest(
+                f"storage_options have {name}, and another {other} in client_kwargs.", hint="Give one of the two."
+            )
 
 
 def of_record(text: str) -> Storage:

@@ -5,12 +5,24 @@ Its first rows are those of foreign.py; those for httpx, which takes 100 ms to i
 
 from __future__ import annotations
 
+import ssl
 from typing import Final
 
 import httpx
 
 from nbxfer.errors import TransferError, WebErrorStatus
 from nbxfer.wire.foreign import ABORTED, LAST, NOT_HTTP, PLAIN, Row, by_table, network, request, timeout
+
+
+def _connecting(error: Exception, where: str) -> TransferError:
+    """Give the error for a connection that did not come about: what lies below httpx's says why."""
+    below: BaseException | None = error
+    while below is not None:
+        if isinstance(below, OSError | ssl.SSLError):
+            return by_table(PLAIN, below, where)
+        below = below.__cause__ or below.__context__
+    return network("There is no connection to", WebErrorStatus.CANNOT_CONNECT)(error, where)
+
 
 TABLE: Final[tuple[Row, ...]] = (
     *PLAIN,
@@ -20,6 +32,7 @@ TABLE: Final[tuple[Row, ...]] = (
     (httpx.RequestNotRead, request),
     (httpx.CookieConflict, request),
     (httpx.TimeoutException, timeout),
+    (httpx.ConnectError, _connecting),
     (httpx.NetworkError, ABORTED),
     (httpx.ProxyError, network("The proxy did not lead to", WebErrorStatus.CANNOT_CONNECT)),
     (httpx.HTTPError, NOT_HTTP),

@@ -125,3 +125,21 @@ def test_ours_pass() -> None:
     assert translate(mine, WHERE) is mine
     with pytest.raises(TypeError):
         translate(KeyError("x"), WHERE)
+
+
+@pytest.mark.parametrize(
+    ("below", "words"),
+    [
+        (ConnectionRefusedError(errno.ECONNREFUSED, SECRET), "Nobody takes connections at"),
+        (socket.gaierror(socket.EAI_NONAME, SECRET), "There is no host of the name in"),
+        (ssl.SSLError(1, SECRET), "TLS failed with"),
+        (None, "There is no connection to"),
+    ],
+)
+def test_a_connection_that_did_not_come_about(below: Exception | None, words: str) -> None:
+    """What lies below httpx's error says why there is no connection."""
+    error = httpx.ConnectError(SECRET)
+    error.__cause__ = below
+    ours = translate(error, WHERE)
+    assert str(ours).startswith(words)
+    assert SECRET not in str(ours)

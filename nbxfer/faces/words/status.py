@@ -47,6 +47,7 @@ _INTEGRITY = {
     "server digest": "the server's own checksum is right",
     "store checksum": "the store's checksum is right",
     "validator": "complete, all of one version (no checksum known)",
+    "answer": "sent; the server says that it has it",
 }
 
 

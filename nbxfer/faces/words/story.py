@@ -59,6 +59,7 @@ _VERIFIED = {
     "server digest": "against the server's own checksum",
     "store checksum": "against the store's checksum",
     "validator": "it was one version throughout; no checksum was known",
+    "answer": "by the server's answer alone: it does not say what it has",
     "nothing": "by its size only",
 }
 
