@@ -21,7 +21,7 @@ from nbxfer.core.lease import HEARTBEAT
 from nbxfer.core.lifecycle import Operation
 from nbxfer.core.record import Record
 from nbxfer.core.surroundings import CostPolicy
-from nbxfer.engine import clock, rules
+from nbxfer.engine import clock, platform, rules
 from nbxfer.engine.callers import Callers
 from nbxfer.engine.clearance import Clearance
 from nbxfer.engine.custody import Custody
@@ -46,8 +46,7 @@ T = TypeVar("T")
 
 #: Seconds between two looks at the clock while something runs, lives, or rests.
 TICK_RUNNING, TICK_LIVE, TICK_IDLE = 0.1, 0.25, 1.0
-#: Seconds for which answers are gathered while many wait.
-GATHER = 0.001
+GATHER = 0.001  # seconds for which answers are gathered while many wait
 #: How long leaving waits for what is in flight (seconds); a kernel is killed 2.5 s after it was asked to leave.
 LEAVE_WITHIN = 1.5
 
@@ -82,7 +81,7 @@ class Engine:
         self.workers, self.callers = Workers(running + 4), Callers()  # what programs want called may take its time
         self.pace, hosts = Pace(bandwidth), Hosts(per_host)
         self.movers = Movers(manifest.enlist, movers)
-        slots = Slots(running, hosts)
+        slots = Slots(running, hosts, platform.spare_descriptors())
         self.work = Work(
             manifest, doors, self.workers, self.timers, self.post, self.post_all, hosts, self.pace, self.movers, slots
         )
@@ -126,6 +125,7 @@ class Engine:
         with self._starting:
             if self._portal.thread is None:
                 self.manifest.begin()
+                self.workers.begin()
                 self._portal.start()
 
     def elsewhere(self) -> None:

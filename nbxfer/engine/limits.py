@@ -11,13 +11,19 @@ from nbxfer.engine.hosts import Hosts
 ASIDE: Final = 128
 #: So many small files may ride, waiting for a connection to be asked for over.
 RIDERS: Final = 64
+#: So many files stay free for what gets a place: connections, parts, logs.
+KEPT: Final = 48
+MANY: Final = 1 << 16
 
 
 class Slots:
     """Places to run in; an operation has one or none, and with it one of its host's connections."""
 
-    def __init__(self, most: int, hosts: Hosts | None = None) -> None:
+    def __init__(self, most: int, hosts: Hosts | None = None, spare: int | None = None) -> None:
+        """Make ``most`` places. ``spare``: how many files may be opened, for what is aside has its part open."""
         self.most = most
+        left = MANY if spare is None else max(0, spare - KEPT)
+        self._most_aside, self._most_riding = min(ASIDE, left // 3), min(RIDERS, left // 6)
         self.hosts = hosts if hosts is not None else Hosts(most)
         self.small: Callable[[str], bool] = lambda host: False  # whether what a host has is small, so that it rides
         self._taken: dict[str, str | None] = {}
@@ -49,16 +55,19 @@ class Slots:
 
     def passes(self, host: str) -> bool:
         """Say whether to look further for one that gets a place: the host has no room, or what it has rides."""
-        return self.small(host) or self.hosts.closed(host)
+        return self._ride(host) or self.hosts.closed(host)
 
     def carries(self, host: str) -> bool:
         """Say whether more of what this host has may ride."""
-        return self.small(host) and not self.hosts.resting(host)
+        return self._ride(host) and not self.hosts.resting(host)
+
+    def _ride(self, host: str) -> bool:
+        return self._most_riding > 0 and self.small(host)
 
     @property
     def seats(self) -> int:
         """How many more may ride; none where those before them wait to be checked."""
-        return RIDERS - len(self._riding) if self.free > 0 else 0
+        return self._most_riding - len(self._riding) if self.free > 0 else 0
 
     def rides(self, op_id: str) -> bool:
         """Whether it has begun without a place."""
@@ -76,7 +85,7 @@ class Slots:
     def disconnect(self, op_id: str, *, little: bool = False) -> None:
         """Take the connection back: what is still to be done needs none. ``little`` work does not keep others out."""
         self._riding.discard(op_id)
-        if little and op_id in self._taken and len(self._aside) < ASIDE + len(self._riding):
+        if little and op_id in self._taken and len(self._aside) < self._most_aside + len(self._riding):
             self._aside.add(op_id)
         host = self._taken.get(op_id)
         if host is not None:

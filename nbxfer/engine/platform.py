@@ -99,6 +99,18 @@ def receive(channel: socket.socket, most: int) -> tuple[bytes, list[int]]:
     return data, list(descriptors)
 
 
+def spare_descriptors() -> int | None:
+    """Give how many more files this process may open, as it is now; None where that is not known, or not limited."""
+    try:
+        import resource
+
+        most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        used = len(os.listdir("/dev/fd"))
+    except (ImportError, OSError, ValueError):
+        return None
+    return None if most == resource.RLIM_INFINITY else max(0, most - used)
+
+
 def computed_by_others() -> dict[int, float] | None:
     """Give the CPU-seconds of each thread of Python's that is not nbxfer's; None where this system does not tell."""
     import threading  # here: a mover has this module, too

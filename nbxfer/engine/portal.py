@@ -13,6 +13,8 @@ import logging
 import threading
 from collections.abc import Callable
 
+from nbxfer.engine.workers import no_thread
+
 log = logging.getLogger("nbxfer")
 
 
@@ -28,16 +30,15 @@ class Portal:
         self.thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Start the thread; what wakes it from now on is heard."""
+        """Start the thread; what wakes it from now on is heard. Raises AccessDenied where the system gives none."""
         context = contextvars.Context()  # no cell's context: prints would land in its output
         self.running = True
         self.thread = threading.Thread(target=context.run, args=(self._run,), name="nbxfer-loop", daemon=True)
         try:
             self.thread.start()
-        except BaseException:
-            self.running = False
-            self.thread = None
-            raise
+        except RuntimeError:
+            self.running, self.thread = False, None
+            raise no_thread() from None
 
     def _run(self) -> None:
         try:

@@ -13,9 +13,19 @@ import queue
 import threading
 from collections.abc import Callable
 
+from nbxfer.errors import AccessDenied
+
 log = logging.getLogger("nbxfer")
 
 Job = Callable[[], None]
+
+
+def no_thread() -> AccessDenied:
+    """Give the error where the system lets a process begin no more threads."""
+    return AccessDenied(
+        "The system lets this process begin no more threads, and transfers need two.",
+        hint="Raise the limit of processes (ulimit -u), or end some.",
+    )
 
 
 class Workers:
@@ -27,6 +37,13 @@ class Workers:
         self._lock = threading.Lock()
         self._threads = 0
         self._load = 0  # jobs that are queued or running
+
+    def begin(self) -> None:
+        """See to it that there is one thread at least. Raises AccessDenied where the system gives none."""
+        try:
+            self.submit(lambda: None)
+        except RuntimeError:
+            raise no_thread() from None
 
     def submit(self, job: Job) -> None:
         """Have ``job`` called on some thread, soon."""
@@ -45,6 +62,8 @@ class Workers:
                 with self._lock:
                     self._threads -= 1
                     if self._threads == 0:
+                        self._jobs.get(block=False)
+                        self._load -= 1
                         raise
 
     def _run(self) -> None:

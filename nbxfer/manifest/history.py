@@ -26,6 +26,7 @@ from nbxfer.manifest.layout import Layout, checked, journal_name
 KEPT_FOR: Final = 30 * 86400.0
 _MOST: Final = 64 * 1024 * 1024  # bytes of one file that are looked at, from its end
 _SHARD: Final = re.compile(r"[0-9a-f]{2}")
+OPEN: Final = 16  # files that are open at once: a process may have room for few more
 _SKEW: Final = 120.0  # seconds by which the clocks of writers and file system may differ
 _CHANGED: Final = re.compile(rb'"changed":([0-9]{1,12}(?:\.[0-9]{1,20})?)')  # a quote inside a text is escaped
 
@@ -38,30 +39,36 @@ def add(layout: Layout, owner: str, ended: Iterable[tuple[Record, bytes]]) -> No
     shards: dict[str, list[bytes]] = {}
     for record, line in ended:
         shards.setdefault(layout.shard(record.spec.destination), []).append(line)
+    with storage.doing("The history could not be written"):
+        # Many are written before the first is synced: one commit of the file system then serves most of them.
+        places = list(shards)
+        for some in range(0, len(places), OPEN):
+            _write({shard: shards[shard] for shard in places[some : some + OPEN]}, owner)
+        if shards:
+            os.utime(layout.folder("history"))
+            storage.sync_folder(layout.folder("history"))
+
+
+def _write(shards: dict[str, list[bytes]], owner: str) -> None:
     fds: list[int] = []
     made: list[str] = []
-    with storage.doing("The history could not be written"):
-        try:
-            for shard, new in shards.items():
-                with contextlib.suppress(FileExistsError):
-                    os.mkdir(shard, 0o700)
-                _prune(shard, f"{owner}.jsonl")
-                path = os.path.join(shard, f"{checked(owner)}.jsonl")
-                if not os.path.lexists(path):
-                    made.append(shard)
-                fds.append(os.open(path, storage.APPEND, 0o600))
-                storage.append(fds[-1], b"".join(new))
-            # All are written before the first is synced: one commit of the file system then serves most of them.
-            for fd in fds:
-                os.fsync(fd)
-            for shard in made:
-                storage.sync_folder(shard)
-            if shards:
-                os.utime(layout.folder("history"))
-                storage.sync_folder(layout.folder("history"))
-        finally:
-            for fd in fds:
-                os.close(fd)
+    try:
+        for shard, new in shards.items():
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(shard, 0o700)
+            _prune(shard, f"{owner}.jsonl")
+            path = os.path.join(shard, f"{checked(owner)}.jsonl")
+            if not os.path.lexists(path):
+                made.append(shard)
+            fds.append(os.open(path, storage.APPEND, 0o600))
+            storage.append(fds[-1], b"".join(new))
+        for fd in fds:
+            os.fsync(fd)
+        for shard in made:
+            storage.sync_folder(shard)
+    finally:
+        for fd in fds:
+            os.close(fd)
 
 
 def _prune(shard: str, but: str) -> None:

@@ -129,7 +129,7 @@ class Journal:
 
     def sync(self) -> None:
         """Return when everything appended before is on the disk. Raises NoSpace, StorageFailed."""
-        with self._lock:
+        with self._lock, storage.doing("The journal could not be saved to the disk"):
             fd = os.dup(self._fd)  # compaction may close the other one meanwhile
         try:
             with storage.doing("The journal could not be saved to the disk"):
@@ -172,7 +172,8 @@ class Journal:
             with self._lock:
                 self._check()
                 size, seq, cuts = self._size, self._seq, self._cuts
-                fd = os.dup(self._fd)  # it may be put back meanwhile
+                with storage.doing("The journal could not be read"):
+                    fd = os.dup(self._fd)  # it may be put back meanwhile
             tail = Tail()
             try:
                 with storage.doing("The journal could not be read"):

@@ -35,6 +35,8 @@ def translated(error: OSError, what: str) -> TransferError:
     reason = f"{what}: {error.strerror or type(error).__name__}."
     if error.errno in _NO_ROOM:
         return NoSpace(reason, hint="Make room in the manifest's file system, or point NBXFER_HOME elsewhere.")
+    if error.errno in (errno.EMFILE, errno.ENFILE):  # no room for another open file; it comes by itself
+        return NoSpace(reason, hint="It goes on by itself when some are closed (ulimit -n).")
     if error.errno in _REFUSED:
         return AccessDenied(reason, hint="Point NBXFER_HOME at a folder that you can write to.")
     return StorageFailed(reason, hint="Look after that file system; what was saved before is still there.")

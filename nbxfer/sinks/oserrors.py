@@ -30,6 +30,7 @@ _FREE = "Give another destination, or make it writable, then retry."
 _NAME = "Give another name."
 _PATH = "Make the folder again, or give another destination, then retry."
 _AGAIN = "Retry when it is free."
+_FEWER = "It goes on by itself when some are closed (ulimit -n); or run fewer transfers at once."
 
 #: The table. Keys are errno numbers of this system; where two names share a number the row is the same.
 MEANINGS: Final[dict[int, Meaning]] = {
@@ -62,8 +63,9 @@ MEANINGS: Final[dict[int, Meaning]] = {
     errno.ENXIO: Meaning(StorageFailed, "the disk is gone", _LOOK),
     errno.ENOTCONN: Meaning(StorageFailed, "the mount has lost its server", _LOOK),
     errno.ETIMEDOUT: Meaning(StorageFailed, "the file server does not answer", _LOOK),
-    errno.EMFILE: Meaning(StorageFailed, "this process has too many files open", "Run fewer transfers at once."),
-    errno.ENFILE: Meaning(StorageFailed, "this machine has too many files open", "Run fewer transfers at once."),
+    # No room for another open file: it comes by itself, when something else is closed.
+    errno.EMFILE: Meaning(NoSpace, "this process has too many files open", _FEWER),
+    errno.ENFILE: Meaning(NoSpace, "this machine has too many files open", _FEWER),
     errno.ENOMEM: Meaning(StorageFailed, "the system has no memory left for it", "Free some memory, then retry."),
     errno.EBUSY: Meaning(StorageFailed, "the file is in use", _AGAIN),
     errno.ETXTBSY: Meaning(StorageFailed, "the file is a program that runs", _AGAIN),

@@ -6,12 +6,16 @@ import contextvars
 import logging
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
+from nbxfer.core.phases import Phase
 from nbxfer.engine.portal import Portal
 from nbxfer.engine.timers import Timers
 from nbxfer.engine.workers import Workers
+from nbxfer.errors import AccessDenied
+from nbxfer.session import Session
 from tests.journeys.terminal import until
 
 
@@ -66,6 +70,26 @@ def test_no_new_thread_can_be_had_any_more(monkeypatch: pytest.MonkeyPatch) -> N
     assert second.wait(5)
     monkeypatch.undo()
     workers.close()
+
+
+def test_a_system_that_gives_no_thread_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the limit of processes a download is refused in words; nothing waits for ever, and later it can be had."""
+    true, left = threading.Thread.start, [0]
+
+    def start(thread: threading.Thread) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise RuntimeError("can't start new thread")
+        true(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    session = Session(home=tmp_path / "home")
+    for left[0] in (0, 1):  # neither, and only a worker
+        with pytest.raises(AccessDenied, match="no more threads"):
+            session.download("http://127.0.0.1:9/x", tmp_path / "x", start=False)
+    monkeypatch.undo()
+    assert session.download("http://127.0.0.1:9/x", tmp_path / "x", start=False).snapshot.phase is Phase.CREATED
+    session.close()
 
 
 def test_the_portal_runs_until_its_main_ends() -> None:

@@ -17,7 +17,7 @@ from nbxfer.core.spec import Spec
 from nbxfer.demo.server import DemoServer
 from nbxfer.engine import ahead
 from nbxfer.engine.job import Job
-from nbxfer.engine.limits import ASIDE, Slots
+from nbxfer.engine.limits import ASIDE, RIDERS, Slots
 from nbxfer.engine.perform import perform
 from nbxfer.engine.together import Answers, Together
 from nbxfer.engine.workers import Workers
@@ -352,6 +352,39 @@ def test_little_work_keeps_no_place() -> None:
     slots.release(str(ASIDE))
     assert slots.free == 2
     assert len(slots) == ASIDE - 1
+
+
+def test_a_process_that_may_open_few_files() -> None:
+    """What is aside has its part open: with few descriptors to spare less of it is, and with none nothing rides."""
+    few, none = Slots(2, spare=48 + 6), Slots(2, spare=10)
+    for slots, aside in ((few, 2), (none, 0)):
+        for number in range(9):
+            slots.take(str(number))
+            slots.disconnect(str(number), little=True)
+        assert slots.free == 2 - (9 - aside)
+        slots.small = lambda host: True
+    assert few.carries("h")
+    assert few.passes("h")
+    assert not none.carries("h")
+    assert not none.passes("h")  # else what is there would wait for ever
+
+
+def test_one_that_rides_has_no_place() -> None:
+    """It is given one, with its connection, when it turns out to need it; or the connection goes back."""
+    slots = Slots(2)
+    slots.take("a", "h", ride=True)
+    slots.take("b", "h", ride=True)
+    assert (slots.free, slots.seats) == (2, RIDERS - 2)
+    for op_id in "ab":
+        assert slots.hosts.take("h")
+        slots.release(op_id) if op_id == "b" else None
+        slots.seat(op_id, "h")
+    assert (slots.free, slots.seats) == (1, RIDERS)
+    assert not slots.rides("a")
+    slots.release("a")
+    assert slots.hosts.take("h")
+    assert slots.hosts.take("h")
+    assert slots.hosts.full("h")
 
 
 def test_a_list_of_small_files(
