@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.faces.bare import bare
-from tests.faces.panel_desk import PanelDesk, every_state
+from tests.faces.panel_desk import PanelDesk, every_state, many
 
 pytestmark = pytest.mark.browser
 
@@ -42,3 +42,26 @@ def test_a_frame_that_comes_before_the_word_of_a_new_width_has_the_new_heights()
             shown.again(),
         )
     assert any(more > less for less, more in zip(wide, narrow, strict=False)), (wide, narrow)
+
+
+def test_what_is_scrolled_is_not_drawn_again() -> None:
+    """A row that stays in sight while ten thousand are scrolled is left alone: only those that come are made."""
+    with bare(PanelDesk(*many())) as shown:
+        shown.begin()
+        touched, came, drawn = shown.page.evaluate(
+            """() => new Promise((done) => {
+                const frame = (then) => requestAnimationFrame(() => setTimeout(then));
+                const list = place.querySelector(".nbx-list"), all = () => [...place.querySelectorAll(".nbx-row")];
+                frame(() => {
+                    const before = new Set(all()), seen = [];
+                    const watcher = new MutationObserver((changes) => seen.push(...changes));
+                    const deep = { attributes: true, childList: true, subtree: true };
+                    for (const row of before) watcher.observe(row, deep);
+                    list.scrollTop = 300;
+                    frame(() => frame(() => done([seen.length, all().filter((row) => !before.has(row)).length,
+                        before.size])));
+                });
+            })"""
+        )
+    assert touched == 0
+    assert 0 < came < drawn

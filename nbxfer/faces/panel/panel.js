@@ -84,7 +84,8 @@ function render({ model, el }) {
     return new Map(items.slice(low, last).map((item, i) => [item.key, low + i]));
   };
 
-  const drawItems = (/** @type {Map<string, number>} */ shown) => {
+  /** @param {Map<string, number>} shown @param {boolean} fresh  whether rows that are drawn may be out of date */
+  const drawItems = (shown, fresh) => {
     for (const [key, part] of pool) {
       if (shown.has(key)) continue;
       const focused = part.el.contains(document.activeElement);
@@ -94,9 +95,11 @@ function render({ model, el }) {
     }
     let at = /** @type {ChildNode | null} */ (space.firstChild);
     for (const [key, i] of shown) {
-      const item = items[i], part = /** @type {any} */ (pool.get(key) ?? (item.kind === "op" ? rowOf(view, key) : foldOf(view)));
+      const item = items[i], old = pool.get(key);
+      const part = /** @type {any} */ (old ?? (item.kind === "op" ? rowOf(view, key) : foldOf(view)));
       pool.set(key, part);
       if (at && part.el === at) at = at.nextSibling; else space.insertBefore(part.el, at);
+      if (old && !fresh && wanted !== key) continue; // it was scrolled, no more
       part.el.style.transform = `translateY(${tops[i]}px)`; part.el.style.height = `${item.high}px`;
       attr(part.el, { "aria-setsize": String(items.length), "aria-posinset": String(i + 1) });
       part.el.classList.toggle("nbx-member", item.kind === "op" && !!item.rows[0].group);
@@ -112,12 +115,13 @@ function render({ model, el }) {
     if (pen && !pen.font.startsWith("12px")) pen.font = `12px ${getComputedStyle(el).fontFamily}`;
     const room = el.clientWidth; // 0 while hidden, and while a theme is being swapped
     if (room && room !== width) { width = room; seen = -1; } // a frame may come before the observer's word
+    const fresh = heard || seen !== store.version;
     if (seen !== store.version) { seen = store.version; reorder(); }
     if (heard) { heard = false; around(); } // a scrolled list has the same head
     const high = tops[items.length], shown = Math.min(high, LISTED);
     list.hidden = !items.length; list.tabIndex = high > shown || items.length > 1 ? 0 : -1;
     list.style.height = `${shown}px`; space.style.height = `${high}px`;
-    drawItems(near(shown));
+    drawItems(near(shown), fresh);
   };
   const around = () => {
     head.draw(rows);

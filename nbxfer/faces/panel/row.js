@@ -30,6 +30,8 @@ const STATES = {
 };
 /** @type {Record<string, Icon>} */
 const WAYS = { download: "down", upload: "up", copy: "copy" };
+/** The buttons in words, in their order. */
+const WORDS = ["give", "replace", "ask", "resume"];
 const RANK = ["", "high priority", "low priority"];
 
 /** Whether one line is enough: it is over, or has not begun. @param {Row} row @param {Live | undefined} live */
@@ -78,11 +80,16 @@ export function rowOf(view, id) {
   const el = make("div", "nbx-row", top, bar.el, line, ways);
   attr(el, { role: "listitem", tabindex: "-1" });
   el.dataset.id = id;
-  const words = /** @type {Record<string, ReturnType<typeof buttonOf>>} */ ({
-    give: buttonOf("nbx-main", "", "", () => turn("give")), replace: buttonOf("nbx-main", "", "Replace the file…", () => turn("replace")),
-    ask: buttonOf("", "take", "Go on here", () => ask("ask")), resume: buttonOf("nbx-main", "play", "Take it over", () => ask("resume")),
-  });
-  ways.append(...Object.values(words).map((b) => b.el));
+  const words = /** @type {Record<string, ReturnType<typeof buttonOf>>} */ ({}); // made where they are needed: few are
+  const wordOf = (/** @type {string} */ key) => {
+    const made = key === "give" ? buttonOf("nbx-main", "", "-", () => turn("give"))
+      : key === "replace" ? buttonOf("nbx-main", "", "Replace the file…", () => turn("replace"))
+      : key === "ask" ? buttonOf("", "take", "Go on here", () => ask("ask"))
+      : buttonOf("nbx-main", "play", "Take it over", () => ask("resume"));
+    const next = WORDS.slice(WORDS.indexOf(key) + 1).find((other) => words[other]);
+    ways.insertBefore(made.el, next ? words[next].el : null);
+    return made;
+  };
   top.onclick = (event) => { if (!(/** @type {Element} */ (event.target).closest("button"))) turn("details"); };
   el.onkeydown = (event) => {
     if (event.key === "Escape" && view.open.get(id)) { event.stopPropagation(); shut(); return; }
@@ -93,21 +100,22 @@ export function rowOf(view, id) {
     else return;
     event.preventDefault(); event.stopPropagation();
   };
-  const sizes = new ResizeObserver(() => {
+  let sizes = /** @type {ResizeObserver | null} */ (null);
+  const sized = () => {
     const high = below?.el.isConnected ? below.el.offsetHeight : 0;
     if (high && view.high.get(id) !== high) { view.high.set(id, high); view.again(); }
-  });
+  };
 
   /** Show what is open below the row. */
   const unfold = () => {
     const now = view.open.get(id) ?? "";
     if (now !== shown) {
       const focus = now && now !== "details";
-      below?.el.remove(); sizes.disconnect(); shown = now;
+      below?.el.remove(); sizes?.disconnect(); shown = now;
       below = now === "cancel" || now === "replace" ? questionOf(store, now, shut)
         : now === "give" ? askingOf(store, row, shut) : now === "details" ? detailsOf(store) : null;
       if (below) {
-        el.append(below.el); sizes.observe(below.el);
+        el.append(below.el); sizes ??= new ResizeObserver(sized); sizes.observe(below.el);
         if (focus) /** @type {HTMLElement | null} */ (below.el.querySelector("input, .nbx-choices > :last-child"))?.focus();
       }
     }
@@ -141,18 +149,21 @@ export function rowOf(view, id) {
     up.named(row.verbs.includes("first") ? `Move ${row.name} to the top` : `Raise the priority of ${row.name}`, row.verbs.includes("first") ? "Move to the top" : "Raise its priority");
     more.named(`Details of ${row.name}`, "Details");
     attr(more.el, { "aria-expanded": String(open === "details") });
-    for (const { el: button } of [main, stop, up, ...Object.values(words)]) attr(button, { "aria-disabled": off });
     const out = store.link === "live" ? waysOut(row) : [];
+    for (const key of out) words[key] ??= wordOf(key);
+    for (const { el: button } of [main, stop, up, ...Object.values(words)]) attr(button, { "aria-disabled": off });
     for (const [key, { el: button }] of Object.entries(words)) button.hidden = !out.includes(key);
     ways.hidden = !out.length;
     const needs = row.ways.includes("url") ? row.ways.includes("auth") ? "Give a new URL or credentials…" : "Give a new URL…" : "Give credentials…";
-    say(words.give.label, needs); words.give.named(`${needs.replace("…", "")} for ${row.name}`, needs);
-    attr(words.give.el, { "aria-expanded": String(open === "give") });
-    words.replace.named(`Replace the file ${row.name}`, "What is there now is replaced when all has come");
-    words.ask.named(`Go on with ${row.name} here`, "Ask the other kernel to hand it over");
-    words.resume.named(`Take over ${row.name}`, "Nobody runs it: go on with it in this kernel");
+    if (words.give) {
+      say(words.give.label, needs); words.give.named(`${needs.replace("…", "")} for ${row.name}`, needs);
+      attr(words.give.el, { "aria-expanded": String(open === "give") });
+    }
+    words.replace?.named(`Replace the file ${row.name}`, "What is there now is replaced when all has come");
+    words.ask?.named(`Go on with ${row.name} here`, "Ask the other kernel to hand it over");
+    words.resume?.named(`Take over ${row.name}`, "Nobody runs it: go on with it in this kernel");
     unfold();
   };
-  const drop = () => { sizes.disconnect(); el.remove(); };
+  const drop = () => { sizes?.disconnect(); el.remove(); };
   return { el, draw, drop };
 }
