@@ -17,7 +17,7 @@ from nbxfer.core.probe import Probe, Want, same_version
 from nbxfer.core.url import safe_url
 from nbxfer.errors import BadAnswer, SourceChanged
 from nbxfer.sources.base import Stop, Stopped
-from nbxfer.sources.pinned import Opening, described, early, patient
+from nbxfer.sources.pinned import PinnedStream, described, patient
 from nbxfer.wire import bridge, fsread
 from nbxfer.wire.filesystems import instance
 from nbxfer.wire.storage import Storage
@@ -41,7 +41,7 @@ class FilesystemSource:
         self._path = ""
         self._making = threading.Lock()
 
-    def open(self, want: Want, stop: Stop) -> FileStream | None:
+    def open(self, want: Want, stop: Stop) -> PinnedStream | None:
         """See Source."""
 
         def tick() -> None:
@@ -56,7 +56,7 @@ class FilesystemSource:
         if how is None:
             return None
         file = self._crew.call(lambda: self._opened(how.start), wait, _close)
-        return FileStream(self, file, how, tick)
+        return PinnedStream(how, File(self, file, tick), tick, lambda: self.check(how.probe, tick))
 
     # -- on the crew's threads ---------------------------------------------------------------------------------------
     def _info(self) -> Mapping[str, Any]:
@@ -108,55 +108,24 @@ class FilesystemSource:
         return f"<FilesystemSource {self._where}>"
 
 
-class FileStream:
-    """An open file that is read up to a length. One reader; ``close`` may come from another thread."""
+class File:
+    """A file of a filesystem, read on the crew's threads. See Readable."""
 
-    def __init__(self, source: FilesystemSource, file: Any, how: Opening, tick: Callable[[], None]) -> None:
-        self.probe, self.restarted = how.probe, how.restarted
+    def __init__(self, source: FilesystemSource, file: Any, tick: Callable[[], None]) -> None:
         self._source, self._file, self._tick = source, file, tick
-        self._left = None if how.stop is None else how.stop - how.start
-        self._lock = threading.Lock()
-        self._closed = self._checked = False
-
-    @property
-    def length_proven(self) -> bool:
-        """See Stream."""
-        return self.probe.size is not None
 
     def read_into(self, buffer: memoryview) -> int:
-        """See Stream."""
-        with self._lock:
-            self._tick()
-            if self._closed:
-                raise Stopped
-            if not buffer:
-                return -1
-            most = min(len(buffer), PIECE) if self._left is None else min(len(buffer), PIECE, self._left)
-            piece = self._source.read(self._file, most, self._tick) if most else b""
-            if len(piece) > most:
-                raise BadAnswer(f"{self._source!r} gave more bytes than it was asked for.")
-            if not piece:
-                return self._end()
-            buffer[: len(piece)] = piece
-            if self._left is not None:
-                self._left -= len(piece)
-            return len(piece)
-
-    def _end(self) -> int:
-        if self._left:
-            raise early(self.probe.final_url, self._left)
-        if not self._checked:
-            self._source.check(self.probe, self._tick)
-            self._checked = True
-        return 0
+        """See Readable."""
+        most = min(len(buffer), PIECE)
+        piece = self._source.read(self._file, most, self._tick)
+        if len(piece) > most:
+            raise BadAnswer(f"{self._source!r} gave more bytes than it was asked for.")
+        buffer[: len(piece)] = piece
+        return len(piece)
 
     def close(self) -> None:
-        """See Stream."""
-        with self._lock:
-            self._closed = True
-            file, self._file = self._file, None
-            if file is not None:
-                _close(file)
+        """See Readable."""
+        _close(self._file)
 
 
 def _close(file: Any) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ftplib
-import threading
 import time
 from collections.abc import Callable
 
@@ -13,7 +12,7 @@ from nbxfer.core.policy import Patience
 from nbxfer.core.probe import Want
 from nbxfer.errors import RangesRefused
 from nbxfer.sources.base import Stop, Stopped
-from nbxfer.sources.pinned import Opening, decided, early, patient, unchanged
+from nbxfer.sources.pinned import Opening, PinnedStream, decided, patient, unchanged
 from nbxfer.wire.access import Access
 from nbxfer.wire.ftp import Body, Server
 
@@ -24,7 +23,7 @@ class FtpSource:
     def __init__(self, access: Access, patience: Patience, now: Callable[[], float] = time.time) -> None:
         self._server, self._patience, self._now = Server(access), patience, now
 
-    def open(self, want: Want, stop: Stop) -> FtpStream | None:
+    def open(self, want: Want, stop: Stop) -> PinnedStream | None:
         """See Source."""
 
         def tick() -> None:
@@ -34,7 +33,14 @@ class FtpSource:
         wait = patient(stop, self._patience.response, self._server.where)
         wait()
         found: tuple[Opening, Body] | None = self._server.call(lambda: self._opened(want), wait, _left)
-        return None if found is None else FtpStream(found[0], found[1], tick, self._now)
+        return None if found is None else PinnedStream(*found, tick, self._check(*found, tick))
+
+    def _check(self, how: Opening, body: Body, tick: Callable[[], None]) -> Callable[[], None]:
+        def check() -> None:
+            facts = body.facts(tick)
+            unchanged(how.probe, facts.size, facts.mtime, self._now())
+
+        return check
 
     def _opened(self, want: Want) -> tuple[Opening, Body] | None:
         line = self._server.line()
@@ -72,47 +78,3 @@ def _left(found: tuple[Opening, Body] | None) -> None:
     """Close what came for somebody who has gone home."""
     if found is not None:
         found[1].close()
-
-
-class FtpStream:
-    """An open body. One reader; ``close`` may come from another thread."""
-
-    def __init__(self, how: Opening, body: Body, tick: Callable[[], None], now: Callable[[], float]) -> None:
-        self.probe, self.restarted = how.probe, how.restarted
-        self._body, self._tick, self._now = body, tick, now
-        self._left = None if how.stop is None else how.stop - how.start
-        self._lock = threading.Lock()
-        self._closed = self._checked = False
-
-    @property
-    def length_proven(self) -> bool:
-        """See Stream."""
-        return self.probe.size is not None
-
-    def read_into(self, buffer: memoryview) -> int:
-        """See Stream."""
-        with self._lock:
-            self._tick()
-            if self._closed:
-                raise Stopped
-            if not buffer:
-                return -1
-            got = self._body.read_into(buffer if self._left is None else buffer[: self._left]) if self._left != 0 else 0
-            if got:
-                if self._left is not None:
-                    self._left -= max(got, 0)
-                return got
-            if self._left:
-                raise early(self.probe.final_url, self._left)
-            if not self._checked:
-                self._checked = True
-                facts = self._body.facts(self._tick)
-                unchanged(self.probe, facts.size, facts.mtime, self._now())
-            return 0
-
-    def close(self) -> None:
-        """See Stream."""
-        with self._lock:
-            if not self._closed:
-                self._closed = True
-                self._body.close()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from nbxfer.core.probe import Probe, Validator, Want, same_version
 from nbxfer.errors import BadAnswer, NetworkError, RangesRefused, SourceChanged, TransferTimeout, WebErrorStatus
@@ -93,6 +94,65 @@ def _shown(where: str, size: int | None, *, ranges: bool) -> None:
         status=status,
         hint="Leave random_access out: it can be fetched from its beginning to its end.",
     )
+
+
+class Readable(Protocol):
+    """A body as a server gives it, from where it was opened on."""
+
+    def read_into(self, buffer: memoryview) -> int:
+        """Give the number of bytes that are in ``buffer`` now; 0 at the end, -1 where none came in a while."""
+        ...
+
+    def close(self) -> None:
+        """Let it go. Never raises."""
+        ...
+
+
+class PinnedStream:
+    """An open body that is as long as the file was said to be, or has failed. See Stream.
+
+    ``check`` is called at its end, and raises SourceChanged where the file is not any more what it was. One reader;
+    ``close`` may come from another thread.
+    """
+
+    def __init__(self, how: Opening, body: Readable, tick: Callable[[], None], check: Callable[[], None]) -> None:
+        self.probe, self.restarted = how.probe, how.restarted
+        self._body, self._tick, self._check = body, tick, check
+        self._left = None if how.stop is None else how.stop - how.start
+        self._lock = threading.Lock()
+        self._closed = self._checked = False
+
+    @property
+    def length_proven(self) -> bool:
+        """See Stream."""
+        return self.probe.size is not None
+
+    def read_into(self, buffer: memoryview) -> int:
+        """See Stream."""
+        with self._lock:
+            self._tick()
+            if self._closed:
+                raise Stopped
+            if not buffer:
+                return -1
+            got = self._body.read_into(buffer if self._left is None else buffer[: self._left]) if self._left != 0 else 0
+            if got:
+                if self._left is not None:
+                    self._left -= max(got, 0)
+                return got
+            if self._left:
+                raise early(self.probe.final_url, self._left)
+            if not self._checked:
+                self._check()
+                self._checked = True
+            return 0
+
+    def close(self) -> None:
+        """See Stream."""
+        with self._lock:
+            if not self._closed:
+                self._closed = True
+                self._body.close()
 
 
 def early(where: str, left: int) -> NetworkError:

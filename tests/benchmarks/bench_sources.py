@@ -2,7 +2,7 @@
 
 In one run, taken in turns, medians of three: a large object of S3 (moto, in a process of its own) by nbxfer, s3fs and
 obstore; many small ones by nbxfer and s3fs; a file over SFTP (asyncssh's server) by nbxfer and sshfs, where that is
-installed; and how far the process grows in a large download.
+installed; and how far the process grows in a large download. With ``--weed`` SeaweedFS stands in for moto.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ LARGE, SMALL, MANY, TURNS = 256 << 20, 10_000, 2000, 3
 
 def serve(kind: str, folder: Path) -> tuple[subprocess.Popen[str], dict[str, Any]]:
     """Start a server in a process of its own; give what it says of itself."""
+    if kind == "weed":
+        return _weed(folder)
     script = (
         "import sys, time, pathlib; sys.path.insert(0, sys.argv[1]); from tests.servers import stores\n"
         "d = pathlib.Path(sys.argv[3])\n"
@@ -45,6 +47,18 @@ def serve(kind: str, folder: Path) -> tuple[subprocess.Popen[str], dict[str, Any
     if kind == "s3":
         return process, {"endpoint_url": said[0], "key": "lab", "secret": "l4b-w0rd"}
     return process, {"port": int(said[0]), "known_hosts": said[1], "username": "lab", "password": "l4b-w0rd"}
+
+
+def _weed(folder: Path) -> tuple[subprocess.Popen[Any], dict[str, Any]]:
+    """Start SeaweedFS, where it is installed (`make test-servers` does that): a real store, and not in memory."""
+    from tests.servers.weed import Weed
+
+    kept = folder / "weed"
+    kept.mkdir()
+    server = Weed(kept)
+    server.start()
+    store = server.ready()
+    return server.process, {"endpoint_url": store.endpoint, "key": store.key, "secret": store.secret}
 
 
 def measured(name: str, runs: dict[str, Callable[[], None]]) -> dict[str, float]:
@@ -69,7 +83,7 @@ def main() -> None:
     (folder / "served").mkdir()
     session = Session(home=folder / "home")
     number = iter(range(10**6))
-    s3, options = serve("s3", folder)
+    s3, options = serve("weed" if "--weed" in sys.argv else "s3", folder)
     ssh, way = serve("sftp", folder)
     try:
         _s3(session, folder, options, number)
@@ -93,8 +107,8 @@ def _s3(session: Session, folder: Path, options: dict[str, Any], number: Any) ->
     block = os.urandom(1 << 20)
     fs.pipe_file("lab/large", block * (LARGE >> 20))
     store = S3Store(
-        "lab", endpoint=options["endpoint_url"], access_key_id="lab", secret_access_key="l4b-w0rd", region="us-east-1",
-        client_options={"allow_http": True},
+        "lab", endpoint=options["endpoint_url"], access_key_id=options["key"], secret_access_key=options["secret"],
+        region="us-east-1", client_options={"allow_http": True},
     )  # fmt: skip
 
     def ours() -> None:

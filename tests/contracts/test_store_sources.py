@@ -22,14 +22,23 @@ from tests.servers import stores
 from tests.servers.stores import PASSWORD, USER
 
 NEVER = ("name", "claims", "surplus")
+#: What a backend cannot do that has no server, which could break, stall or lie.
+STEADY = (
+    *NEVER, "no_ranges", "no_length", "early_end", "stop_while_nothing_is_answered", "stop_while_nothing_comes",
+    "part_where_there_are_none", "part_of_no_version", "ranges_are_not_to_be_had", "ranges_of_what_has_no_length",
+)  # fmt: skip
 
 
-class TestMemory(
-    SourceContract,
-    cannot=(*NEVER, "no_ranges", "no_length", "early_end", "stop_while_nothing_is_answered",
-            "stop_while_nothing_comes", "part_where_there_are_none", "part_of_no_version", "ranges_are_not_to_be_had",
-            "ranges_of_what_has_no_length", "modified"),
-):  # fmt: skip
+class Dated(SourceContract):
+    """A kind of file that has a time of change, always."""
+
+    @pytest.mark.parametrize("modified", [1_700_000_000.0])
+    def test_modified(self, modified: float | None) -> None:
+        """A file has a time of change, always."""
+        super().test_modified(modified)
+
+
+class TestMemory(SourceContract, cannot=(*STEADY, "modified")):
     """fsspec's files in memory: they can neither break nor stall."""
 
     @pytest.fixture(autouse=True)
@@ -49,12 +58,7 @@ class TestMemory(
         return source(f"memory://{self.path.removeprefix('/')}", self.pool)
 
 
-class TestLocal(
-    SourceContract,
-    cannot=(*NEVER, "no_ranges", "no_length", "early_end", "stop_while_nothing_is_answered",
-            "stop_while_nothing_comes", "part_where_there_are_none", "part_of_no_version", "ranges_are_not_to_be_had",
-            "ranges_of_what_has_no_length"),
-):  # fmt: skip
+class TestLocal(Dated, cannot=STEADY):
     """A file of this machine."""
 
     @pytest.fixture(autouse=True)
@@ -66,18 +70,8 @@ class TestLocal(
             put(self.path, served)  # the same bytes written again are another version: the inode has changed
         return source(f"file://{self.path}", self.pool)
 
-    @pytest.mark.parametrize("modified", [1_700_000_000.0])
-    def test_modified(self, modified: float | None) -> None:
-        """A file has a time of change, always."""
-        super().test_modified(modified)
 
-
-class TestZip(
-    SourceContract,
-    cannot=(*NEVER, "no_ranges", "no_length", "early_end", "stop_while_nothing_is_answered",
-            "stop_while_nothing_comes", "part_where_there_are_none", "part_of_no_version", "ranges_are_not_to_be_had",
-            "ranges_of_what_has_no_length", "modified"),
-):  # fmt: skip
+class TestZip(SourceContract, cannot=(*STEADY, "modified")):
     """A member of an archive, which has a CRC and so a version."""
 
     @pytest.fixture(autouse=True)
@@ -137,7 +131,7 @@ class TestS3(SourceContract, cannot=(*NEVER, "modified", "no_length", "ranges_of
         assert "Give credentials" in (caught.value.hint or "")
 
 
-class TestWebdav(SourceContract, cannot=(*NEVER, "no_length", "ranges_of_what_has_no_length")):
+class TestWebdav(Dated, cannot=(*NEVER, "no_length", "ranges_of_what_has_no_length")):
     """A file on a WebDAV server."""
 
     @pytest.fixture(autouse=True)
@@ -152,14 +146,9 @@ class TestWebdav(SourceContract, cannot=(*NEVER, "no_length", "ranges_of_what_ha
         url = f"webdav://127.0.0.1:{self.dav.port}/{self.path.name}"
         return source(url, self.pool, auth=(USER, PASSWORD))
 
-    @pytest.mark.parametrize("modified", [1_700_000_000.0])
-    def test_modified(self, modified: float | None) -> None:
-        """A file has a time of change, always."""
-        super().test_modified(modified)
-
 
 class TestSftp(
-    SourceContract,
+    Dated,
     cannot=(*NEVER, "no_ranges", "no_length", "part_where_there_are_none", "ranges_are_not_to_be_had",
             "ranges_of_what_has_no_length"),
 ):  # fmt: skip
@@ -176,13 +165,8 @@ class TestSftp(
         put(self.path, served)
         return source(f"sftp://127.0.0.1:{self.sftp.port}/{self.path.name}", self.pool, self.sftp.options())
 
-    @pytest.mark.parametrize("modified", [1_700_000_000.0])
-    def test_modified(self, modified: float | None) -> None:
-        """A file has a time of change, always."""
-        super().test_modified(modified)
 
-
-class TestFtp(SourceContract, cannot=(*NEVER,)):
+class TestFtp(Dated, cannot=(*NEVER,)):
     """A file over FTP, from pyftpdlib."""
 
     @pytest.fixture(autouse=True)
@@ -195,8 +179,3 @@ class TestFtp(SourceContract, cannot=(*NEVER,)):
         self.ftp.vices.served = served
         put(self.path, served)
         return source(f"ftp://127.0.0.1:{self.ftp.port}/{self.path.name}", self.pool, auth=(USER, PASSWORD))
-
-    @pytest.mark.parametrize("modified", [1_700_000_000.0])
-    def test_modified(self, modified: float | None) -> None:
-        """A file has a time of change, always."""
-        super().test_modified(modified)
