@@ -324,6 +324,12 @@ def test_a_story() -> None:
     )
 
 
+def test_what_nobody_can_count() -> None:
+    """Of a process that was killed the last moment is lost to the count; the story says so."""
+    shown = snapshot(phase="done", story=(Entry(1_700_000_000.0, "taken over", "its kernel was gone"),))
+    assert "; not counted: what came in the last moment of the process that was gone." in explain(shown, time.gmtime)
+
+
 def test_the_story_of_what_was_checked() -> None:
     """A finished operation says by what the file was known to be right."""
     done = Published("/home/you/data.tar.gz", 5, 0, "digest")

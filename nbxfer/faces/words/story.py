@@ -97,7 +97,10 @@ def _account(snapshot: Snapshot) -> list[str]:
     twice = f"{size_words(snapshot.refetched)} fetched twice" if snapshot.refetched else "nothing fetched twice"
     tries = f"tried again {_times(snapshot.retries)}" if snapshot.retries else "never had to try again"
     anew = f"gave up bytes that had come {_times(snapshot.restarts)}" if snapshot.restarts else ""
-    return [*lines, f"Cost: {', '.join(filter(None, (twice, tries, anew)))}."]
+    # What had come and was not written down yet when a process was killed, nobody can count.
+    killed = any(entry.what == "taken over" for entry in snapshot.story)
+    unknown = "; not counted: what came in the last moment of the process that was gone" if killed else ""
+    return [*lines, f"Cost: {', '.join(filter(None, (twice, tries, anew)))}{unknown}."]
 
 
 def _times(count: int) -> str:
