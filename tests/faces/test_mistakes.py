@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 import nbxfer
 from nbxfer.faces.cli import main
 from nbxfer.faces.cli.desk import Call
+from nbxfer.faces.cli.dialect import in_shell
 from nbxfer.testing.session import FakeSession
 
 
@@ -125,6 +126,17 @@ def test_nobody_listens(real: Terminal, tmp_path: Path) -> None:
     result = real("get", "http://127.0.0.1:9/x", "-o", str(tmp_path), "--deadline", "0.2")
     assert result.exit_code == 1
     assert "nbxfer retry tries again, without a deadline." in result.output
+
+
+def test_hints_in_the_words_of_the_terminal() -> None:
+    """Options of Python are named as the terminal has them, also inside parentheses."""
+    assert in_shell("Give other credentials (auth=, cookies=), or a new URL.") == (
+        "Give other credentials (--user, --netrc or --header @FILE, --cookies), or a new URL."
+    )
+    assert in_shell("Give method=, or another URL.") == "Give another URL."
+    assert in_shell("Give storage_options or auth, or set those of the environment.") == (
+        "Give --storage-option, or set those of the environment."
+    )
 
 
 def test_a_star_import_leaves_the_builtin() -> None:
