@@ -6,6 +6,8 @@ not followed, for a body cannot be sent twice; and nothing is sent again by itse
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
@@ -22,6 +24,7 @@ from nbxfer.errors import (
     ServerBusy,
     SourceNotFound,
     TransferError,
+    TransferTimeout,
     WebErrorStatus,
 )
 from nbxfer.wire import bridge
@@ -35,6 +38,8 @@ from nbxfer.wire.translate import FOREIGN, translate
 MOST: Final = 256 * 1024
 #: Requests of one kind that are under way at once, in all operations.
 THREADS: Final = 32
+#: Seconds for which the client's own timeouts go first.
+GRACE: Final = 2.0
 
 Pairs = Iterable[tuple[str, str]]
 
@@ -65,8 +70,16 @@ class Outgoing:
     ) -> Reply:
         """Give the answer, whatever its status. Raises TransferError, and what ``tick`` or ``body`` raise."""
         raised: list[BaseException] = []
+        # A server that sends interim answers for ever passes the client's timeouts: each of them is an answer.
+        answer_by = math.inf if body is not None else time.monotonic() + self._patience.response + GRACE
+
+        def look() -> None:
+            tick()
+            if time.monotonic() > answer_by:
+                raise TransferTimeout(f"{safe_url(url)} did not answer in time.")
 
         def given() -> Iterator[bytes]:
+            nonlocal answer_by
             assert body is not None
             assert not isinstance(body, bytes)
             try:
@@ -74,6 +87,7 @@ class Outgoing:
             except BaseException as error:
                 raised.append(error)
                 raise
+            answer_by = time.monotonic() + self._patience.response + GRACE
 
         def make() -> Reply:
             content = body if body is None or isinstance(body, bytes) else given()
@@ -90,7 +104,7 @@ class Outgoing:
                 raise translate(error, safe_url(url)) from None
 
         try:
-            return bridge.crew("web", THREADS).call(make, tick)
+            return bridge.crew("web", THREADS).call(make, look)
         except BaseException:
             if raised:
                 raise raised[0] from None

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from nbxfer.core.policy import Retry
 from nbxfer.demo.server import DemoServer
-from nbxfer.errors import DestinationExists, InvalidTransferState, SourceNotFound
+from nbxfer.errors import DestinationExists, InvalidTransferState, SourceNotFound, TransferTimeout
 from nbxfer.session import Session
 from nbxfer.session import waiting as the_wait
 from nbxfer.wire.credentials import Bearer
@@ -55,6 +56,22 @@ def test_credentials_that_are_not_there(
     assert said.count("waits for you: The environment variable NBXFER_TEST_NOT_SET") == 1
     assert "60 s are waited" in said
     op.cancel()
+
+
+def test_an_upload_to_a_server_that_never_comes_to_the_point(session: Session, tmp_path: Path) -> None:
+    """A server that sends interim answers for ever is given as long as one that says nothing."""
+
+    def interim(_: Asked, wire: Wire) -> None:
+        while wire.open:
+            wire.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+            wire.wait(0.05)
+
+    (tmp_path / "x").write_bytes(b"x" * 1000)
+    with Rogue(interim) as rogue:
+        once = Retry(tries=1, first=1)
+        op = session.upload(tmp_path / "x", rogue.url(), timeout=0.2, retry=once)
+        with pytest.raises(TransferTimeout, match="did not answer in time"):
+            op.result(20)
 
 
 def test_old_failures_of_others(sessions: Callable[[], Session], serve: Serve, tmp_path: Path) -> None:
