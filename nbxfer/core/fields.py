@@ -19,6 +19,8 @@ STORY: Final = 12
 DETAIL: Final = 200
 
 _NOTHING: Final = RangeSet()
+#: No serials. One for all: of a hundred thousand operations few have anything in flight.
+NOTHING: Final[frozenset[int]] = frozenset()
 _STEADY: Final = Retry()
 
 
@@ -80,7 +82,7 @@ class Fields:
         self.chance = 0.5
         self.held = _NOTHING
         self.serial = 0
-        self.in_flight: set[int] = set()
+        self.in_flight = NOTHING
         self.retry: Retry = spec.retry
         self.offline: Retry = _STEADY
         self.changes = 0  # versions and broken checks since a person last had a say: a budget, not a statistic

@@ -17,6 +17,7 @@ from nbxfer.core import events as ev
 from nbxfer.core import faults
 from nbxfer.core import plan as planning
 from nbxfer.core.answers import Answers
+from nbxfer.core.fields import NOTHING
 from nbxfer.core.phases import Cause, Phase, Stall
 from nbxfer.errors import InvalidTransferState, NeedsAttention
 
@@ -38,7 +39,7 @@ class Operation(Answers):
             if serial not in self.in_flight:
                 return []
             if type(event) not in _ON_THE_WAY:
-                self.in_flight.remove(serial)
+                self.in_flight -= {serial}
         self.now, self.chance = now, chance
         self.out = []
         try:
@@ -110,7 +111,7 @@ class Operation(Answers):
         if self.handed_to or not self._overdue:
             return
         if self.phase is Phase.STALLED:
-            self.in_flight.clear()
+            self.in_flight = NOTHING
             self._too_late()
         elif self.phase in (Phase.PROBING, Phase.RUNNING):
             self._stop()

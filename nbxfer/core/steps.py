@@ -34,7 +34,7 @@ class Steps(Fields):
     def _next(self) -> int:
         """Give the serial of an action that will be answered."""
         self.serial += 1
-        self.in_flight.add(self.serial)
+        self.in_flight |= {self.serial}
         return self.serial
 
     def _move(self, cause: Cause, detail: str = "", *, news: bool = True) -> None:

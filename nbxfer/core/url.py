@@ -224,7 +224,7 @@ def origin(url: str) -> tuple[str, str, int]:
 
 def server(url: str) -> str:
     """Give who is asked, of a stored URL: "https://host:8443", as it is written."""
-    if stores.is_store(url):
+    if not url.startswith(("http://", "https://")) and stores.is_store(url):
         url = stores.links(url)[-1]
     scheme, mark, rest = url.partition("://")
     return (scheme + mark + rest.partition("/")[0].partition("?")[0]).lower()

@@ -7,6 +7,7 @@ import msgspec
 from nbxfer.core import actions as do
 from nbxfer.core import events as ev
 from nbxfer.core.faults import Remedy
+from nbxfer.core.fields import NOTHING
 from nbxfer.core.mirrors import Mirrors
 from nbxfer.core.phases import FINAL, RESTING, Cause, Phase
 from nbxfer.errors import InvalidTransferState
@@ -32,7 +33,7 @@ class Wishes(Mirrors):
         self._move(Cause.PAUSE)
         self.fault = None
         if self.phase is Phase.PAUSED:
-            self.in_flight.clear()  # at most a wait was open
+            self.in_flight = NOTHING  # at most a wait was open
         elif not checking:  # a check is let go on to its end: a second one would cost as much
             self._stop()
 
@@ -121,7 +122,7 @@ class Wishes(Mirrors):
         self._move(Cause.CANCEL)
         self.keep_part = not event.delete_partial
         if waiting:
-            self.in_flight.clear()
+            self.in_flight = NOTHING
         if untouched:
             self._move(Cause.DRAINED)
         else:
@@ -174,7 +175,7 @@ class Wishes(Mirrors):
         self.dirty = True
         self.tell("handed over", event.to)
         if self.phase is Phase.STALLED:
-            self.in_flight.clear()
+            self.in_flight = NOTHING
             self._move(Cause.CUT_SHORT)
         else:
             self._stop()

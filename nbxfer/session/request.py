@@ -29,6 +29,7 @@ from nbxfer.wire.storage import read_storage
 Path_ = str | os.PathLike[str]
 #: Sources of one call: an endless iterable has to end somewhere.
 MOST_SOURCES: Final = 1_000_000
+_USUAL: Final = Retry()
 
 
 class Request(msgspec.Struct):
@@ -276,7 +277,7 @@ def spec(request: Request, access: Access, seat: Seat, target: Access | None = N
         priority=options.priority,
         group=options.group or "",
         cost_policy=options.cost_policy,
-        retry=options.retry or Retry(),
+        retry=options.retry or _USUAL,
         patience=patience,
         notebook=seat.notebook,
         app=seat.app,

@@ -208,7 +208,8 @@ def watch(
         finally:
             if bar is not None:
                 bar.close()
-            heard(o for o in operations if o.id not in {left.id for left in looks.left.values()})
+            unfinished = {left.id for left in looks.left.values()}
+            heard(o for o in operations if o.id not in unfinished)
 
 
 def not_over(shown: Snapshot, timeout: float) -> TimeoutError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -110,8 +111,11 @@ def retry_after(headers: Headers, now: float) -> float | None:
     return min(max(wait, 0.0), RETRY_AFTER_CAP)
 
 
+@lru_cache(maxsize=256)  # many answers say the same ones
 def http_date(text: str) -> datetime | None:
     """Give the time that a date field says, with its zone; None where it says none (RFC 9110 §5.6.7)."""
+    if not text:
+        return None
     from email.utils import parsedate_to_datetime  # it takes as long to import as all the rest of this room
 
     try:

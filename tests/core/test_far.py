@@ -81,7 +81,7 @@ def test_what_is_posted_is_not_paused() -> None:
     with pytest.raises(errors.InvalidTransferState, match="posted cannot be paused"):
         life.tell(ev.PauseAsked())
     assert life.tell(ev.TurnOver()) == []
-    assert (life.phase, life.op.in_flight) == (Phase.RUNNING, {fetch.serial})
+    assert (life.phase, life.op.in_flight) == (Phase.RUNNING, frozenset({fetch.serial}))
 
 
 def test_parts_that_are_gone() -> None:

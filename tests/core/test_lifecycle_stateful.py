@@ -166,7 +166,7 @@ class Machine(World, RuleBasedStateMachine):
             self.happens(wish)
             assert self.saved[-1] == op.record(), "a person's wish is saved"
             return
-        before = op.record(), set(op.in_flight), op.held
+        before = op.record(), op.in_flight, op.held
         with pytest.raises(errors.InvalidTransferState) as caught:
             self.happens(wish)
         assert (caught.value.op_id, caught.value.story) == (op.id, before[0].story)

@@ -61,7 +61,7 @@ def test_pause_while_waiting() -> None:
     life = Life()
     life.stalled()
     assert life.tell(ev.PauseAsked()) == []
-    assert (life.phase, life.op.fault, life.op.in_flight) == (Phase.PAUSED, None, set())
+    assert (life.phase, life.op.fault, life.op.in_flight) == (Phase.PAUSED, None, frozenset())
 
 
 def test_pause_while_queued() -> None:

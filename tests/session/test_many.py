@@ -309,3 +309,20 @@ def test_thousands_are_asked_for_in_one_go(session: Session, tmp_path: Path) -> 
         assert not batch.wait(0.3, progress=False)
         best = min(best, time.process_time() - begin)
     assert best < 1.5  # with coverage; asking each of them again and again would take many times that
+
+
+def test_to_wait_in_vain_for_many_costs_little(session: Session, tmp_path: Path) -> None:
+    """A wait that ends before they do looks at each a few times, not once for each of the others."""
+    asked = [0]
+
+    class Counting(str):
+        __slots__ = ()
+
+        def __hash__(self) -> int:
+            asked[0] += 1
+            return super().__hash__()
+
+    batch = session.download([f"http://127.0.0.1:9/{n}.bin" for n in range(300)], tmp_path, start=False)
+    counting = [Operation(session, Counting(op.id)) for op in batch]
+    assert not Batch(counting).wait(0, progress=False)
+    assert asked[0] < 100 * len(counting)
