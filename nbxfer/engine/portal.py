@@ -1,67 +1,91 @@
-"""The background loop: one daemon thread that runs one function, started once, on first use.
+"""The background loop: one daemon thread that runs anyio, started once, on first use.
 
-A plain thread that sleeps on a lock, and no event loop: nothing in the engine awaits anything, and to wake one up
-through its pipe and its selector cost a third of a small file's way. A daemon, for a thread that is joined at exit
-would hold the interpreter, and keep a kernel's atexit from running at all.
+A thread of its own rather than anyio's blocking portal: that one is joined at exit, so a running transfer would hold
+the interpreter, and a non-daemon loop thread keeps a kernel's atexit from running at all.
 """
 
 from __future__ import annotations
 
-import contextlib
+import asyncio
 import contextvars
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
-from nbxfer.engine.workers import no_thread
+import anyio
 
 log = logging.getLogger("nbxfer")
 
 
 class Portal:
-    """A thread of its own that runs one function until that ends."""
+    """A loop on its own thread that runs one coroutine function until it ends."""
 
-    def __init__(self, main: Callable[[], None], ended: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, main: Callable[[], Awaitable[None]], ended: Callable[[], None] = lambda: None) -> None:
         self._main, self._ended = main, ended
-        self._bell = threading.Lock()  # taken while nobody rings
-        self._bell.acquire()
+        self._ready = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._wake: asyncio.Event | None = None
         self._awake = False
-        self.running = False
         self.thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Start the thread; what wakes it from now on is heard. Raises AccessDenied where the system gives none."""
+        """Start the thread; return when the loop runs. Raises RuntimeError where the system gives no thread."""
         context = contextvars.Context()  # no cell's context: prints would land in its output
-        self.running = True
         self.thread = threading.Thread(target=context.run, args=(self._run,), name="nbxfer-loop", daemon=True)
         try:
             self.thread.start()
-        except RuntimeError:
-            self.running, self.thread = False, None
-            raise no_thread() from None
+        except BaseException:  # the system gives no thread: whoever tries again may be luckier
+            self.thread = None
+            raise
+        self._ready.wait()
 
     def _run(self) -> None:
         try:
-            self._main()
+            anyio.run(self._enter)
         except Exception:
             log.exception("the transfer loop ended; please report this")
         finally:
-            self.running = False
+            self._loop = None
             self._ended()  # after that: who asks from now on can see that nobody listens
+            self._ready.set()
+
+    async def _enter(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._wake = asyncio.Event()
+        if self._awake:  # woken before there was a loop
+            self._wake.set()
+        self._ready.set()
+        await self._main()
 
     @property
     def here(self) -> bool:
         """Whether the caller is on the loop's own thread."""
         return threading.current_thread() is self.thread
 
+    @property
+    def running(self) -> bool:
+        """Whether the loop still runs."""
+        return self._loop is not None
+
     def wake(self) -> None:
         """Have ``sleep`` return at once; from any thread, cheap when it was woken already."""
-        if not self._awake:
-            self._awake = True
-            with contextlib.suppress(RuntimeError):  # somebody else has rung at the same moment
-                self._bell.release()
+        if self._awake:
+            return
+        self._awake = True
+        loop, event = self._loop, self._wake
+        if loop is not None and event is not None:
+            try:
+                loop.call_soon_threadsafe(event.set)
+            except RuntimeError:  # closed in between
+                log.debug("woken after the end")
 
-    def sleep(self, seconds: float) -> None:
-        """Wait until woken, at most ``seconds``."""
-        self._bell.acquire(timeout=max(seconds, 0.0))
-        self._awake = False  # who rings from now on rings anew; what was rung before is seen by who comes back
+    async def sleep(self, seconds: float) -> None:
+        """Wait on the loop until woken, at most ``seconds``."""
+        assert self._wake is not None
+        if seconds > 0:
+            with anyio.move_on_after(seconds):
+                await self._wake.wait()
+        else:
+            await anyio.lowlevel.checkpoint()
+        self._wake.clear()
+        self._awake = False

@@ -96,11 +96,11 @@ def test_the_portal_runs_until_its_main_ends() -> None:
     """The loop's thread is a daemon; wake() cuts a sleep short, from any thread and also twice."""
     woken: list[float] = []
 
-    def main() -> None:
+    async def main() -> None:
         begin = time.monotonic()
-        portal.sleep(10)
+        await portal.sleep(10)
         woken.append(time.monotonic() - begin)
-        portal.sleep(0)
+        await portal.sleep(0)
 
     portal = Portal(main)
     portal.wake()  # before there is a loop: harmless
@@ -119,7 +119,7 @@ def test_the_portal_runs_until_its_main_ends() -> None:
 def test_a_portal_that_fails_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     """A bug in the loop is said; nothing hangs."""
 
-    def main() -> None:
+    async def main() -> None:
         raise ValueError("a bug")
 
     portal = Portal(main)
