@@ -146,6 +146,7 @@ def test_words_for_who_would_rather_not_write_python(
     one.run("o.wait(20, progress=False)")
     assert one.run("%xfer ls") == "nothing is unfinished.\n"
     assert "canceled" in one.run("%xfer ls --all")
+    assert one.run("%xfer --help") == one.run("%xfer")
     for wrong, sentence in {
         "%xfer 'oops": "could not be read",
         "%xfer frobnicate": "knows no 'frobnicate'",
