@@ -14,6 +14,8 @@ from collections.abc import Awaitable, Callable
 
 import anyio
 
+from nbxfer.engine.workers import no_thread
+
 log = logging.getLogger("nbxfer")
 
 
@@ -29,14 +31,14 @@ class Portal:
         self.thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Start the thread; return when the loop runs. Raises RuntimeError where the system gives no thread."""
+        """Start the thread; return when the loop runs. Raises AccessDenied where none is to be had."""
         context = contextvars.Context()  # no cell's context: prints would land in its output
         self.thread = threading.Thread(target=context.run, args=(self._run,), name="nbxfer-loop", daemon=True)
         try:
             self.thread.start()
-        except BaseException:  # the system gives no thread: whoever tries again may be luckier
+        except RuntimeError:  # whoever tries again may be luckier
             self.thread = None
-            raise
+            raise no_thread() from None
         self._ready.wait()
 
     def _run(self) -> None:
