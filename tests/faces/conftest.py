@@ -7,7 +7,7 @@ from collections.abc import Generator
 
 import pytest
 
-from tests.faces.jupyter import lab, picture, tab
+from tests.faces.jupyter import COMPLAINTS, lab, picture, tab
 
 __all__ = ["lab", "tab"]
 
@@ -26,6 +26,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
         name = re.sub(r"\W+", "-", item.name)[:80]
         try:
             report.sections.append(("The page", f"{page.url.partition('?')[0]}\n{page.evaluate(_SHOWN)}"))
+            report.sections.append(("Its errors", "\n".join(text[:600] for text in COMPLAINTS)))
             report.sections.append(("Its picture", str(picture(page, f"failed-{name}"))))
         except Exception as error:  # the browser has gone: the test's own error is what counts
             report.sections.append(("The page", f"could not be looked at: {error}"))

@@ -12,6 +12,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,8 @@ from typing import Any
 import nbformat
 import pytest
 
+#: What the page that was opened last has said of errors, the latest last.
+COMPLAINTS: deque[str] = deque(maxlen=20)
 ROOT = Path(__file__).resolve().parents[2]
 _FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
@@ -222,6 +225,8 @@ def browser(width: int = 1280, height: int = 900) -> Iterator[Any]:
         try:
             page = started.new_page(viewport={"width": width, "height": height})
             page.on("dialog", lambda dialog: dialog.accept())
+            COMPLAINTS.clear()
+            page.on("console", lambda said: COMPLAINTS.append(said.text) if said.type == "error" else None)
             yield page
         finally:
             started.close()
