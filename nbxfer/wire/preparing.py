@@ -64,7 +64,7 @@ def _trust(access: Access) -> Trust:
     verify, environ = access.verify, os.environ if access.trust_env else {}
     keylog = environ.get("SSLKEYLOGFILE") or None
     if verify is False:
-        return Trust(check=False, keylog=keylog)
+        return Trust(check=False)  # httpx's has no key log then
     if isinstance(verify, str):
         return Trust(capath=verify, keylog=keylog) if os.path.isdir(verify) else Trust(cafile=verify, keylog=keylog)
     if file := environ.get("SSL_CERT_FILE"):
