@@ -218,6 +218,26 @@ def test_with_the_startup_file_outputs_live_before_a_cell_is_run(
     assert server.sent == sent
 
 
+def test_who_connects_while_a_kernel_starts_is_told_of_the_widgets_again(
+    kernel: Callable[..., Kernel], serve: Callable[..., DemoServer]
+) -> None:
+    """What was announced before a page listened is lost; where none has answered, it comes once more, layouts first."""
+    startup.install()
+    one = kernel()
+    shown = one.shown(f"import nbxfer; op = nbxfer.download({serve(8 * MIB, 500_000).url!r}, 'X'); op")
+    ids = {shown[0][VIEW]["model_id"]}
+    os.kill(one.pid, signal.SIGKILL)
+    two = kernel()
+    opened: dict[str, dict[str, Any]] = {}
+    while not ids <= set(opened):
+        message = two.client.get_iopub_msg(timeout=20)
+        if message["msg_type"] == "comm_open":
+            opened[message["content"]["comm_id"]] = message["content"]["data"]["state"]
+    (view,) = ids
+    assert opened[view]["_model_module"] == "anywidget"
+    assert opened[view]["layout"].removeprefix("IPY_MODEL_") in opened
+
+
 def test_where_nothing_is_remembered_nothing_is_loaded(kernel: Callable[..., Kernel]) -> None:
     """The extension costs a kernel without transfers no import of the front desk, and says nothing."""
     one = kernel()

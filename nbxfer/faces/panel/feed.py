@@ -97,6 +97,11 @@ class Feed:
                 self._viewers[who] = now + LOOKS_FOR
         self._wake.set()
 
+    @property
+    def heard(self) -> bool:
+        """Whether a front end has ever said that it listens, or there was time enough for it."""
+        return not self._repeats
+
     def scope(self, key: str, op_ids: Sequence[str]) -> None:
         """Have a view named ``key`` show only these operations."""
         with self._lock:

@@ -7,7 +7,9 @@ run, where the extension is loaded at the start; else when it is loaded, or the 
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import logging
+import threading
 from typing import TYPE_CHECKING, Any
 
 from nbxfer.errors import TransferError
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
     from nbxfer.session import Session
 
 log = logging.getLogger("nbxfer")
+
+#: Seconds after which widgets that no page has answered for are announced again.
+UNHEARD = 3.0
 
 
 def keep(desk: Any, kind: str, widget: Any) -> None:
@@ -47,7 +52,26 @@ def revive(session: Session) -> int:
         from nbxfer.faces.panel.reviver import draw_again
 
         draw_again(made)
+        # A fresh context: else the thread would hold on to the cell it was started from.
+        later = threading.Timer(UNHEARD, contextvars.Context().run, (_once_more, made))
+        later.daemon = True
+        later.start()
     return len(made)
+
+
+def _once_more(models: list[str]) -> None:
+    """Announce the widgets again if no page has answered.
+
+    A page connects to a kernel that is restarting at some moment: what was told before is lost, so it may know of a
+    widget and not of the layout that belongs to it, and shows an error instead. That is given up after two seconds.
+    """
+    from nbxfer.faces.panel import reviver, widget
+
+    try:
+        if widget.announce_again():
+            reviver.draw_again(models)
+    except Exception:  # the kernel is leaving
+        log.debug("the widgets could not be announced again", exc_info=True)
 
 
 def _make(session: Session, output: Any) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import anywidget
+import ipywidgets
 import traitlets
 
 from nbxfer.faces.panel import control, hearing, rows, static
@@ -120,6 +121,18 @@ def open_view(desk: Desk, op_ids: Sequence[str]) -> View:
         view = _views[name] = View(desk, panel.uid, only, ids)
     view._desk = desk  # not a new widget: the old one's end would close the new one's comm, which has its id
     return view
+
+
+def announce_again() -> bool:
+    """Tell the pages of their models once more where no page has answered; say whether there was one such."""
+    unheard = [panel for panel in _panels.values() if panel._feed is not None and not panel._feed.heard]
+    for panel in unheard:
+        for view in (panel, *(view for view in _views.values() if view.uid == panel.uid)):
+            for one in (view.layout, view):
+                if one.comm is not None:
+                    state = {"state": one.get_state(), "buffer_paths": []}
+                    one.comm.open(data=state, metadata={"version": ipywidgets._version.__protocol_version__})
+    return bool(unheard)
 
 
 def _model_id(uid: str, only: str) -> str:
