@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -38,6 +39,7 @@ class Front:
         body = b"".join(self._app(environ, lambda *told: answered.append(told)))
         if self.lost == (method, query):
             self.lost = None
+            environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
             raise ConnectionAbortedError
         lately = (datetime.now(UTC) - timedelta(seconds=2)).strftime("%Y-%m-%dT%H:%M:%S.000Z").encode()
         body = body.replace(b"2010-11-10T20:48:33.000Z", lately)
