@@ -22,12 +22,13 @@ import crc32c
 
 from nbxfer.core import actions as do
 from nbxfer.core import events as ev
+from nbxfer.core.faults import Fault, Remedy
 from nbxfer.core.ranges import RangeSet
 from nbxfer.core.spec import Spec
 from nbxfer.engine.ahead import may_be_ahead
 from nbxfer.engine.hosts import Hosts
 from nbxfer.engine.job import Ahead, Job
-from nbxfer.engine.perform import guarded, look_at_name
+from nbxfer.engine.perform import guarded, look_at_name, lost
 from nbxfer.engine.workers import Workers
 from nbxfer.errors import TransferError
 from nbxfer.sources.brief import Brief
@@ -36,30 +37,10 @@ from nbxfer.sources.http import HttpSource
 log = logging.getLogger("nbxfer")
 
 Answers = Sequence[tuple[str, ev.Event]]
-#: So many small files in a row make a host one of small files.
-TRUST: Final = 16
 #: What takes longer (seconds) goes the usual way.
 AT_ONCE: Final = 0.25
 #: Seconds between two looks at who is to stop.
 LOOK: Final = 0.02
-
-
-class Streak:
-    """How many files of each host in a row were small. On the loop's thread only."""
-
-    def __init__(self) -> None:
-        self._by_host: dict[str, int] = {}
-
-    def count(self, host: str, *, small: bool) -> None:
-        """Take note of one more file."""
-        if small:
-            self._by_host[host] = self._by_host.get(host, 0) + 1
-        else:
-            self._by_host.pop(host, None)
-
-    def holds(self, host: str) -> bool:
-        """Whether the next one will be small, too, as far as anybody can know."""
-        return self._by_host.get(host, 0) >= TRUST
 
 
 class Ask(Protocol):
@@ -129,9 +110,26 @@ class Gang:
         try:
             while self._round():
                 pass
+        except BaseException as error:
+            log.exception("small files that were asked for together were left; please report this")
+            self._leave_all(Fault("TransferError", f"nbxfer itself failed ({type(error).__name__}).", Remedy.RETRY))
         finally:
             self._selector.close()
             self._hosts.crave(frozenset())
+
+    def _leave_all(self, fault: Fault) -> None:
+        """Have each tried again, the usual way: nobody shall wait for ever, whatever it was."""
+        with self._lock:
+            new, self._new, self._busy = self._new, [], False
+        for member in self._active.values():
+            if member.brief is not None:
+                member.brief.close(whole=False)
+            self._hosts.release(member.job.host)
+        for member in {*self._active.values(), *new, *(m for queue in self._waiting.values() for m in queue)}:
+            self._answered(member, lost(member.job, member.action, fault))
+        self._active, self._waiting = {}, {}
+        answers, self._answers = self._answers, []
+        self._post(answers)
 
     def _round(self) -> bool:
         with self._lock:
@@ -179,7 +177,10 @@ class Gang:
 
     def _begun(self, member: Member) -> None:
         job, action = member.job, member.action
-        member.brief = self._ask(job.op_id, job.spec) if _fits(job, action) else None
+        try:
+            member.brief = self._ask(job.op_id, job.spec) if _fits(job, action) else None
+        except Exception:
+            log.exception("a small file was not asked for; please report this")
         if member.brief is None:
             self._hand_on(member)
             return

@@ -21,7 +21,7 @@ from nbxfer.core.phases import FINAL, Phase
 from nbxfer.core.spec import Spec
 from nbxfer.engine import ahead
 from nbxfer.engine.dispatcher import Planned
-from nbxfer.engine.gang import Gang, Streak
+from nbxfer.engine.gang import Gang
 from nbxfer.engine.hosts import Hosts
 from nbxfer.engine.job import Job
 from nbxfer.engine.limits import Slots
@@ -29,6 +29,7 @@ from nbxfer.engine.movers import Movers
 from nbxfer.engine.pace import Pace
 from nbxfer.engine.perform import perform
 from nbxfer.engine.refresh import Renewing, refreshed, unanswered
+from nbxfer.engine.streak import Streak
 from nbxfer.engine.timers import Timers
 from nbxfer.engine.together import Answers, Task, Together
 from nbxfer.engine.workers import Workers

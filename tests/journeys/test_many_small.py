@@ -14,7 +14,7 @@ from nbxfer.core.phases import Phase, TransferStatus
 from nbxfer.demo.server import DemoServer
 from nbxfer.engine.gang import Gang, Member
 from nbxfer.session import Session
-from nbxfer.sources.brief import ROOM
+from nbxfer.sources.brief import ROOM, Brief, Briefly
 from tests.servers import faults
 from tests.servers.site import Fault, Site
 from tests.servers.trial import QUICK, Trial
@@ -176,3 +176,30 @@ def test_a_name_that_is_taken_meanwhile(
     assert [n for n, op in enumerate(batch) if op.error is not None] == [ODD]
     assert type(batch[ODD].error).__name__ == "DestinationExists"
     assert rode
+
+
+@pytest.mark.parametrize("where", ["hear", "ask"])
+def test_a_flaw_of_ours_leaves_nobody_waiting(
+    where: str, trial: Trial, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What nobody has thought of ends the ride, is logged, and costs a try; all files come the usual way."""
+    left = [3]
+
+    def flawed(true: Callable[..., object]) -> Callable[..., object]:
+        def call(*args: object) -> object:
+            left[0] -= 1
+            if left[0] == 0:
+                raise ZeroDivisionError
+            return true(*args)
+
+        return call
+
+    if where == "hear":
+        monkeypatch.setattr(Brief, "hear", flawed(Brief.hear))
+    else:
+        monkeypatch.setattr(Briefly, "ask", flawed(Briefly.ask))
+    sites, urls = _files(trial)
+    batch = trial.session.download(urls, trial.folder, retry=QUICK)
+    assert [path.read_bytes() for path in batch.results(60)] == [site.versions[0].data for site in sites]
+    assert left[0] <= 0
+    assert "please report this" in caplog.text
