@@ -24,6 +24,7 @@ from nbxfer.core.faults import Fault, Remedy
 from nbxfer.core.phases import Phase
 from nbxfer.errors import InvalidRequest
 from nbxfer.faces.panel import bundle, control, panel, rows, static, widget
+from nbxfer.faces.panel.feed import KERNEL
 from nbxfer.session import Session
 from nbxfer.session.group import Group
 from nbxfer.testing.session import FakeSession, snapshot
@@ -125,6 +126,19 @@ def secretive(canary: Callable[[str], str]) -> FakeSession:
     return FakeSession([snapshot("1", url=url, destination="/home/you/x.bin", total=10)])
 
 
+def test_a_page_of_the_kernel_before_counts_for_nothing(said: list[Any], kernel: FakeKernel) -> None:
+    """Widgets are announced again until a page says that it has this kernel's; an older one may go on speaking."""
+    shown = panel(FakeSession([]))
+    before = len(said)
+    for content in ({"t": "hello"}, {"t": "hello", "kernel": "another"}):
+        kernel.hear({"uid": shown.uid} | content)
+        assert widget.announce_again()
+    opened = [data["state"] for kind, data, _ in said[before:] if kind == "comm_open"]
+    assert [state.get("uid") for state in opened] == [None, shown.uid] * 2, "the layout comes first"
+    kernel.hear({"uid": shown.uid, "t": "hello", "kernel": KERNEL})
+    assert not widget.announce_again()
+
+
 def test_traits_are_a_uid_and_flags(said: list[Any], kernel: FakeKernel, canary: Callable[[str], str]) -> None:
     """What a notebook may store of the widget says nothing of the operations; no message has a secret."""
     desk = secretive(canary)
@@ -134,7 +148,7 @@ def test_traits_are_a_uid_and_flags(said: list[Any], kernel: FakeKernel, canary:
     shown._feed.step()
     state = next(data["state"] for kind, data, _ in said if kind == "comm_open" and "uid" in data["state"])
     own = {k: v for k, v in state.items() if not k.startswith("_") and k not in ("layout", "tabbable", "tooltip")}
-    assert own == {"uid": shown.uid, "only": "", "control": True}
+    assert own == {"uid": shown.uid, "only": "", "control": True, "kernel": KERNEL}
     assert len(state["_esm"]) < 60_000
     assert "x.bin" in repr(said)
     for name in ("user", "token", "query"):

@@ -14,8 +14,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from nbxfer.demo.server import DemoServer
+from nbxfer.faces.cli import main
+from tests.servers.processes import uncounted
 
 SIZE = 6_000_000
 
@@ -32,7 +35,7 @@ class Shell:
         process = subprocess.Popen(
             [sys.executable, "-m", "nbxfer", *args],
             cwd=self.folder,
-            env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2]), **variables},
+            env={**uncounted(), "PYTHONPATH": str(Path(__file__).resolve().parents[2]), **variables},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -231,8 +234,9 @@ def test_another_programs_part(shell: Shell, server: DemoServer) -> None:
     assert part.read_bytes() == begun
 
 
-def test_wrong_values(shell: Shell, server: DemoServer) -> None:
+def test_wrong_values(server: DemoServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every option's wrong value is a sentence in the terminal's own words, before the server hears of it."""
+    monkeypatch.chdir(tmp_path)
     for option, value, words in (
         ("--bandwidth", "fast", "--bandwidth"),
         ("--max-size", "5 parsecs", "--max-size"),
@@ -245,9 +249,9 @@ def test_wrong_values(shell: Shell, server: DemoServer) -> None:
         ("-x", "0", "--connections"),
         ("--name", "a/b", "--name"),
     ):
-        code, out, err = shell("get", server.url, option, value, "-o", "here/")
-        assert (code, out, "Traceback" in err) == (2, "", False), (option, err)
-        assert words in err, (option, err)
+        ended = CliRunner().invoke(main, ["get", server.url, option, value, "-o", "here/"], prog_name="nbxfer")
+        assert (ended.exit_code, ended.stdout, "Traceback" in ended.stderr) == (2, "", False), (option, ended.stderr)
+        assert words in ended.stderr, (option, ended.stderr)
     assert server.requests == 0
 
 

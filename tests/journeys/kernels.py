@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import queue
 import sys
 from collections.abc import Callable, Iterator
@@ -12,6 +11,8 @@ from typing import Any
 import pytest
 from jupyter_client.manager import KernelManager
 
+from tests.servers.processes import uncounted
+
 
 class Kernel:
     """A kernel of a notebook, as a front end has it."""
@@ -20,7 +21,7 @@ class Kernel:
         self.manager = KernelManager(kernel_name="python3")
         assert self.manager.kernel_spec is not None
         self.manager.kernel_spec.argv[0] = python  # not the kernelspec that happens to be called python3
-        env = {**os.environ, "NBXFER_HOME": str(home), "JPY_SESSION_NAME": str(folder / "work.ipynb"), **more}
+        env = {**uncounted(), "NBXFER_HOME": str(home), "JPY_SESSION_NAME": str(folder / "work.ipynb"), **more}
         self.manager.start_kernel(cwd=str(folder), env=env)
         self.client = self.manager.client()
         self.client.start_channels()

@@ -227,10 +227,10 @@ def test_into_memory(session: Session, big: Path) -> None:
     import fsspec
 
     fs = fsspec.filesystem("memory")
-    session.upload(big, "memory://up/x.bin").result(60)
-    assert fs.cat_file("/up/x.bin") == big.read_bytes()
-    assert fs.ls("/up", detail=False) == ["/up/x.bin"]
-    fs.rm("/up", recursive=True)
+    session.upload(big, "memory://into/x.bin").result(60)
+    assert fs.cat_file("/into/x.bin") == big.read_bytes()
+    assert fs.ls("/into", detail=False) == ["/into/x.bin"]
+    fs.rm("/into", recursive=True)
 
 
 def test_awaited(s3: Store, session: Session, tmp_path: Path) -> None:

@@ -45,6 +45,9 @@ REST = 1.0
 #: Seconds after the opening at which keyframes are repeated until a front end answers.
 REPEATS = (0.0, 0.5, 1.0, 2.5, 5.0, 10.0)
 
+#: Tells the widgets of this kernel from those that a page still has of one before it.
+KERNEL = uuid.uuid4().hex[:8]
+
 #: Sends one message: its content and its buffers.
 Send = Callable[[dict[str, Any], list[bytes]], None]
 
@@ -78,6 +81,7 @@ class Feed:
         self._rests_at = 0.0
         self._open = True
         self._failed = False
+        self.met = False  # whether a page has said that it has this kernel's widget
         self._unsubscribe = desk.board.subscribe(self._take, per_second=1 / WATCHED)
 
     # -- from any thread ---------------------------------------------------------------------------------------------
@@ -86,9 +90,10 @@ class Feed:
             self._news.update(news)
         self._wake.set()
 
-    def hello(self, who: str = "", *, keyframe: bool = True, visible: bool = True) -> None:
-        """Know that the front end ``who`` listens, and whether somebody looks at it."""
+    def hello(self, who: str = "", *, keyframe: bool = True, visible: bool = True, kernel: str = "") -> None:
+        """Know that the front end ``who`` listens, whether somebody looks at it, and whose widget it has."""
         now = self._clock()
+        self.met = self.met or kernel == KERNEL
         with self._lock:
             self._repeats.clear()
             self._asked = self._asked or keyframe
@@ -96,11 +101,6 @@ class Feed:
             if visible and len(self._viewers) < VIEWERS:
                 self._viewers[who] = now + LOOKS_FOR
         self._wake.set()
-
-    @property
-    def heard(self) -> bool:
-        """Whether a front end has ever said that it listens, or there was time enough for it."""
-        return not self._repeats
 
     def scope(self, key: str, op_ids: Sequence[str]) -> None:
         """Have a view named ``key`` show only these operations."""

@@ -33,10 +33,11 @@ _APART = frozenset({"ask", "first"})
 
 
 class Hello(msgspec.Struct, tag="hello", tag_field="t"):
-    """A front end listens and wants everything; ``who`` tells it from others."""
+    """A front end listens and wants everything; ``who`` tells it from others, ``kernel`` is that of its widget."""
 
     visible: bool = True
     who: Word = ""
+    kernel: Word = ""
 
 
 class See(msgspec.Struct, tag="see", tag_field="t"):
@@ -100,7 +101,8 @@ def hear(desk: Desk, feed: Feed, content: object, *, private: bool = False) -> s
         return _dropped("it has no form that is known")
     match said:
         case Hello() | See():
-            feed.hello(said.who, keyframe=isinstance(said, Hello), visible=said.visible)
+            kernel = said.kernel if isinstance(said, Hello) else ""
+            feed.hello(said.who, keyframe=isinstance(said, Hello), visible=said.visible, kernel=kernel)
         case Wished():
             return _wish(desk, feed, said)
         case All():

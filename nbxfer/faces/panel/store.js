@@ -98,7 +98,7 @@ function hello(store) {
     if (store.asking !== model) return; // another model asks
     if (tries > 9 || (tries && (store.boot !== boot || store.serial !== serial))) { store.asking = null; return; }
     store.looks = visible(store);
-    tell(store, { t: "hello", visible: store.looks, who: store.who });
+    tell(store, { t: "hello", visible: store.looks, who: store.who, kernel: model.get("kernel") ?? "" });
     setTimeout(ask, 100 * 2 ** Math.min(++tries, 5));
   };
   ask();

@@ -13,7 +13,7 @@ import ipywidgets
 import traitlets
 
 from nbxfer.faces.panel import control, hearing, rows, static
-from nbxfer.faces.panel.feed import Feed
+from nbxfer.faces.panel.feed import KERNEL, Feed
 from nbxfer.faces.panel.rows import Desk
 
 _HERE = Path(__file__).parent
@@ -55,6 +55,7 @@ class View(anywidget.AnyWidget):
     uid = traitlets.Unicode().tag(sync=True)
     only = traitlets.Unicode().tag(sync=True)
     control = traitlets.Bool(default_value=False).tag(sync=True)
+    kernel = traitlets.Unicode(KERNEL).tag(sync=True)
 
     def __init__(self, desk: Desk, uid: str, only: str = "", op_ids: Sequence[str] | None = None) -> None:
         self._desk = desk
@@ -124,8 +125,11 @@ def open_view(desk: Desk, op_ids: Sequence[str]) -> View:
 
 
 def announce_again() -> bool:
-    """Tell the pages of their models once more where no page has answered; say whether there was one such."""
-    unheard = [panel for panel in _panels.values() if panel._feed is not None and not panel._feed.heard]
+    """Tell the pages of their models once more where none has answered as one that has them; say whether that was so.
+
+    A page that lived through a restart goes on speaking for the widgets that it had, so that it speaks says nothing.
+    """
+    unheard = [panel for panel in _panels.values() if panel._feed is not None and not panel._feed.met]
     for panel in unheard:
         for view in (panel, *(view for view in _views.values() if view.uid == panel.uid)):
             for one in (view.layout, view):
