@@ -13,16 +13,16 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def _run(folder: Path, test: str, ci: str = "") -> subprocess.CompletedProcess[str]:
+def _run(folder: Path, test: str, ci: str = "", *more: str) -> subprocess.CompletedProcess[str]:
     """Run one test of a small suite of its own, that stands on the same conftest."""
     tests = folder / "private-suite"
     tests.mkdir()
     shutil.copy(ROOT / "tests" / "conftest.py", tests)
     (tests / "test_one.py").write_text(test)
-    (tests / "pytest.ini").write_text("[pytest]\nlog_level = DEBUG\n")
+    (tests / "pytest.ini").write_text("[pytest]\nlog_level = DEBUG\nmarkers = heavy\n")
     env = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", "COV"))}
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--basetemp={folder / 'private-base'}"],
+        [sys.executable, "-m", "pytest", "-q", "-pno:cacheprovider", f"--basetemp={folder / 'private-base'}", *more],
         cwd=tests, env={**env, "CI": ci}, check=False, capture_output=True, text=True,
     )  # fmt: skip
 
@@ -79,6 +79,14 @@ def test_a_person_may_skip(tmp_path: Path) -> None:
     """On a person's machine what cannot run there is skipped."""
     run = _run(tmp_path, "import pytest\ndef test_it():\n    pytest.skip('no browser')\n")
     assert run.returncode == 0, run.stdout
+
+
+def test_a_heavier_server_may_be_missing(tmp_path: Path) -> None:
+    """What `make test-servers` did not get to install is named, and fails nothing."""
+    test = "import pytest\npytestmark = pytest.mark.heavy\ndef test_it():\n    pytest.skip('no emulator')\n"
+    run = _run(tmp_path, test, "true", "-m", "heavy", "-ra")
+    assert run.returncode == 0, run.stdout
+    assert "no emulator" in run.stdout
 
 
 def test_an_expected_failure_is_no_skip(tmp_path: Path) -> None:
