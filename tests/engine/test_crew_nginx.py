@@ -171,7 +171,7 @@ def test_a_server_that_dies(bench: Make, nginx: Nginx) -> None:
         os.kill(pid, signal.SIGKILL)
     nginx.process.kill()
     fetch.join()
-    assert time.monotonic() - begin < 2.0
+    assert time.monotonic() - begin < 5.0, "much less on a machine with nothing else to do"
     assert isinstance(answers[0], ev.RangeLost)
     assert answers[0].fault.error == "NetworkError"
     assert answers[0].held == one.job.held

@@ -140,7 +140,7 @@ function render({ model, el }) {
     if (!items[i]) return;
     if (tops[i] < list.scrollTop) list.scrollTop = tops[i];
     if (tops[i + 1] > list.scrollTop + list.clientHeight) list.scrollTop = tops[i + 1] - list.clientHeight;
-    wanted = items[i].key; soon();
+    wanted = items[i].key; draw(); // at once: the next key is meant for this row
   };
   list.onkeydown = (event) => {
     const on = /** @type {HTMLElement} */ (event.target);
