@@ -42,9 +42,9 @@ def _if_exists(command: trees.Command) -> trees.Command:
 def put(ctx: click.Context, call: Call, /, files: tuple[str, ...], url: str, **given: Any) -> None:
     """Send files to a URL: a store, a server; print where they are when all of it is there.
 
-    Of a store, a URL that ends in / is a folder, and each file keeps its name in it; a server of the web is sent to
-    the URL as it stands. Nothing is seen under the name before all of it is there, but where a server of the web knows
-    no such thing. After Ctrl-C, a broken network or a crash, 'nbxfer resume' goes on from what the far side has.
+    A URL that ends in / is a folder, and each file keeps its name in it. Nothing is seen under the name before all of
+    it is there, but where a server of the web knows no such thing. After Ctrl-C, a broken network or a crash, 'nbxfer
+    resume' goes on from what the far side has.
 
     \b
     Examples:
