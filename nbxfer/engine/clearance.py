@@ -54,7 +54,7 @@ class Clearance:
         items: list[Item] = []
         for op in ops:
             if op.phase in _MOVING and not self._quiet:
-                flying = frozenset(op.in_flight)  # something else flies where it has come home and begun again since
+                flying = op.in_flight  # something else flies where it has come home and begun again since
                 if self._stopping.get(op.id) != flying and (hold := self.hold(op)) is not None:
                     self._stopping[op.id] = flying
                     items.append((op.id, ev.Held(hold.stall, hold.fault), None))

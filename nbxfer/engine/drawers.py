@@ -42,18 +42,16 @@ class Drawers(Senders):
 
     def _look_again(self) -> None:
         """Raise SourceChanged where what was copied is another version by now."""
-        pinned = self._action.pinned
-        stream = self._job.source.open(Want(0, 1, pinned, self._size), self._job.stop)
+        stream = self._job.source.open(Want(0, 1, self._action.pinned, self._size), self._job.stop)
         if stream is not None:
             stream.close()
-        if stream is None or stream.restarted or not _is_that(stream.probe, self._action.size):
-            raise SourceChanged("The source has another version now.")
-        if pinned is not None and same_version(pinned, stream.probe.validator) is False:
+        if stream is None or stream.restarted or not self._is_that(stream.probe):
             raise SourceChanged("The source has another version now.")
 
-
-def _is_that(probe: Probe, size: int | None) -> bool:
-    return probe.size in (None, size)
+    def _is_that(self, probe: Probe) -> bool:
+        pinned, size = self._action.pinned, self._action.size
+        other = pinned is not None and same_version(pinned, probe.validator) is False
+        return probe.size in (None, size) and not other
 
 
 def drawn(job: Job, far: Far) -> bool:

@@ -247,13 +247,9 @@ class Gang:
             else:
                 self._hand_on(member)
         for queue in self._waiting.values():
-            if any(member.job.stop.is_set() for member in queue):
-                stay = [member for member in queue if not member.job.stop.is_set()]
-                for member in queue:
-                    if member not in stay:
-                        self._give_back(member)
-                queue.clear()
-                queue.extend(stay)
+            for member in [member for member in queue if member.job.stop.is_set()]:
+                queue.remove(member)
+                self._give_back(member)
 
     # -- ending --------------------------------------------------------------------------------------------------
     def _leave(self, member: Member) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final
 
 import msgspec
 
@@ -33,8 +32,6 @@ from nbxfer.sources.base import Stream
 log = logging.getLogger("nbxfer")
 
 Report = Callable[[ev.Event], None]
-#: Read at once when a source is added up (bytes).
-CHUNK: Final = 1024 * 1024
 
 
 def perform(job: Job, far: Far, action: do.Action, report: Report) -> ev.Event:

@@ -229,17 +229,7 @@ class MemoryManifest:
             heirs = self.home.line(owner)
             if missing is None or self.me.id not in heirs:
                 return
-            victim = heirs[heirs.index(self.me.id) - 1]
-            left = []
-            for name in [o for o in self.home.journals if victim in self.home.line(o)]:
-                self.home.history.extend(r for r in self.home.journals[name] if r.phase in FINAL)
-                left += [r for r in self.home.journals.pop(name) if r.id in missing]
-                self.home.wishes.pop(name, None)
-                if name != victim:
-                    del self.home.heirs[name]
-            self.home.journals |= {victim: left} if left else {}
-            if not left:
-                del self.home.heirs[victim]
+            self.home.settle(heirs[heirs.index(self.me.id) - 1], missing)
 
     def claim(self, destination: str, claim: Claim) -> Claim:
         """Claim a destination; give the claim that holds (ours, or whose was there first)."""
@@ -276,7 +266,8 @@ class MemoryManifest:
         """Write a card, in place of the one that was there. Raises ``trouble``."""
         if self.trouble is not None:
             raise self.trouble
-        self.home.cards[card.kind, card.name, card.owner] = card
+        with self.home.lock:
+            self.home.cards[card.kind, card.name, card.owner] = card
 
     def card(self, kind: str, name: str) -> Card | None:
         """Give a card that is in nobody's hands."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Sequence
 
+from nbxfer.core.phases import FINAL
 from nbxfer.core.record import Record
 from nbxfer.manifest.base import Card, Claim, Row, Wish
 
@@ -66,6 +67,20 @@ class MemoryHome:
                 if known is None or (known[0].epoch, known[0].changed) <= (record.epoch, record.changed):
                     found[op_id] = (record, owner)
         return found
+
+    def settle(self, victim: str, missing: set[str]) -> None:
+        """Clear away what was taken over from ``victim``; what is ``missing`` at the heir's stays the victim's."""
+        left: list[Record] = []
+        for name in [owner for owner in self.journals if victim in self.line(owner)]:
+            self.history.extend(r for r in self.journals[name] if r.phase in FINAL)
+            left += [r for r in self.journals.pop(name) if r.id in missing]
+            self.wishes.pop(name, None)
+            if name != victim:
+                del self.heirs[name]
+        if left:
+            self.journals[victim] = left
+        else:
+            del self.heirs[victim]
 
     def ended(self, record: Record) -> bool:
         """Say whether the history knows how an operation ended."""

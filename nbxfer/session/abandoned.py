@@ -8,7 +8,6 @@ way when it was begun, and none is now. Everything else is left alone.
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Iterator
 from typing import Final, NamedTuple
@@ -49,11 +48,10 @@ class _Bounded:
 
     def __init__(self, seconds: float) -> None:
         self._until = time.monotonic() + seconds
-        self._stop = threading.Event()
 
     def is_set(self) -> bool:
         """See Stop."""
-        return self._stop.is_set() or time.monotonic() > self._until
+        return time.monotonic() > self._until
 
 
 def abandoned(doors: Doors, census: Census, older_than: float, now: float) -> Iterator[Abandoned]:

@@ -11,7 +11,7 @@ import threading
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 from nbxfer.core.probe import Validator
 from nbxfer.core.ranges import ByteRange, RangeSet
@@ -44,8 +44,6 @@ STEP: Final = 1024 * 1024
 UNKNOWN: Final = 16 * 1024 * 1024
 #: What may follow on an answer that did not come.
 LOST: Final = (NetworkError, TransferTimeout, ServerBusy, BadAnswer)
-#: Of an object that comes out of the same store: what its store says of it, as it may be said of the copy.
-Traits = dict[str, Any]
 
 
 class StoreObject(Far):

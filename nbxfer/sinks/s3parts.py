@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from nbxfer.core.probe import Validator
 from nbxfer.errors import ChecksumMismatch
+from nbxfer.sinks.objects import MARK
 from nbxfer.wire.storage import Storage
 
 #: What S3 takes at most.
@@ -72,10 +73,10 @@ _TRAITS: Final = "CacheControl ContentDisposition ContentEncoding ContentLanguag
 
 
 def traits(head: Mapping[str, Any]) -> dict[str, Any]:
-    """Give what a copy is told of the object whose head this is; not what ``nbxfer`` said of it."""
+    """Give what a copy is told of the object whose head this is; not what we said of it."""
     told = {name: head[name] for name in _TRAITS if head.get(name)}
     if "Metadata" in told:
-        told["Metadata"] = {name: value for name, value in told["Metadata"].items() if name.lower() != "nbxfer"}
+        told["Metadata"] = {name: value for name, value in told["Metadata"].items() if name.lower() != MARK}
     return told
 
 

@@ -100,9 +100,10 @@ def hear(desk: Desk, feed: Feed, content: object, *, private: bool = False) -> s
     except (msgspec.ValidationError, RecursionError):
         return _dropped("it has no form that is known")
     match said:
-        case Hello() | See():
-            kernel = said.kernel if isinstance(said, Hello) else ""
-            feed.hello(said.who, keyframe=isinstance(said, Hello), visible=said.visible, kernel=kernel)
+        case Hello():
+            feed.hello(said.who, visible=said.visible, kernel=said.kernel)
+        case See():
+            feed.hello(said.who, keyframe=False, visible=said.visible)
         case Wished():
             return _wish(desk, feed, said)
         case All():
