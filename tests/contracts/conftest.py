@@ -8,6 +8,10 @@ import pytest
 
 from nbxfer.wire.pool import Pool
 from tests.servers import stores
+from tests.servers.azurite import Azurite
+from tests.servers.gcs import Gcs
+from tests.servers.moto import Moto, Store
+from tests.servers.weed import Weed
 
 
 @pytest.fixture
@@ -44,3 +48,32 @@ def ftp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[stores.Ftp]:
     """An FTP server."""
     with stores.ftp(tmp_path_factory.mktemp("ftp")) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """Another one, with a bucket, a process of its own."""
+    with Moto(tmp_path_factory.mktemp("moto") / "log") as server:
+        server.store.bucket()
+        yield server.store
+
+
+@pytest.fixture(scope="module")
+def weed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """SeaweedFS, once it takes a bucket: it listens before it is ready."""
+    with Weed(tmp_path_factory.mktemp("weed")) as server:
+        yield server.ready()
+
+
+@pytest.fixture(scope="module")
+def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
+    """A service that speaks Azure's blobs."""
+    with Azurite(tmp_path_factory.mktemp("azurite")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def gcs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gcs]:
+    """A service that speaks Google's objects."""
+    with Gcs(tmp_path_factory.mktemp("gcs")) as server:
+        yield server

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from nbxfer.core.probe import Validator
@@ -17,31 +15,16 @@ from tests.contracts import test_drawn
 from tests.servers.azurite import BOX, Azurite
 from tests.servers.gcs import LAB, Gcs
 from tests.servers.moto import Store
-from tests.servers.weed import Weed
 
 pytestmark = pytest.mark.heavy
-
-
-@pytest.fixture(scope="module")
-def weed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    """Give SeaweedFS, once it takes a bucket."""
-    with Weed(tmp_path_factory.mktemp("weed")) as server:
-        yield server.ready()
 
 
 class TestSeaweed(test_drawn.TestS3):
     """SeaweedFS, which holds more of the letter than an emulator."""
 
     @pytest.fixture(autouse=True)
-    def _place(self, weed: Store, request: pytest.FixtureRequest) -> None:
-        self.store, self.key = weed, f"folder/{request.node.name} ä.bin"
-
-
-@pytest.fixture(scope="module")
-def gcs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gcs]:
-    """Give a service that speaks Google's objects."""
-    with Gcs(tmp_path_factory.mktemp("gcs")) as server:
-        yield server
+    def _store(self, weed: Store) -> None:
+        self.store = weed
 
 
 class TestGcs(DrawnContract):
@@ -76,13 +59,6 @@ class TestGcs(DrawnContract):
     def beside(self) -> list[str]:
         ours = (self.name, f"{self.name} from")
         return [name for name in self.server.names() if name.startswith(f"{self.folder}/") and name not in ours]
-
-
-@pytest.fixture(scope="module")
-def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
-    """Give a service that speaks Azure's blobs."""
-    with Azurite(tmp_path_factory.mktemp("azurite")) as server:
-        yield server
 
 
 class TestAzure(DrawnContract):

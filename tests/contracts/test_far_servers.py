@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from nbxfer.sinks.azure import AzureBlob
@@ -16,13 +14,6 @@ from tests.servers.azurite import BOX, Azurite
 from tests.servers.gcs import LAB, Gcs
 
 pytestmark = pytest.mark.heavy
-
-
-@pytest.fixture(scope="module")
-def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
-    """Give a service that speaks Azure's blobs."""
-    with Azurite(tmp_path_factory.mktemp("azurite")) as server:
-        yield server
 
 
 class TestAzure(FarContract):
@@ -45,13 +36,6 @@ class TestAzure(FarContract):
     def beside(self) -> list[str]:
         """Blocks of one byte are what is left of those that were given up."""
         return [f"block of {size} bytes" for size in self.server.waiting(self.name) if size > 1]
-
-
-@pytest.fixture(scope="module")
-def gcs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gcs]:
-    """Give a service that speaks Google's objects."""
-    with Gcs(tmp_path_factory.mktemp("gcs")) as server:
-        yield server
 
 
 class TestGcs(FarContract):

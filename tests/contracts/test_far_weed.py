@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from nbxfer.sinks.far import Far
@@ -11,34 +9,21 @@ from nbxfer.sinks.s3 import S3Object
 from nbxfer.testing.far import FarContract
 from nbxfer.wire.access import access
 from nbxfer.wire.storage import Storage
+from tests.contracts import places
 from tests.servers.moto import BUCKET, Store
-from tests.servers.weed import Weed
 
 pytestmark = pytest.mark.heavy
 
 
-@pytest.fixture(scope="module")
-def weed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    """Give a store that speaks S3, once it takes a bucket: it listens before it is ready."""
-    with Weed(tmp_path_factory.mktemp("weed")) as server:
-        yield server.ready()
-
-
-class TestSeaweed(FarContract):
+class TestSeaweed(places.InABucket, FarContract):
     """Objects of a bucket, by multipart uploads."""
 
     @pytest.fixture(autouse=True)
-    def _place(self, weed: Store, request: pytest.FixtureRequest) -> None:
-        self.store, self.key = weed, f"folder/{request.node.name} ä.bin"
+    def _store(self, weed: Store) -> None:
+        self.store = weed
 
     def sink(self, op_id: str = "op-one") -> Far:
         return S3Object(access(f"s3://{BUCKET}/{self.key}", storage=Storage(self.store.options)), op_id)
 
     def put(self, data: bytes) -> None:
         self.store.put(self.key, data)
-
-    def final(self) -> bytes | None:
-        return self.store.get(self.key)
-
-    def beside(self) -> list[str]:
-        return [key for key in self.store.open_uploads() if key == self.key]

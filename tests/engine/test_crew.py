@@ -436,32 +436,28 @@ def test_answers_that_are_shorter_than_asked(bench: Make) -> None:
     whole(one, one.fetch(4))
 
 
+class Short(Ruled):
+    """Parts end after ``most`` bytes, and the first body after two blocks."""
+
+    most = 0
+
+    def _answer(self, want: Want, stop: object, answer: Answer) -> object:  # type: ignore[override]
+        stream = super()._answer(want, stop, answer)  # type: ignore[arg-type]
+        assert stream is not None
+        stream._body = stream._body[: self.most if want.part else 2 * BLOCK]
+        return stream
+
+
 def test_an_answer_that_brings_nothing_is_a_fault(bench: Make) -> None:
     """Nobody asks the same question for ever."""
-
-    class Empty(Ruled):
-        def _answer(self, want: Want, stop: object, answer: Answer) -> object:  # type: ignore[override]
-            stream = super()._answer(want, stop, answer)  # type: ignore[arg-type]
-            assert stream is not None
-            stream._body = stream._body[: 0 if want.part else 2 * BLOCK]
-            return stream
-
-    source = Empty(DATA, rate=calm)
-    one = bench(source)
+    one = bench(Short(DATA, rate=calm))
     assert lost(one.fetch(2)) == "NetworkError"
 
 
 def test_answers_of_a_few_bytes_are_a_broken_line(bench: Make) -> None:
     """A server that gives a byte an answer is not asked a million times: what has come is kept, and it is paused."""
-
-    class Crumbs(Ruled):
-        def _answer(self, want: Want, stop: object, answer: Answer) -> object:  # type: ignore[override]
-            stream = super()._answer(want, stop, answer)  # type: ignore[arg-type]
-            assert stream is not None
-            stream._body = stream._body[: 1 if want.part else 2 * BLOCK]
-            return stream
-
-    source = Crumbs(DATA, rate=calm)
+    source = Short(DATA, rate=calm)
+    source.most = 1
     one = bench(source)
     assert lost(one.fetch(2)) == "NetworkError"
     assert CRUMBS <= len(source.wants) <= 4 * CRUMBS
