@@ -19,6 +19,8 @@ log = logging.getLogger("nbxfer")
 
 #: An append is on the disk, too, after this long (seconds).
 SYNC_WITHIN: Final = 0.05
+#: After so many records it is tidied before the next heartbeat: what is over stays in memory until then.
+TIDY_AFTER: Final = 6000
 
 
 class Upkeep:
@@ -37,18 +39,18 @@ class Upkeep:
         self.later, self.live = later, live
         self._synced = 0
         self._sync_due = False
+        self._tidied, self._tidying = 0, False
 
     def beat(self) -> None:
         """Leave a heartbeat, now and from now on."""
         self._arm(HEARTBEAT, self.beat)
         self.workers.submit(self.touch)
+        self._tidy()
 
     def touch(self) -> None:
-        """Leave one heartbeat; find out whether somebody else has taken over, and whether the journal is long."""
+        """Leave one heartbeat; find out whether somebody else has taken over."""
         try:
             self.manifest.touch()
-            if self.manifest.bulky:
-                self.later(self._compact)
         except TransferError as error:
             log.warning("no heartbeat could be left: %s", error)
         except Fenced:
@@ -59,22 +61,44 @@ class Upkeep:
         if self.dispatcher.appended > self._synced and not self._sync_due:
             self._sync_due = True
             self._arm(SYNC_WITHIN, self._sync)
+        if self.dispatcher.appended - self._tidied >= TIDY_AFTER:
+            self._tidy()
 
     def _arm(self, seconds: float, call: Callable[[], None]) -> None:
         self.timers.at(time.monotonic() + seconds, call)
 
+    def _tidy(self) -> None:
+        """Have what is over handed on, and the journal made shorter where that is worth it; one worker at a time."""
+        if self._tidying:
+            return
+        self._tidying, self._tidied = True, self.dispatcher.appended
+
+        def tidy() -> None:
+            if self._shorter(self.manifest.tidy):
+                self._tidying = False
+            else:
+                self.later(self._compact)
+
+        self.workers.submit(tidy)
+
     def _compact(self) -> None:
         live = self.live()  # looked up here, rewritten beside: what is appended meanwhile is kept
 
-        def rewrite() -> None:
-            try:
-                self.manifest.compact(live)
-            except TransferError as error:
-                log.warning("the list of transfers could not be made shorter: %s", error)
-            except Fenced:
-                self.later(self._fenced)
+        def compact() -> None:
+            self._shorter(lambda: self.manifest.compact(live))
+            self._tidying = False
 
-        self.workers.submit(rewrite)
+        self.workers.submit(compact)
+
+    def _shorter(self, make: Callable[[], bool | None]) -> bool:
+        """Make the list of transfers shorter; False where ``make`` says that it could not."""
+        try:
+            return make() is not False
+        except TransferError as error:
+            log.warning("the list of transfers could not be made shorter: %s", error)
+        except Fenced:
+            self.later(self._fenced)
+        return True
 
     def _fenced(self) -> None:
         raise Fenced

@@ -113,6 +113,10 @@ class Manifest(Protocol):
         """Rewrite the journal with ``live`` only; finished operations go to history first. Aside, fsync, rename."""
         ...
 
+    def tidy(self) -> bool:
+        """Do what of compacting is due and cheap; False where ``compact`` is due, and has to be told what is live."""
+        ...
+
     @property
     def bulky(self) -> bool:
         """Whether compacting is worth it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from nbxfer.manifest.base import BlockLog, Card, Claim, Fenced, Found, Row, Wish
 from nbxfer.manifest.journal import Journal
 from nbxfer.manifest.layout import Layout, checked
 from nbxfer.manifest.owners import Lives, Owners
+from nbxfer.manifest.places import Ended
 from nbxfer.manifest.reading import Reading
 from nbxfer.manifest.remnants import Remnants
 from nbxfer.manifest.succession import Succession
@@ -46,6 +48,7 @@ class FolderManifest:
         self._lives = lives
         self._journal: Journal | None = None
         self._fenced = False
+        self._settling = threading.Lock()  # between who appends and who hands on what is over
         self._pid = os.getpid()
         self._be(me if me is not None else machine.this_owner(notebook, app))
 
@@ -100,9 +103,8 @@ class FolderManifest:
         with self._fence():
             self._writer().append(new)
         self._succession.appended(new)
-        for record in new:
-            if record.phase is Phase.DONE:
-                self._done[record.spec.destination] = record
+        with self._settling:
+            self._done |= {record.spec.destination: record for record in new if record.phase is Phase.DONE}
 
     def sync(self) -> None:
         """Return when everything appended before is on the disk. Raises NoSpace, StorageFailed."""
@@ -133,6 +135,11 @@ class FolderManifest:
             # What we finished and the history does not know yet may stand nowhere else, if somebody cut the journal.
             self._writer().compact([*list(self._done.values()), *live], self._finish, self._reading.gone)
 
+    def tidy(self) -> bool:
+        """Do what of compacting is due and cheap; False where ``compact`` is due. Raises what that raises."""
+        with self._fence():
+            return self._journal is None or self._journal.tidy(self._finish, self._reading.gone)
+
     @contextlib.contextmanager
     def _fence(self) -> Iterator[None]:
         try:
@@ -141,12 +148,13 @@ class FolderManifest:
             self._fenced = True
             raise
 
-    def _finish(self, ended: list[tuple[Record, bytes]]) -> None:
-        history.add(self.layout, self.me.id, ended)
-        for record, _ in ended:
-            claims.unclaim(self.layout, record.spec.destination, record.id)
-            if self._done.get(record.spec.destination) == record:
-                self._done.pop(record.spec.destination, None)
+    def _finish(self, ended: Sequence[Ended]) -> None:
+        history.put(self.layout, self.me.id, [(one.destination, one.line) for one in ended])
+        for op_id, destination, _ in ended:
+            claims.unclaim(self.layout, destination, op_id)
+            with self._settling:
+                if (done := self._done.get(destination)) is not None and done.id == op_id:
+                    del self._done[destination]
 
     @property
     def bulky(self) -> bool:
@@ -204,10 +212,7 @@ class FolderManifest:
         return self._reading.scan()
 
     def look(self, op_id: str, owner: str) -> Found | None:
-        """Give one operation of one owner, or of who took that owner over; cheap when nothing is new.
-
-        An operation that was seen before, and has ended since, is found in the history.
-        """
+        """Give one operation of one owner, or of who took that owner over; an ended one from the history."""
         return self._reading.look(op_id, owner)
 
     def hold_of(self, owner: str) -> Hold:

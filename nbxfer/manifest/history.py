@@ -32,13 +32,18 @@ _CHANGED: Final = re.compile(rb'"changed":([0-9]{1,12}(?:\.[0-9]{1,20})?)')  # a
 
 
 def add(layout: Layout, owner: str, ended: Iterable[tuple[Record, bytes]]) -> None:
-    """Add finished operations with their lines, and return when they are on the disk; old files are removed.
+    """Add finished operations with their lines; see ``put``."""
+    put(layout, owner, [(record.spec.destination, line) for record, line in ended])
+
+
+def put(layout: Layout, owner: str, ended: Iterable[tuple[str, bytes]]) -> None:
+    """Add lines by destination, and return when they are on the disk; old files are removed.
 
     Raises NoSpace, AccessDenied, StorageFailed; some may be in it then, and may be added again.
     """
     shards: dict[str, list[bytes]] = {}
-    for record, line in ended:
-        shards.setdefault(layout.shard(record.spec.destination), []).append(line)
+    for destination, line in ended:
+        shards.setdefault(layout.shard(destination), []).append(line)
     with storage.doing("The history could not be written"):
         # Many are written before the first is synced: one commit of the file system then serves most of them.
         places = list(shards)
@@ -54,13 +59,7 @@ def _write(shards: dict[str, list[bytes]], owner: str) -> None:
     made: list[str] = []
     try:
         for shard, new in shards.items():
-            with contextlib.suppress(FileExistsError):
-                os.mkdir(shard, 0o700)
-            _prune(shard, f"{owner}.jsonl")
-            path = os.path.join(shard, f"{checked(owner)}.jsonl")
-            if not os.path.lexists(path):
-                made.append(shard)
-            fds.append(os.open(path, storage.APPEND, 0o600))
+            fds.append(_opened(shard, owner, made))
             storage.append(fds[-1], b"".join(new))
         for fd in fds:
             os.fsync(fd)
@@ -69,6 +68,18 @@ def _write(shards: dict[str, list[bytes]], owner: str) -> None:
     finally:
         for fd in fds:
             os.close(fd)
+
+
+def _opened(shard: str, owner: str, made: list[str]) -> int:
+    """Open the file of that owner; where it is new its folder is noted, and rid of what is old."""
+    path = f"{shard}/{checked(owner)}.jsonl"
+    with contextlib.suppress(FileNotFoundError):
+        return os.open(path, storage.APPEND & ~os.O_CREAT, 0o600)
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(shard, 0o700)
+    _prune(shard, f"{owner}.jsonl")
+    made.append(shard)
+    return os.open(path, storage.APPEND, 0o600)
 
 
 def _prune(shard: str, but: str) -> None:

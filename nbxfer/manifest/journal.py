@@ -19,20 +19,23 @@ import errno
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
-from nbxfer.core.phases import FINAL
 from nbxfer.core.record import Record
-from nbxfer.manifest import lines, storage
+from nbxfer.manifest import lines, places, storage
 from nbxfer.manifest.base import Fenced
 from nbxfer.manifest.layout import Layout
+from nbxfer.manifest.places import Places
+from nbxfer.manifest.shortening import Finish, Gone, Kept
 from nbxfer.manifest.tail import Tail
 
 log = logging.getLogger("nbxfer")
 
 #: Less than this is never worth a compaction (bytes).
 LITTLE: Final = 4 * 1024 * 1024
+#: So many finished operations are handed on to the history together, before there is a compaction.
+MANY: Final = 1000
 #: How often what was appended meanwhile is copied before it is done with the writer waiting.
 _ROUNDS: Final = 3
 _CHUNK: Final = 1024 * 1024
@@ -52,11 +55,11 @@ class Journal:
         self._lost = lost
         self._lock = threading.Lock()
         self._compacting = threading.Lock()  # two at once would each copy from the other's file
-        self._live: dict[str, int] = {}  # bytes of the newest line of each operation that is not finished
-        self._live_bytes = 0
+        self._places = Places()
         self._seq = self._size = 0
         self._cuts = 0  # how often somebody has cut it short
         self._doubtful = False  # a sync failed, or somebody cut it: what is on the disk is not known
+        self._strange = False  # somebody else has written to it
         self._fd = os.open(self._path, storage.CREATE, 0o600)
         try:
             self._size = storage.append(self._fd, lines.generation())  # of what was appended whole
@@ -65,25 +68,20 @@ class Journal:
             raise
         self._compact = self._size  # after the last compaction
 
-    def append(self, records: Iterable[Record]) -> None:
+    def append(self, records: Sequence[Record]) -> None:
         """Add the records in one write. Raises Fenced, NoSpace, StorageFailed, InvalidRequest; then none is in."""
         with self._lock:
-            seq = self._seq
-            new: list[bytes] = []
-            for record in records:
-                seq += 1
-                new.append(lines.encode(record, seq))
-                self._count(record.id, 0 if record.phase in FINAL else len(new[-1]))
+            new = [lines.encode(record, seq) for seq, record in enumerate(records, self._seq + 1)]
             self._check()  # here only so that a stale owner leaves no trace; the one that counts comes after
+            data = b"".join(new)
             with storage.doing("The journal could not be written"):
-                self._size = storage.append(self._fd, b"".join(new))
-            self._seq = seq
+                size = storage.append(self._fd, data)
+            at = size - len(data)
+            self._strange = self._strange or at != self._size
+            self._size = size
+            self._places.note(records, new, at)
+            self._seq += len(new)
             self._check()
-
-    def _count(self, op_id: str, size: int) -> None:
-        self._live_bytes += size - self._live.pop(op_id, 0)
-        if size:
-            self._live[op_id] = size
 
     def check(self) -> None:
         """Raise Fenced when the journal is not ours any more."""
@@ -104,6 +102,7 @@ class Journal:
             log.warning("somebody cut %s short; it is written anew from what this process knows", self._path)
             self._size, self._doubtful = mine.st_size, True
             self._cuts += 1
+            self._places.clear()
 
     def _put_back(self) -> None:
         """Write a journal that somebody removed under its name again. Raises Fenced when it was taken over instead."""
@@ -143,7 +142,7 @@ class Journal:
     @property
     def bulky(self) -> bool:
         """Whether more than half of it (and more than LITTLE) is past, or the disk has failed us."""
-        return self._doubtful or self._size - self._live_bytes > max(LITTLE, self._live_bytes)
+        return self._doubtful or self._size - self._places.bytes > max(LITTLE, self._places.bytes)
 
     @property
     def untouched(self) -> bool:
@@ -155,77 +154,85 @@ class Journal:
         """Whether there is nothing in it."""
         return self._size <= lines.GENERATION
 
-    def compact(
-        self,
-        live: Iterable[Record],
-        finish: Callable[[list[tuple[Record, bytes]]], None],
-        gone: Callable[[list[Record]], set[str]],
-    ) -> None:
-        """Rewrite it without the past.
+    def compact(self, live: Iterable[Record], finish: Finish, gone: Gone) -> None:
+        """Rewrite it without the past; what is over is in the history before (``finish``).
 
-        What the journal says is trusted before ``live``, which may be older than it by now: an operation is left out
-        only when its newest line is a finished one (``finish`` has put it into the history before), or one that
-        another owner has carried further (``gone``). What this version does not understand stays. Raises Fenced,
-        NoSpace, StorageFailed, and has then changed nothing.
+        An operation that ``live`` does not name is kept all the same (Kept says which are not). What this version does
+        not understand stays. Raises Fenced, NoSpace, StorageFailed, and has then changed nothing.
+        """
+        known = {record.id: record for record in live}
+        with self._compacting:
+            if self._is_sound() and self._rewrite(known, finish, gone):
+                return
+            self._rewrite(known, finish, gone, reading=True)
+
+    def tidy(self, finish: Finish, gone: Gone) -> bool:
+        """Hand on what is over, if that is much, and rewrite it where that is worth it, without reading the past.
+
+        False where it has to be rewritten from what its engine knows. Raises Fenced, NoSpace, StorageFailed.
         """
         with self._compacting:
-            with self._lock:
-                self._check()
-                size, seq, cuts = self._size, self._seq, self._cuts
-                with storage.doing("The journal could not be read"):
-                    fd = os.dup(self._fd)  # it may be put back meanwhile
+            if not self.bulky:
+                if len(self._places.ended) >= MANY:
+                    self._settle(finish)
+                return True
+            return self._is_sound() and self._rewrite({}, finish, gone)
+
+    def _is_sound(self) -> bool:
+        """Say whether what is in the file is what this process has written, as far as that can be told cheaply."""
+        with self._lock:
+            self._check()
+            with storage.doing("The journal cannot be reached"):
+                return not (self._doubtful or self._strange) and os.fstat(self._fd).st_size == self._size
+
+    def _settle(self, finish: Finish) -> None:
+        with self._lock, storage.doing("The journal could not be read"):
+            self._check()
+            over = dict(self._places.ended)
+            fd = os.dup(self._fd)
+        try:
+            with storage.doing("The journal could not be read"):
+                finish(places.ended(fd, over))
+        except places.Unsound:
+            self._doubtful = True
+            return
+        finally:
+            os.close(fd)
+        with self._lock:
+            self._places.settled(over)
+
+    def _rewrite(self, known: dict[str, Record], finish: Finish, gone: Gone, *, reading: bool = False) -> bool:
+        """Put another file in its place; False where a line is not where it was written."""
+        with self._lock, storage.doing("The journal could not be read"):
+            self._check()
+            size, cuts, kept = self._size, self._cuts, Kept(known, self._seq, finish, gone)
+            live, over = dict(self._places.live), dict(self._places.ended)
+            fd = os.dup(self._fd)  # it may be put back meanwhile
+        try:
             tail = Tail()
-            try:
+            if reading:
                 with storage.doing("The journal could not be read"):
                     tail.read(fd, size)
-            finally:
-                os.close(fd)
-            kept, ended, handed = self._sort(tail, {r.id: r for r in live}, seq)
-            dropped = gone([record for record, _ in handed])
-            kept += [raw for record, raw in handed if record.id not in dropped]
-            finish(ended)
             with storage.doing("The journal could not be rewritten"):
-                self._replace(b"".join([lines.generation(), *kept]), size, cuts)
-            for op_id in dropped:
-                self._count(op_id, 0)
+                self._replace(kept.by_reading(tail) if reading else kept.by_place(fd, live, over), size, cuts)
+        except places.Unsound:
+            return False
+        finally:
+            os.close(fd)
+        with self._lock:
+            self._strange = kept.strange
+            for op_id in kept.dropped:
+                self._places.drop(op_id)
+        return True
 
-    @staticmethod
-    def _sort(
-        tail: Tail, live: dict[str, Record], seq: int
-    ) -> tuple[list[bytes], list[tuple[Record, bytes]], list[tuple[Record, bytes]]]:
-        """Give the lines to be kept, what is finished, and what was handed over."""
-        kept = [line + b"\n" for line in tail.foreign]
-        ended: list[tuple[Record, bytes]] = []
-        handed: list[tuple[Record, bytes]] = []
-        for op_id, line in tail.best.items():
-            record = lines.decode(line)
-            raw = line.raw + b"\n"
-            newer = live.pop(op_id, None)
-            if line.foreign:
-                continue
-            if newer and record and (newer.epoch, newer.changed) > (record.epoch, record.changed):
-                record, raw = newer, lines.encode(newer, seq)
-            if record is None:
-                kept.append(raw)
-            elif record.phase in FINAL:
-                ended.append((record, raw))
-            elif record.handed_to:
-                handed.append((record, raw))
-            else:
-                kept.append(raw)
-        for record in live.values():
-            if record.phase in FINAL:
-                ended.append((record, lines.encode(record, seq)))
-            else:
-                kept.append(lines.encode(record, seq))
-        return kept, ended, handed
-
-    def _replace(self, data: bytes, since: int, cuts: int) -> None:
-        """Put ``data``, and what was appended from offset ``since`` on, in the journal's place."""
+    def _replace(self, kept: Iterable[tuple[str, bytes]], since: int, cuts: int) -> None:
+        """Put these lines, and what was appended from offset ``since`` on, in the journal's place."""
         aside = self._layout.aside(self._owner)
         fd = os.open(aside, storage.CREATE, 0o600)
         try:
-            storage.append(fd, data)
+            storage.append(fd, lines.generation())
+            there = places.copied(lambda data: storage.append(fd, data), kept)
+            begun, copied = since, os.fstat(fd).st_size
             for _ in range(_ROUNDS):
                 os.fsync(fd)
                 until = self._size
@@ -244,6 +251,7 @@ class Journal:
                 self._rename(aside, fd)
                 old, self._fd = self._fd, fd
                 self._size, self._compact, self._doubtful = size, size, False
+                self._places.moved(there, begun, copied - begun)
         except BaseException:
             storage.remove(aside)
             os.close(fd)

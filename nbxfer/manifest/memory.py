@@ -101,6 +101,11 @@ class MemoryManifest:
             self.home.journals[self.me.id] = kept
             self._appended = 0
 
+    def tidy(self) -> bool:
+        """See Manifest."""
+        self._check()
+        return not self.bulky
+
     @property
     def bulky(self) -> bool:
         """Whether compacting is worth it."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 import pytest
 
 from nbxfer.core.lease import Hold
+from nbxfer.core.phases import FINAL
 from nbxfer.errors import InvalidRequest
 from nbxfer.manifest.base import Claim, Row, Wish
 from nbxfer.testing.manifest_cards import Cards
@@ -118,6 +119,19 @@ class Writing(ManifestWorld):
         worn = writer.bulky
         writer.compact([record])
         assert (long, worn, writer.bulky) == (False, True, False)
+
+    def test_tidying_loses_nothing(self) -> None:
+        """Tidying drops nothing that is unfinished, nor the end of what is over; where it says no, compacting does."""
+        live, over = a_record("/live"), [a_record(f"/data/{n}") for n in range(1500)]
+        writer = self.writer(live, *over, *[after(r, phase="done") for r in over])
+        for received in range(1, 4):
+            writer.append([after(live, received=received)] * 3000)
+            if not writer.tidy():
+                writer.compact([live])
+        assert [f.record.id for f in writer.scan() if f.record.phase not in FINAL] == [live.id]
+        there = self.process().finished(over[-1].spec.destination)
+        assert there is not None
+        assert there.id == over[-1].id
 
     def test_leaving_with_nothing_left(self) -> None:
         """Who leaves with nothing unfinished leaves nothing behind but history."""

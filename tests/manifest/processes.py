@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from nbxfer.manifest import journal
 from nbxfer.manifest.base import Row
 from nbxfer.manifest.folder import FolderManifest
 from nbxfer.testing.manifests import a_record, after
@@ -26,6 +27,7 @@ def say(text: str) -> None:
 def write(home: str) -> None:
     """Append, compact and log blocks until killed; say what was acknowledged: "id bytes", "done id", "row n"."""
     manifest = FolderManifest(home)
+    journal.LITTLE, journal.MANY = 4096, 3  # type: ignore[misc]
     manifest.begin()
     dice = random.Random(int(manifest.me.id, 16))
     records = [a_record(f"/data/{n}") for n in range(30)]
@@ -45,7 +47,7 @@ def write(home: str) -> None:
             manifest.append([after(records[n], phase="done")])
             say(f"done {records[n].id} {records[n].spec.destination}")
             records[n] = a_record(f"/data/{turn}-{n}")
-        if turn % 5 == 0:
+        if turn % 5 == 0 or (turn % 2 == 0 and not manifest.tidy()):
             manifest.compact(records)
         if turn % 4 == 0:
             manifest.sync()

@@ -194,7 +194,7 @@ def test_history_that_cannot_be_written(manifest: FolderManifest, monkeypatch: p
     done = a_record("/d", "done")
     manifest.append([done])
     with monkeypatch.context() as patch:
-        patch.setattr(history, "add", lambda *_: (_ for _ in ()).throw(NoSpace("full")))
+        patch.setattr(history, "put", lambda *_: (_ for _ in ()).throw(NoSpace("full")))
         with pytest.raises(NoSpace):
             manifest.compact([])
         assert manifest.finished("/d") == done
