@@ -1,7 +1,7 @@
 # Needs CPython 3.11 or newer, pip and make; everything else goes into .venv.
 # PYTHON=/path/to/python3 chooses the interpreter, ARGS='-k word' goes to pytest.
 
-.PHONY: help demo lab test test-servers test-all soak bench lint clean
+.PHONY: help demo lab test servers known test-servers test-all soak bench lint clean
 .DEFAULT_GOAL := help
 
 BIN := .venv/bin
@@ -29,11 +29,18 @@ demo: .venv/.with-demo ## a download whose kernel is killed half-way, in under a
 lab: .venv/.with-lab ## JupyterLab with the quickstart
 	$(BIN)/jupyter lab $$([ "$$(id -u)" != 0 ] || echo --allow-root) notebooks/01_first_transfer.ipynb
 
-test: .venv/.with-dev lint ## everything that a change must pass
-	@sh tools/servers.sh
+test: .venv/.with-dev ## everything that a change must pass
+	@$(MAKE) -j3 -O lint servers $(if $(ARGS),,known)
 	$(BIN)/python -m coverage erase
 	$(PYTEST) $(if $(ARGS),,$(SHARED)) --cov --cov-report= $(ARGS)
 	@$(if $(ARGS),:,sh tools/coverage.sh)
+
+servers: ## what the tests talk to besides Python, installed where it may
+	@sh tools/servers.sh
+
+# Beside what mostly waits: the tests are read and compiled once, and not by four processes at a time.
+known: .venv/.with-dev ## the tests, read and compiled
+	@$(PYTEST) --collect-only -q >/dev/null || true # why it fails is said by the run itself
 
 test-servers: .venv/.with-dev ## against real stores, servers and emulators that `make test` leaves out
 	@sh tools/servers.sh heavy

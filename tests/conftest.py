@@ -8,6 +8,7 @@ reads why it was skipped; but for the servers and emulators of `make test-server
 from __future__ import annotations
 
 import base64
+import itertools
 import mmap
 import os
 import random
@@ -34,12 +35,16 @@ _FOREIGN = (
 ).split()
 
 
+_homes = itertools.count()
+
+
 @pytest.fixture(autouse=True)
 def home(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Path]:
     """Give the empty manifest home of this test; settings, proxies and netrc of the person do not reach it."""
-    here = tmp_path_factory.mktemp("home")
+    # Numbered here: pytest would look through the folders of all tests before for the next number.
+    here = tmp_path_factory.mktemp(f"home-{next(_homes)}", numbered=False)
     for name in [*_FOREIGN, *(n for n in os.environ if n.startswith("NBXFER_") and not n.startswith("NBXFER_TEST"))]:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("NBXFER_HOME", str(here / "nbxfer"))

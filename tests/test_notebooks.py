@@ -9,8 +9,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import nbclient
-import nbformat
 import pytest
 
 from nbxfer.demo import apart
@@ -21,6 +19,9 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 
 def _run(path: Path, folder: Path, cells: slice = slice(None)) -> Any:
+    import nbclient
+    import nbformat
+
     notebook = nbformat.read(path, as_version=4)
     notebook.cells = notebook.cells[cells]
     client = nbclient.NotebookClient(
@@ -48,6 +49,8 @@ def _said(notebook: Any) -> str:
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_stored_clean(path: Path) -> None:
     """A notebook is stored without outputs: what it shows is made by running it."""
+    import nbformat
+
     notebook = nbformat.read(path, as_version=4)
     nbformat.validate(notebook)
     assert not [cell.id for cell in notebook.cells if cell.get("outputs") or cell.get("execution_count")]
@@ -97,6 +100,8 @@ def test_object_stores(tmp_path: Path) -> None:
 
 def test_pause_close_reopen(tmp_path: Path) -> None:
     """Notebook 02 pauses, loses its kernel where it says so, and goes on in the next one from where it was."""
+    import nbformat
+
     path = ROOT / "notebooks" / "02_pause_close_reopen.ipynb"
     texts = [cell.source for cell in nbformat.read(path, as_version=4).cells]
     closes = next(n for n, text in enumerate(texts) if text.startswith("## Close"))

@@ -21,8 +21,9 @@ def _run(folder: Path, test: str, ci: str = "", *more: str) -> subprocess.Comple
     (tests / "test_one.py").write_text(test)
     (tests / "pytest.ini").write_text("[pytest]\nlog_level = DEBUG\nmarkers = heavy\n")
     env = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", "COV"))}
+    pytest_ = [sys.executable, "-m", "pytest", "-q", "-pno:cacheprovider", "-pno:zarr"]
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-pno:cacheprovider", f"--basetemp={folder / 'private-base'}", *more],
+        [*pytest_, f"--basetemp={folder / 'private-base'}", *more],
         cwd=tests, env={**env, "CI": ci}, check=False, capture_output=True, text=True,
     )  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import itertools
 from collections.abc import Callable
 
 from nbxfer.core.groups import RANK
@@ -74,6 +75,17 @@ class Queue:
                 self._next(where)
         for head in aside:
             heapq.heappush(self._heads, head)
+        return found
+
+    def firsts(self, most: int) -> list[str]:
+        """Give who is first of each host and group, of ``most`` of them at most; nobody is taken out."""
+        found = []
+        for where in itertools.islice(list(self._lanes), most):
+            lane = self._lanes[where]
+            while lane and self._place.get(lane[0][1]) != lane[0][0][2]:
+                self._next(where)
+            if lane:
+                found.append(lane[0][1])
         return found
 
     def _next(self, where: _Lane) -> None:

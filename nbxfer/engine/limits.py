@@ -29,6 +29,9 @@ class Slots:
         self._taken: dict[str, str | None] = {}
         self._aside: set[str] = set()  # of those
         self._riding: set[str] = set()  # of those aside; what they need they are given by who takes them along
+        self.lent = False  # a place beyond all is there for who has been called, or follows, until he takes it
+        self.after = ""  # whom he follows
+        self._beyond: set[str] = set()  # of those that run, who took such a place
 
     def __len__(self) -> int:
         return len(self._taken)
@@ -42,7 +45,12 @@ class Slots:
     @property
     def free(self) -> int:
         """How many more may run."""
-        return self.most - (len(self._taken) - len(self._aside))
+        return 1 if self.lent else self.most - self.held
+
+    @property
+    def held(self) -> int:
+        """How many places are taken; more than there are where one was lent, until somebody has ended."""
+        return len(self._taken) - len(self._aside)
 
     def take(self, op_id: str, host: str = "", *, ride: bool = False) -> None:
         """Give a place; one that is to ``ride`` begins without, and waits for its connection with others."""
@@ -51,6 +59,9 @@ class Slots:
             self._aside.add(op_id)
             self._riding.add(op_id)
             return
+        if self.lent:
+            self.lent = False
+            self._beyond.add(op_id)
         self._taken[op_id] = host if self.hosts.take(host) else None
 
     def passes(self, host: str) -> bool:
@@ -67,7 +78,7 @@ class Slots:
     @property
     def seats(self) -> int:
         """How many more may ride; none where those before them wait to be checked."""
-        return self._most_riding - len(self._riding) if self.free > 0 else 0
+        return self._most_riding - len(self._riding) if self.most > self.held else 0
 
     def rides(self, op_id: str) -> bool:
         """Whether it has begun without a place."""
@@ -97,3 +108,6 @@ class Slots:
         self.disconnect(op_id)
         self._taken.pop(op_id, None)
         self._aside.discard(op_id)
+        if op_id in self._beyond:  # the next of the same host goes on with it, unless somebody has paid it back
+            self._beyond.discard(op_id)
+            self.lent, self.after = self.held >= self.most, op_id

@@ -6,14 +6,15 @@ On the loop's thread only. What it decides by is in core/queue.py and core/group
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
+from nbxfer.core import sharing
 from nbxfer.core import url as urls
 from nbxfer.core.groups import RANK, Member, Rule, surplus
 from nbxfer.core.lifecycle import Operation
 from nbxfer.core.phases import ASKING, Phase
 from nbxfer.core.queue import Queue
-from nbxfer.core.sharing import Guest, Runner, Waiter, exchange
+from nbxfer.core.sharing import Guest, Runner, Waiter
 from nbxfer.engine.limits import Slots
 
 #: What holds for a group of which nobody knows anything.
@@ -36,6 +37,7 @@ class Turns:
         self._back: dict[str, float] = {}  # to which place those go back who have made room for a guest
         self._guest: Guest | None = None
         self._called: tuple[str, float] | None = None  # who goes next, out of turn, and until when that holds
+        self._beyond: dict[str, tuple[str, str]] = {}  # host and group of those for whom a place was opened beyond all
         self._early: dict[str, None] = {}  # those that are not to begin yet
         self._stirred: set[str] = set()  # groups whose order or rule has changed
 
@@ -55,23 +57,49 @@ class Turns:
     def drop(self, op_id: str) -> None:
         """It waits no more."""
         self.queue.discard(op_id)
-        for known in (self._early, self._since, self._got, self._back):
+        for known in (self._early, self._since, self._got, self._back, self._beyond):
             known.pop(op_id, None)
 
     def next(self, full: Callable[[str], bool], now: float) -> Operation | None:
         """Take out who is next; ``full`` says which hosts to pass. None where nobody may run."""
-        if self._called is not None:
-            op = self.ops.get(self._called[0])
-            if op is None or op.phase is not Phase.QUEUED:
-                self._called = None
-            elif not full(urls.server(op.spec.asked)) and not self._barred(op.spec.group, op.id):
-                self.queue.discard(op.id)
-                self._called = None
-                return self._given(op, now)
+        if (called := self._who_was_called() or self._lent()) is not None:
+            if self.slots.lent:
+                self._beyond[called.id] = urls.server(called.spec.asked), called.spec.group
+            return self._given(called, now)
+        if self.slots.free <= 0:
+            return None
         while (op_id := self.queue.pop(full, self._barred)) is not None:
             op = self.ops.get(op_id)
             if op is not None and op.phase is Phase.QUEUED:
                 return self._given(op, now)
+        return None
+
+    def _who_was_called(self) -> Operation | None:
+        op = self.ops.get(self._called[0]) if self._called is not None else None
+        if op is None or op.phase is not Phase.QUEUED:
+            self._called = None
+            return None
+        if self.slots.hosts.closed(urls.server(op.spec.asked)) or self._barred(op.spec.group, op.id):
+            return None
+        self.queue.discard(op.id)
+        self._called = None
+        return op
+
+    def _lent(self) -> Operation | None:
+        """Take out who goes on with a place beyond all: of the host that it was opened for, or nobody."""
+        if not self.slots.lent:
+            return None
+        lane = self._beyond.pop(self.slots.after, None)
+        if lane is not None and not self.slots.hosts.closed(lane[0]):
+            passed = self.queue.passed
+            op_id = self.queue.pop(
+                lambda host: host != lane[0], lambda group, one: group != lane[1] or self._barred(group, one)
+            )
+            self.queue.passed = passed
+            op = self.ops.get(op_id) if op_id is not None else None
+            if op is not None and op.phase is Phase.QUEUED:
+                return op
+        self.slots.lent = False
         return None
 
     def rider(self, goes: Callable[[str], bool], now: float) -> Operation | None:
@@ -95,35 +123,51 @@ class Turns:
 
     # -- fair turns ----------------------------------------------------------------------------------------------
     def exchange(self, now: float) -> str | None:
-        """Give who makes room for somebody that would wait for ever, and have that one go next; None for nobody."""
+        """Give who makes room for somebody that would wait for ever, and have that one go next; None for nobody.
+
+        Where nobody can make room, somebody may be called all the same, and a place be lent to him.
+        """
+        self.slots.lent = False
         if self._called is not None and now < self._called[1]:
             return None
-        hosts, running, waiting = self.slots.hosts, [], list[Waiter]()
+        running = list[Runner]()
         for op in [self.ops[i] for i in self.slots if i in self.ops]:
             if op.phase in (Phase.PROBING, Phase.RUNNING):
-                got = self._got.get(op.id, now)
-                running.append(Runner(op.id, urls.server(op.spec.asked), op.spec.priority, got, _keeps(op)))
-        if not any(runner.keeps for runner in running):  # nobody could make room
-            return None
-        for op_id, since in itertools.islice(self._since.items(), LOOKED_AT):
-            one = self.ops.get(op_id)
-            if one is None or one.phase is not Phase.QUEUED or op_id in self._early:
-                continue
-            op = one
-            host, group = urls.server(op.spec.asked), op.spec.group
-            full = hosts.full(host)
-            if (full or not hosts.closed(host)) and not (group and self._barred(group, op_id)):
-                waiting.append(Waiter(op_id, host, op.spec.priority, since, op_id not in self._got, full))
-        waiting.sort(key=lambda w: RANK.get(w.priority, 1))
+                spec, got = op.spec, self._got.get(op.id, now)
+                running.append(Runner(op.id, urls.server(spec.asked), spec.priority, got, _keeps(op), spec.group))
+        who = self.queue.firsts(LOOKED_AT)
+        if any(runner.keeps for runner in running):  # who is second of a host may become a guest
+            who += itertools.islice(self._since, LOOKED_AT)
+        waiting = sorted(self._waiters(dict.fromkeys(who)), key=lambda w: (RANK.get(w.priority, 1), w.since))
         if self._guest is not None and self._guest.id not in self.slots and self._got.get(self._guest.id):
             self._guest = None
-        found = exchange(now, running, waiting, self._granted, self._guest)
+        found = sharing.exchange(now, running, waiting, self._granted, self._guest)
         if found is None:
+            self._call(now, running, waiting)
             return None
         self._called = (found.into, now + HOLDS)
         self._back[found.out] = min(self._since.values(), default=now)  # in front of all who came after it
         self._guest = Guest(found.into, found.out) if found.guest else None
         return found.out
+
+    def _call(self, now: float, running: list[Runner], waiting: list[Waiter]) -> None:
+        """Have one go next, out of turn, whom nobody makes room for; in a place beyond all where it has to be."""
+        called = sharing.call(now, running, waiting, self.slots.most, self.slots.held)
+        if called is not None:
+            self._called = (called.id, now)  # it is thought over again the next time
+            self.slots.lent = called.beyond and self.slots.free <= 0
+            self.slots.after = ""
+
+    def _waiters(self, op_ids: Iterable[str]) -> Iterator[Waiter]:
+        hosts = self.slots.hosts
+        for op_id in op_ids:
+            op, since = self.ops.get(op_id), self._since.get(op_id)
+            if op is None or since is None or op.phase is not Phase.QUEUED or op_id in self._early:
+                continue
+            spec, host = op.spec, urls.server(op.spec.asked)
+            full = hosts.full(host)
+            if (full or not hosts.closed(host)) and not (spec.group and self._barred(spec.group, op_id)):
+                yield Waiter(op_id, host, spec.priority, since, op_id not in self._got, full, spec.group)
 
     def come(self, now: float) -> list[str]:
         """Give those whose time has come; they wait for it no more."""

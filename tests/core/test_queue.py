@@ -84,6 +84,20 @@ def test_an_earlier_place_counts_no_more() -> None:
     assert [queue.pop() for _ in range(4)] == ["c", "b", "a", None]
 
 
+def test_the_firsts() -> None:
+    """Who is first of each host and group is told without taking anybody out, whoever has left meanwhile."""
+    queue = Queue()
+    for op_id, host, group in [("a", "x", ""), ("b", "x", ""), ("c", "y", ""), ("d", "x", "g"), ("e", "z", "")]:
+        queue.push(op_id, host=host, group=group)
+    assert queue.firsts(9) == ["a", "c", "d", "e"]
+    assert queue.firsts(2) == ["a", "c"]
+    for gone in "ae":
+        queue.discard(gone)
+    assert queue.firsts(9) == ["b", "c", "d"]
+    assert [queue.pop() for _ in range(4)] == ["b", "c", "d", None]
+    assert queue.firsts(9) == []
+
+
 def test_places_within_a_priority() -> None:
     """Who has a smaller place goes first, whenever it came; who comes to the same place comes behind."""
     queue = Queue()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,8 +24,9 @@ from nbxfer.errors import (
 )
 from nbxfer.testing.scripted import HONEST, Answer
 from tests.engine.crews import HOST, IMPATIENT, Bench, Ruled, benches, beside, held, until
+from tests.noise import noise
 
-DATA = random.Random(7).randbytes(12 * BLOCK + 12_345)
+DATA = noise(7, 12 * BLOCK + 12_345)
 SIZE = len(DATA)
 Make = Callable[..., Bench]
 

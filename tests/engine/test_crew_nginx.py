@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import random
 import signal
 import subprocess
 import time
@@ -20,6 +19,7 @@ from nbxfer.engine.movers import Movers
 from nbxfer.sources.http import HttpSource
 from nbxfer.wire.access import access
 from tests.engine.crews import IMPATIENT, Bench, beside, until
+from tests.noise import noise
 from tests.servers.nginx import PROGRAM, Nginx
 
 pytestmark = [
@@ -27,7 +27,7 @@ pytestmark = [
     pytest.mark.skipif(PROGRAM is None, reason="nginx is not installed: run `make test-servers`"),
 ]
 
-DATA = random.Random(11).randbytes(10 * BLOCK + 4321)
+DATA = noise(11, 10 * BLOCK + 4321)
 SIZE = len(DATA)
 SHA256 = "sha256:" + hashlib.sha256(DATA).hexdigest()
 

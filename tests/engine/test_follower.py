@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import random
 import threading
 
 import pytest
@@ -13,8 +12,9 @@ from nbxfer.engine.landing import Landing
 from nbxfer.errors import StorageFailed
 from nbxfer.sources.base import Stopped
 from tests.engine.crews import until
+from tests.noise import noise
 
-DATA = random.Random(12).randbytes(3_000_000)
+DATA = noise(12, 3_000_000)
 
 
 class Memory:

@@ -8,7 +8,7 @@ from typing import Any
 from nbxfer.board import Board
 from nbxfer.core import actions as do
 from nbxfer.core import events as ev
-from nbxfer.core import faults
+from nbxfer.core import faults, sharing
 from nbxfer.core.lifecycle import Operation
 from nbxfer.core.phases import Phase
 from nbxfer.core.probe import Probe, Validator
@@ -135,6 +135,46 @@ def test_places() -> None:
     assert "one" in slots
     assert "two" not in slots
     assert (len(slots), slots.free) == (1, 2)
+
+
+def test_a_place_beyond_all() -> None:
+    """A place that was lent is for the next one; it can be had again until somebody else has ended."""
+    slots = Slots(1)
+    slots.take("one")
+    slots.lent = True
+    assert (slots.free, slots.seats) == (1, 0)
+    slots.take("two")
+    assert (slots.free, slots.held) == (-1, 2)
+    slots.release("two")
+    assert (slots.free, slots.after) == (1, "two")
+    slots.take("three")
+    slots.release("one")
+    assert slots.free == 0
+    slots.release("three")
+    assert (slots.lent, slots.free) == (False, 1)
+
+
+def test_a_list_goes_on_in_the_place_that_was_opened_for_it() -> None:
+    """Whom nobody makes room for is called after a while; who follows him there is of the same host."""
+    desk = Desk(slots=2, per_host=8)
+
+    def pause(op: Operation) -> None:
+        desk.dispatcher.happened([(op.id, ev.PauseAsked(), None)])
+        desk.answer(op, ev.CutShort(desk.serial(op)))
+
+    busy = desk.submit(3, "a")
+    small = desk.submit(3, "b", first=3)
+    desk.now += sharing.BEYOND
+    desk.dispatcher.checkpoint()
+    desk.dispatcher.turn()
+    assert phases(busy) == [Phase.PROBING, Phase.PROBING, Phase.QUEUED]
+    assert phases(small) == [Phase.PROBING, Phase.QUEUED, Phase.QUEUED]
+    pause(small[0])
+    assert phases([busy[2], *small[1:]]) == [Phase.QUEUED, Phase.PROBING, Phase.QUEUED]
+    desk.dispatcher.happened([(small[2].id, ev.PauseAsked(), None)])
+    pause(small[1])
+    assert busy[2].phase is Phase.QUEUED
+    assert not desk.dispatcher.slots.lent
 
 
 def test_lanes() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -18,12 +17,13 @@ from nbxfer.core.phases import Phase
 from nbxfer.engine.movers import Movers
 from nbxfer.manifest import machine
 from nbxfer.session import Session
+from tests.noise import noise
 from tests.servers import faults
 from tests.servers.processes import uncounted
 from tests.servers.trial import Trial
 
 MIB: Final = 2**20
-DATA: Final = random.Random(4).randbytes(48 * MIB)
+DATA: Final = noise(4, 48 * MIB)
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -5,7 +5,6 @@ It is given values over its pipe; each of these has it make TLS and CONNECT by i
 
 from __future__ import annotations
 
-import random
 import ssl
 import subprocess
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ import pytest
 import trustme
 
 from nbxfer.session import Operation, Session
+from tests.noise import noise
 from tests.servers.nginx import PROGRAM, Nginx
 from tests.servers.rogue import Rogue
 from tests.servers.site import Site, Version, street
@@ -23,7 +23,7 @@ from tests.servers.squid import PROGRAM as SQUID
 from tests.servers.squid import Squid
 
 MIB: Final = 2**20
-DATA: Final = random.Random(6).randbytes(40 * MIB)
+DATA: Final = noise(6, 40 * MIB)
 PASSWORD: Final = "open:sesame@the/proxy"
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(120)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,8 +19,9 @@ from nbxfer.manifest.base import Row
 from nbxfer.sinks.base import Part
 from nbxfer.testing.scripted import HONEST, Answer, ScriptedSource
 from tests.engine.crews import Bench, Ruled, benches, held
+from tests.noise import noise
 
-DATA = random.Random(9).randbytes(5 * BLOCK + 77)
+DATA = noise(9, 5 * BLOCK + 77)
 SIZE = len(DATA)
 SHA256 = "sha256:" + hashlib.sha256(DATA).hexdigest()
 CRC32C = f"crc32c:{crc32c.crc32c(DATA):08x}"

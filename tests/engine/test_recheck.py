@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 from pathlib import Path
 
 import pytest
@@ -20,9 +19,10 @@ from nbxfer.engine.writer import Writer
 from nbxfer.manifest.folder import FolderManifest
 from nbxfer.sinks.localfile import LocalFile
 from nbxfer.sources.base import Source, Stopped
+from tests.noise import noise
 
 ID = "0123456789abcdef"
-DATA = random.Random(5).randbytes(3 * BLOCK + 77)
+DATA = noise(5, 3 * BLOCK + 77)
 
 
 class Body:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -24,9 +23,10 @@ from nbxfer.manifest.folder import FolderManifest
 from nbxfer.sinks.base import View
 from nbxfer.sinks.localfile import LocalFile
 from nbxfer.sources.base import Source
+from tests.noise import noise
 
 ID = "0123456789abcdef"
-DATA = random.Random(7).randbytes(2 * BLOCK + 77)
+DATA = noise(7, 2 * BLOCK + 77)
 
 
 def _no_source() -> Source:

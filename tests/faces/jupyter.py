@@ -18,7 +18,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
 
 #: What the page that was opened last has said of errors, the latest last.
@@ -39,6 +38,8 @@ class Lab:
 
     def notebook(self, name: str, *cells: str, kernel: str = "python3") -> None:
         """Write a notebook of code cells, for a kernel of that name."""
+        import nbformat  # slow to import: not for everybody who looks what tests there are
+
         book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
         book["metadata"]["kernelspec"] = {"name": kernel, "display_name": kernel, "language": "python"}
         nbformat.write(book, self.folder / name)

@@ -15,8 +15,6 @@ from typing import Any
 
 import comm
 import ipywidgets
-import nbclient
-import nbformat
 import pytest
 from comm.base_comm import BaseComm
 
@@ -449,6 +447,9 @@ def test_an_executed_notebook_keeps_no_secret(canary: Callable[[str], str], tmp_
         "desk = FakeSession([snapshot('1', url=os.environ.pop('URL'), destination=os.environ.pop('DEST'), total=10)])\n"
         "panel(desk)"
     )
+    import nbclient
+    import nbformat
+
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
     client = nbclient.NotebookClient(book, timeout=60, kernel_name="python3")
     env = {

@@ -11,8 +11,6 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-import nbclient
-import nbformat
 import pytest
 
 from nbxfer.core.faults import Fault, Remedy
@@ -98,6 +96,9 @@ def test_the_end_is_told_in_words() -> None:
 
 def executed(folder: Path, home: Path, *cells: str, **more: str) -> Any:
     """Run a notebook as nbconvert --execute does; give it as it would be stored."""
+    import nbclient
+    import nbformat
+
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     client = nbclient.NotebookClient(book, timeout=60, kernel_name="python3")
     client.create_kernel_manager()
@@ -146,6 +147,8 @@ def test_secrets_are_in_no_face(
         URL=url,
         KEY=canary("key"),
     )
+    import nbformat
+
     (tmp_path / "stored.ipynb").write_text(nbformat.writes(book))
     exported, _ = HTMLExporter().from_notebook_node(book)  # type: ignore[no-untyped-call]
     (tmp_path / "stored.html").write_text(exported)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import random
 import threading
 import time
 from collections.abc import Callable
@@ -18,12 +17,13 @@ from nbxfer.errors import BadAnswer, NeedsAttention, TransferTimeout
 from nbxfer.errors import WebErrorStatus as Web
 from nbxfer.session import Session
 from tests.journeys.terminal import MIB, Terminal, sha256, until
+from tests.noise import noise
 from tests.servers import faults
 from tests.servers.rogue import Asked, Rogue, Wire
 from tests.servers.site import Fault, Reply, Site, Version
 from tests.servers.trial import QUICK, Trial, explained
 
-DATA: Final = random.Random(21).randbytes(2 * MIB)
+DATA: Final = noise(21, 2 * MIB)
 N: Final = len(DATA)
 
 Sessions = Callable[[], Session]

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
 
 from tests.faces.jupyter import Book, Lab, until
@@ -27,6 +26,8 @@ class Scenario(Book):
     """A scenario's notebook, open; its cells of code have numbers of their own."""
 
     def __init__(self, page: Any, lab: Lab, name: str) -> None:
+        import nbformat
+
         shutil.copy(NOTEBOOKS / f"{name}.ipynb", lab.folder)
         cells = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4).cells
         self.code = [number for number, cell in enumerate(cells) if cell.cell_type == "code"]
