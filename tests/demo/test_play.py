@@ -23,9 +23,12 @@ MIB = 1024 * 1024
 
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make the play's file small, and its connections slow: four seconds a run over eight of them."""
-    monkeypatch.setattr(play, "SIZE", 32 * MIB)
-    monkeypatch.setattr(play, "RATE", 1_000_000)
+    """Make the play's file small, and its connections slow: three seconds a run over eight of them.
+
+    What is left after half of it is still enough for several connections.
+    """
+    monkeypatch.setattr(play, "SIZE", 48 * MIB)
+    monkeypatch.setattr(play, "RATE", 2_000_000)
 
 
 @pytest.mark.usefixtures("short")
@@ -45,7 +48,7 @@ def test_play(capfd: pytest.CaptureFixture[str]) -> None:
 def test_play_with_a_url_of_ones_own(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """With a URL nothing is known beforehand: the digest is told, and what was fetched twice comes from nbxfer."""
     monkeypatch.setattr(play.Play, "in_a_script", lambda self: None)
-    with DemoServer(size=16 * MIB, rate=500_000) as server:
+    with DemoServer(size=4 * MIB, rate=1_000_000) as server:  # so little comes over one connection
         play.main(server.url)
     said, _ = capfd.readouterr()
     assert f"SHA-256 {server.sha256}" in said

@@ -18,6 +18,8 @@ SIZE = 48 * MIB
 RATE = 24.0 * MIB
 #: Kills in all, and kills of one round, with a home of its own; then as many of a download over one connection.
 KILLS, A_ROUND, ALONE = 100, 10, 20
+#: Rounds that `make test` plays: of either kind half. The soak plays the others.
+PLAYED = (0, 1, 2, 3, 4, 10)
 #: Bytes a second of each connection where several share the file: what they do is what is to be killed.
 SHARED = 3.0 * MIB
 
@@ -36,7 +38,10 @@ def _kill_at(terminal: Terminal, args: tuple[str, ...], after: float) -> bool:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("seed", range((KILLS + ALONE) // A_ROUND))
+@pytest.mark.parametrize(
+    "seed",
+    [pytest.param(n, marks=[] if n in PLAYED else pytest.mark.soak) for n in range((KILLS + ALONE) // A_ROUND)],
+)
 def test_a_download_survives_kills_at_random_moments(
     seed: int, terminal: Terminal, serve: Callable[..., DemoServer]
 ) -> None:

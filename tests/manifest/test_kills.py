@@ -89,14 +89,25 @@ CALLS = ("open", "write", "fsync", "rename", "mkdir", "unlink")
 @pytest.mark.parametrize("name", CALLS)
 def test_killed_at_every_call_of_a_compaction(tmp_path: Path, name: str) -> None:
     """Killed before or after whichever call of a compaction: the journals and the history have everything."""
+    with program("crashes") as process:
+        _crash_at_every_call(process, tmp_path, name)
+
+
+def _crash_at_every_call(process: subprocess.Popen[str], folder: Path, name: str) -> None:
+    assert process.stdin is not None
+    assert process.stdout is not None
     for nth in itertools.count(1):
         survived = 0
         for when in (nth, -nth):
-            home = tmp_path / f"{when}"
-            with program("crash", home, name, when) as process:
-                assert process.stdout is not None
-                survived += "survived" in process.stdout.read()
-                process.wait()
+            home = folder / f"{when}"
+            print(home, name, when, sep="\t", file=process.stdin, flush=True)
+            ended = process.stdout.readline()
+            if ended == "survived\n":
+                survived += 1
+                ended = process.stdout.readline()
+                assert ended == "ended\n"
+            else:
+                assert ended == "killed\n"
             reader = FolderManifest(home)
             live = [f.record for f in reader.scan() if f.record.spec.destination == "/live"]
             assert [r.received for r in live] == [3]

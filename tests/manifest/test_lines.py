@@ -191,10 +191,10 @@ def full(destination: str) -> Record:
 
 
 def test_flipped_at_every_byte_of_full_records(tmp_path: Path) -> None:
-    """The same where every field says something, and for a large journal at a sample of its bytes."""
+    """The same where every field says something, and for a large journal, at a sample of their bytes."""
     written = [after(record, received=n) for n in (1, 2) for record in (full("/data/1"), full("/data/2"))]
     written = [msgspec.structs.replace(r, id=written[n % 2].id) for n, r in enumerate(written)]
-    _flip_each(tmp_path, written, 3, (0x01, 0x2A))
+    _flip_each(tmp_path, written, 7, (0x01, 0x2A))
     large = [full(f"/data/{n}") for n in range(200)]
     _flip_each(tmp_path, [after(r, received=n) for n in (1, 2) for r in large], 9973, (0x01, 0x80, 0x2A))
 
