@@ -36,7 +36,8 @@ from nbxfer.wire.pool import Pool
 from nbxfer.wire.storage import of_record
 
 if TYPE_CHECKING:
-    from nbxfer.sources.brief import Brief, Briefly
+    from nbxfer.sources.brief import Brief, Passage
+    from nbxfer.sources.briefly import Briefly
 
 
 class Doors:
@@ -52,6 +53,7 @@ class Doors:
         self._lists = Lists()
         self._pool = Pool(requests=requests)  # many files of one server need few connections
         self._briefly: Briefly | None = None
+        self._apart: Briefly | None = None
 
     @property
     def requests(self) -> float | None:
@@ -122,11 +124,19 @@ class Doors:
 
     def brief(self, op_id: str, spec: Spec) -> Brief | None:
         """Begin a request that waits for nothing; None where that cannot be had. One thread at a time."""
-        from nbxfer.sources.brief import Briefly
+        from nbxfer.sources.briefly import Briefly
 
         if self._briefly is None:
             self._briefly = Briefly(self._pool)
         return self._briefly.ask(self._access(op_id, spec), spec.patience, os.path.basename(spec.destination))
+
+    def passage(self, op_id: str, spec: Spec) -> Passage | None:
+        """Say how another process asks for a small file; None where it cannot. One thread at a time."""
+        from nbxfer.sources.briefly import Briefly
+
+        if self._apart is None:
+            self._apart = Briefly(self._pool)
+        return self._apart.passage(self._access(op_id, spec), spec.patience)
 
     def reading(self, access: Access, patience: Patience) -> Source:
         """Give a source that belongs to no operation: of somebody who reads here and there."""

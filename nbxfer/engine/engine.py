@@ -26,6 +26,7 @@ from nbxfer.engine.callers import Callers
 from nbxfer.engine.clearance import Clearance
 from nbxfer.engine.custody import Custody
 from nbxfer.engine.dispatcher import Dispatcher
+from nbxfer.engine.gates import Gates
 from nbxfer.engine.hosts import Hosts
 from nbxfer.engine.limits import Slots
 from nbxfer.engine.movers import Movers, Use
@@ -35,7 +36,7 @@ from nbxfer.engine.portal import Portal
 from nbxfer.engine.timers import Timers
 from nbxfer.engine.together import Answers
 from nbxfer.engine.upkeep import Upkeep
-from nbxfer.engine.work import Doors, Work
+from nbxfer.engine.work import Work
 from nbxfer.engine.workers import Workers
 from nbxfer.errors import ForkedError, InvalidTransferState, TransferError
 from nbxfer.manifest.base import Fenced, Manifest
@@ -58,7 +59,7 @@ class Engine:
         self,
         manifest: Manifest,
         board: Board,
-        doors: Doors,
+        doors: Gates,
         *,
         running: int = 8,
         lanes: int = 8,
@@ -76,8 +77,7 @@ class Engine:
         bytes.
         """
         self.manifest, self.board, self.doors = manifest, board, doors
-        self.pid = os.getpid()
-        self.timers = Timers()
+        self.pid, self.timers = os.getpid(), Timers()
         self.workers, self.callers = Workers(running + 4), Callers()  # what programs want called may take its time
         self.pace, hosts = Pace(bandwidth), Hosts(per_host)
         self.movers = Movers(manifest.enlist, movers)
@@ -85,7 +85,7 @@ class Engine:
         self.work = Work(
             manifest, doors, self.workers, self.timers, self.post, self.post_all, hosts, self.pace, self.movers, slots
         )
-        self.work.post_saved, self.work.later = self.post, self.later
+        self.work.post_saved, self.work.later, self.work.crossing.later = self.post, self.later, self.later
         self.work.upload_pace.rate = upload_bandwidth
         self.dispatcher = Dispatcher(
             manifest,
@@ -100,11 +100,11 @@ class Engine:
             rule_of=lambda group: rules.stored(manifest, group) or Rule(),
             clearance=Clearance(cost_policy),
         )
-        slots.small = self.work.streak.holds
+        self.work.waiting = lambda: len(self.dispatcher.turns.queue)
+        slots.small, slots.ferried = self.work.streak.holds, self.work.ferry.open
         self.custody = Custody(self.dispatcher, self.work, self.later)
         self.upkeep = Upkeep(manifest, self.dispatcher, self.workers, self.timers, self.later, self._live)
-        watch = watch if watch is not None else Watch(providers=list)
-        self.outlook = Outlook(watch, self.dispatcher, self.workers, self.timers, self.later)
+        self.outlook = Outlook(watch or Watch(providers=list), self.dispatcher, self.workers, self.timers, self.later)
         self._inbox: deque[tuple[str, ev.Event, Future[None] | None]] = deque()
         self._calls: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
         self._portal = Portal(self._main, self._refuse)

@@ -54,14 +54,15 @@ def checked(job: Job, action: do.Verify) -> ev.Event:
     found = recheck.digest(job, part, action.size, checksum)
     if found == checksum:
         return ev.Verified(action.serial, seal, by)
-    fault = _mismatch(found, checksum, by)
+    fault = mismatch(found, checksum, by)
     good = good_ranges(recheck.true_rows(job, part, [action.epoch]), BLOCK)
     if good.total < job.held.total:  # the disk lost something: those blocks only are fetched again
         job.close_part()
     return ev.Mismatched(action.serial, fault, good)
 
 
-def _mismatch(found: str, wanted: str, by: str) -> Fault:
+def mismatch(found: str, wanted: str, by: str) -> Fault:
+    """Give the fault of a file that adds up to something else than ``wanted``, which ``by`` tells the source of."""
     if by == "digest":
         return faults.of(
             ChecksumMismatch(

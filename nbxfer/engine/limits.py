@@ -11,6 +11,8 @@ from nbxfer.engine.hosts import Hosts
 ASIDE: Final = 128
 #: So many small files may ride, waiting for a connection to be asked for over.
 RIDERS: Final = 64
+#: So many where a mover takes them along: they need nothing of this process.
+FERRIED: Final = 512
 #: So many files stay free for what gets a place: connections, parts, logs.
 KEPT: Final = 48
 MANY: Final = 1 << 16
@@ -26,6 +28,7 @@ class Slots:
         self._most_aside, self._most_riding = min(ASIDE, left // 3), min(RIDERS, left // 6)
         self.hosts = hosts if hosts is not None else Hosts(most)
         self.small: Callable[[str], bool] = lambda host: False  # whether what a host has is small, so that it rides
+        self.ferried: Callable[[], bool] = lambda: False  # whether a mover takes along what rides
         self._taken: dict[str, str | None] = {}
         self._aside: set[str] = set()  # of those
         self._riding: set[str] = set()  # of those aside; what they need they are given by who takes them along
@@ -78,7 +81,8 @@ class Slots:
     @property
     def seats(self) -> int:
         """How many more may ride; none where those before them wait to be checked."""
-        return self._most_riding - len(self._riding) if self.most > self.held else 0
+        most = FERRIED if self.ferried() else self._most_riding
+        return most - len(self._riding) if self.most > self.held else 0
 
     def rides(self, op_id: str) -> bool:
         """Whether it has begun without a place."""
@@ -96,12 +100,15 @@ class Slots:
     def disconnect(self, op_id: str, *, little: bool = False) -> None:
         """Take the connection back: what is still to be done needs none. ``little`` work does not keep others out."""
         self._riding.discard(op_id)
-        if little and op_id in self._taken and len(self._aside) < self._most_aside + len(self._riding):
+        if little and op_id in self._taken and len(self._aside) < self._room_aside() + len(self._riding):
             self._aside.add(op_id)
         host = self._taken.get(op_id)
         if host is not None:
             self._taken[op_id] = None
             self.hosts.release(host)
+
+    def _room_aside(self) -> int:
+        return FERRIED if self.ferried() else self._most_aside
 
     def release(self, op_id: str) -> None:
         """Take the place back; nothing happens where none was had."""

@@ -13,10 +13,14 @@ import socket
 import threading
 import time
 from collections import deque
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from nbxfer.engine import mover_words as words
+from nbxfer.engine.mover_channel import Channel
 from nbxfer.engine.mover_task import Task
+
+if TYPE_CHECKING:
+    from nbxfer.engine.mover_small import Small
 
 #: Seconds between two reports, and between two looks at whether the kernel still lives.
 REPORT_EVERY: Final = 0.1
@@ -28,8 +32,8 @@ class Mover:
     """Listens and tells; all on one thread, but for the tasks."""
 
     def __init__(self, sock: socket.socket) -> None:
-        self._channel = words.Channel(sock)
-        self._tasks: dict[int, Task] = {}
+        self._channel = Channel(sock)
+        self._tasks: dict[int, Task | Small] = {}
         self._outbox: deque[words.Words] = deque()
         self._bell, self._rope = socket.socketpair()
         self._bell.setblocking(False)
@@ -89,8 +93,23 @@ class Mover:
             threading.Thread(target=task.run, name="mover-task", daemon=True).start()
             return
         found = self._tasks.get(getattr(word, "task", 0))
+        if found is None and isinstance(word, words.Server):
+            from nbxfer.engine.mover_small import Small  # here: who waits for a large file needs none of it
+
+            found = self._tasks[word.task] = Small(word.task, self.say)
+            threading.Thread(target=found.run, name="mover-small", daemon=True).start()
         if found is None:
             return
+        if isinstance(word, words.Halt):
+            found.halt()
+            del self._tasks[word.task]
+        elif isinstance(found, Task):
+            self._steer(found, word)
+        else:
+            found.hear(word)
+
+    @staticmethod
+    def _steer(found: Task, word: words.Words) -> None:
         match word:
             case words.Lease():
                 found.lease(word.pairs)
@@ -102,9 +121,6 @@ class Mover:
                 found.grant(word.more, word.rate)
             case words.Verdict():
                 found.verdict(word)
-            case words.Halt():
-                found.halt()
-                del self._tasks[word.task]
             case _:
                 pass
 

@@ -1,35 +1,26 @@
-"""What kernel and mover tell each other, and the channel that carries it: frames of msgpack, and descriptors.
+"""What kernel and mover tell each other.
 
-Ranges are pairs (start, stop), stop exclusive. ``task`` numbers the fetches of one mover.
+Ranges are pairs (start, stop), stop exclusive. ``task`` numbers what one mover has to do: a fetch, or many small files.
 """
 
 from __future__ import annotations
 
-import os
-import select
-import socket
-import struct
 import sys
-from collections import deque
-from collections.abc import Iterable, Sequence
 from typing import Final
 
 import msgspec
 
 from nbxfer.core.faults import Fault
 from nbxfer.core.policy import Patience
-from nbxfer.core.probe import Validator, Want
+from nbxfer.core.probe import Probe, Validator, Want
 from nbxfer.core.ranges import BLOCK, RangeSet
-from nbxfer.engine import platform
+from nbxfer.core.record import Published, Seal
 from nbxfer.wire.prepared import Prepared
 
 #: To be counted up with every change of what is said.
-PROTOCOL: Final = 1
+PROTOCOL: Final = 2
 
 Pairs = tuple[tuple[int, int], ...]
-_LENGTH: Final = struct.Struct("<I")
-#: The longest frame (bytes): the ranges of a part with 100,000 holes, and a head of 64 KiB.
-LONGEST: Final = 8 * 1024 * 1024
 
 
 class Message(msgspec.Struct, frozen=True, tag=True, array_like=True):
@@ -92,6 +83,108 @@ class Halt(Message, frozen=True):
     task: int
 
 
+# -- by the kernel, of small files ---------------------------------------------------------------------------------
+class Server(Message, frozen=True):
+    """Files may be asked of server ``number`` from now on: as ``prepared`` says, by up to ``lanes`` connections.
+
+    ``text`` is what their paths are put behind. Said again, it changes what it says.
+    """
+
+    task: int
+    number: int
+    text: str
+    prepared: Prepared
+    patience: Patience
+    lanes: int
+
+
+class Errand(msgspec.Struct, frozen=True, array_like=True):
+    """One small file: its ``path`` at the server, where it is to land, the algorithm that it is to be added up by.
+
+    ``believe``: where none is named, the server's own is added up.
+    """
+
+    number: int
+    path: str
+    destination: str
+    op_id: str
+    epoch: int
+    algorithm: str = ""
+    believe: bool = True
+
+
+class Errands(Message, frozen=True):
+    """Fetch these, each into a part of its own."""
+
+    task: int
+    server: int
+    errands: tuple[Errand, ...]
+
+
+class Drop(Message, frozen=True):
+    """These are not wanted any more."""
+
+    task: int
+    numbers: tuple[int, ...]
+
+
+class Naming(msgspec.Struct, frozen=True, array_like=True):
+    """One part that is to get its final name, ``path``, where nothing has that."""
+
+    number: int
+    path: str
+    op_id: str
+    epoch: int
+    seal: Seal
+
+
+class Names(Message, frozen=True):
+    """That they are to get these names is written down; ``mask`` is the kernel's umask."""
+
+    task: int
+    mask: int
+    names: tuple[Naming, ...]
+
+
+# -- by the mover, of small files ------------------------------------------------------------------------------------
+class Catch(msgspec.Struct, frozen=True, array_like=True):
+    """A file that is whole, in its part, on the disk; ``checksum`` is what it adds up to, where that was asked for."""
+
+    number: int
+    probe: Probe
+    seal: Seal
+    checksum: str = ""
+
+
+class Caught(Message, frozen=True):
+    """These have come."""
+
+    task: int
+    catches: tuple[Catch, ...]
+
+
+class Missed(Message, frozen=True):
+    """These have not: (number, status of the answer; 0 where there was none that was understood; -1: not asked)."""
+
+    task: int
+    numbers: tuple[tuple[int, int], ...]
+
+
+class Given(msgspec.Struct, frozen=True, array_like=True):
+    """A part has its name, and that is on the disk; or why it has not."""
+
+    number: int
+    published: Published | None
+    fault: Fault | None = None
+
+
+class Named(Message, frozen=True):
+    """What became of Names."""
+
+    task: int
+    given: tuple[Given, ...]
+
+
 # -- by the mover --------------------------------------------------------------------------------------------------
 class Hello(Message, frozen=True):
     """It is there, still. ``stamp`` is that of its code: another one may lie on the disk since the kernel began."""
@@ -142,9 +235,11 @@ class Done(Message, frozen=True):
     last: bool = False
 
 
-Words = Order | Lease | Breadth | Wanted | Grant | Verdict | Halt | Hello | Landed | Answered | Shut | Done
-_encode: Final = msgspec.msgpack.Encoder().encode
-_decode: Final = msgspec.msgpack.Decoder(Words).decode
+Fetching = Order | Lease | Breadth | Wanted | Grant | Verdict | Landed | Answered | Shut | Done
+Small = Server | Errands | Drop | Names | Caught | Missed | Named
+Words = Fetching | Small | Halt | Hello
+encode: Final = msgspec.msgpack.Encoder().encode
+decode: Final = msgspec.msgpack.Decoder(Words).decode
 
 
 def stamp() -> str:
@@ -155,85 +250,3 @@ def stamp() -> str:
 def pairs_of(ranges: RangeSet) -> Pairs:
     """Give the ranges as they are sent."""
     return tuple((r.start, r.stop) for r in ranges)
-
-
-class Channel:
-    """One end of the pipe between kernel and mover. Sending and receiving are each for one thread at a time."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        self.sock = sock
-        sock.setblocking(False)
-        self._unread = bytearray()
-        self._unsent: deque[tuple[bytes, tuple[int, ...]]] = deque()
-        self._descriptors: deque[int] = deque()
-
-    def put(self, message: Words, descriptors: Sequence[int] = ()) -> None:
-        """Send a message, or keep it until there is room (``flush``); ``descriptors`` are closed when sent.
-
-        Raises OSError where nobody is there.
-        """
-        data = _encode(message)
-        self._unsent.append((_LENGTH.pack(len(data)) + data, tuple(descriptors)))
-        self.flush()
-
-    def flush(self) -> bool:
-        """Send what is kept; say whether nothing is left."""
-        while self._unsent:
-            data, descriptors = self._unsent[0]
-            try:
-                sent = platform.send(self.sock, data, descriptors)
-            except BlockingIOError:
-                return False
-            for descriptor in descriptors:
-                os.close(descriptor)
-            if sent < len(data):
-                self._unsent[0] = (data[sent:], ())
-            else:
-                self._unsent.popleft()
-        return True
-
-    def take(self) -> tuple[list[Words], bool]:
-        """Give what has come, and whether the other side is still there. Never waits. Raises OSError, ValueError."""
-        there = True
-        while True:
-            try:
-                data, descriptors = platform.receive(self.sock, 65536)
-            except BlockingIOError:
-                break
-            self._descriptors.extend(descriptors)
-            if not data:
-                there = False
-                break
-            self._unread += data
-        return list(self._frames()), there
-
-    def _frames(self) -> Iterable[Words]:
-        while len(self._unread) >= _LENGTH.size:
-            (length,) = _LENGTH.unpack_from(self._unread)
-            if length > LONGEST:
-                raise ValueError("a frame is longer than any can be")
-            if len(self._unread) < _LENGTH.size + length:
-                return
-            frame = bytes(self._unread[_LENGTH.size : _LENGTH.size + length])
-            del self._unread[: _LENGTH.size + length]
-            yield _decode(frame)
-
-    def descriptor(self) -> int:
-        """Give the next descriptor that came; who takes it closes it."""
-        return self._descriptors.popleft()
-
-    def wait(self, seconds: float, *others: int) -> None:
-        """Wait until something has come, here or at ``others``, or what is kept can be sent."""
-        watch = select.poll()
-        watch.register(self.sock, select.POLLIN | (select.POLLOUT if self._unsent else 0))
-        for other in others:
-            watch.register(other, select.POLLIN)
-        watch.poll(seconds * 1000)
-
-    def close(self) -> None:
-        """Close, with what came and nobody took. Never raises."""
-        for descriptor in (*self._descriptors, *(fd for _, fds in self._unsent for fd in fds)):
-            os.close(descriptor)
-        self._descriptors.clear()
-        self._unsent.clear()
-        self.sock.close()

@@ -18,8 +18,8 @@ from functools import partial
 from typing import Final, Literal
 
 from nbxfer.core.lease import Process
-from nbxfer.engine import mover_words as words
 from nbxfer.engine import platform
+from nbxfer.engine.mover_channel import Channel
 from nbxfer.engine.pulse import Pulse
 from nbxfer.engine.ship import Ship
 from nbxfer.errors import TransferError
@@ -118,7 +118,7 @@ class Movers:
     def _begun(self) -> Ship:
         process, sock = platform.spawn()
         mark = Process(process.pid, machine.start_mark(process.pid) or "")
-        ship = Ship(process, words.Channel(sock), mark)
+        ship = Ship(process, Channel(sock), mark)
         try:
             self._enlist([mark, *(other.mark for other in self._ships)])
         except BaseException:
@@ -126,19 +126,25 @@ class Movers:
             raise
         return ship
 
+    def board(self, given_up: Callable[[], bool] = lambda: False) -> Ship | None:
+        """Give a mover that is ready, however long that takes; None where none can be had, or nobody waits any more."""
+        begun, ship = time.monotonic(), self.take() if self.why_not is None else None
+        while ship is not None and not ship.dead and time.monotonic() - begun < BEGIN_WITHIN and not given_up():
+            ship.hear(0)
+            if ship.strange:
+                self.refuse(STRANGE)
+                return None
+            if ship.ready:
+                return ship
+            ship.wait(0.02)
+        if ship is not None and not given_up():
+            self.lost(ship)
+        return None
+
     def begun_within(self) -> float | None:
         """Begin a mover to see whether that can be done; give the seconds it took, None where it never was ready."""
         begun = time.monotonic()
-        ship = self.take() if self.why_not is None else None
-        while ship is not None and not ship.dead and time.monotonic() - begun < BEGIN_WITHIN:
-            ship.wait(0.05)
-            ship.hear(0)
-            if ship.ready:
-                if ship.strange:
-                    self.refuse(STRANGE)
-                    return None
-                return time.monotonic() - begun
-        return None
+        return time.monotonic() - begun if self.board() is not None else None
 
     def refuse(self, why: str) -> None:
         """Use none for a while."""

@@ -99,6 +99,13 @@ def receive(channel: socket.socket, most: int) -> tuple[bytes, list[int]]:
     return data, list(descriptors)
 
 
+def processors() -> int:
+    """Give how many processors this process may run on, as far as the system tells."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def spare_descriptors() -> int | None:
     """Give how many more files this process may open, as it is now; None where that is not known, or not limited."""
     try:

@@ -13,6 +13,7 @@ from typing import Final
 from nbxfer.core.lease import Process
 from nbxfer.engine import mover_words as words
 from nbxfer.engine import platform
+from nbxfer.engine.mover_channel import Channel
 
 log = logging.getLogger("nbxfer")
 
@@ -27,7 +28,7 @@ GONE_WITHIN: Final = 5.0
 class Ship:
     """A mover. ``dead`` once it is known to be gone, or to be of no use."""
 
-    def __init__(self, process: subprocess.Popen[bytes], channel: words.Channel, mark: Process) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], channel: Channel, mark: Process) -> None:
         self.process, self.mark = process, mark
         self.ready = self.dead = False
         self.strange = False  # it is of another version
@@ -99,13 +100,13 @@ class Ship:
             elif (heard := self._heard.get(getattr(word, "task", 0))) is not None:
                 heard.append(word)
 
-    def wait(self, seconds: float) -> None:
-        """Wait until something has come, or for so long."""
+    def wait(self, seconds: float, *others: int) -> None:
+        """Wait until something has come, here or at the descriptors ``others``, or for so long."""
         if self.dead:
             time.sleep(seconds)
             return
         try:
-            self._channel.wait(seconds)
+            self._channel.wait(seconds, *others)
         except (OSError, ValueError):  # closed meanwhile
             self.dead = True
 

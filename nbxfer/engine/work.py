@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from functools import partial
-from typing import Protocol
 
 from nbxfer.core import actions as do
 from nbxfer.core import events as ev
@@ -18,28 +17,28 @@ from nbxfer.core import faults
 from nbxfer.core import url as urls
 from nbxfer.core.lifecycle import Operation
 from nbxfer.core.phases import FINAL, Phase
-from nbxfer.core.spec import Spec
 from nbxfer.engine import ahead
+from nbxfer.engine.crossing import Crossing
 from nbxfer.engine.dispatcher import Planned
+from nbxfer.engine.ferry import Ferry
 from nbxfer.engine.gang import Gang
+from nbxfer.engine.gates import Gates
 from nbxfer.engine.hosts import Hosts
 from nbxfer.engine.job import Job
 from nbxfer.engine.limits import Slots
 from nbxfer.engine.movers import Movers
 from nbxfer.engine.pace import Pace
 from nbxfer.engine.perform import perform
-from nbxfer.engine.refresh import Renewing, refreshed, unanswered
+from nbxfer.engine.refresh import refreshed, unanswered
 from nbxfer.engine.streak import Streak
 from nbxfer.engine.timers import Timers
 from nbxfer.engine.together import Answers, Task, Together
 from nbxfer.engine.workers import Workers
 from nbxfer.errors import TransferError
 from nbxfer.manifest.base import Manifest
-from nbxfer.sinks.base import Sink
-from nbxfer.sinks.far import Far
-from nbxfer.sources.base import Source
-from nbxfer.sources.brief import Brief
 
+#: Where so many wait behind small files that ride, a mover is called for them.
+MANY = 200
 #: Parts that stay open for operations that wait to try again.
 OPEN_JOBS = 64
 #: Seconds within which ``refresh`` has to answer, and how many may be asked at once.
@@ -48,38 +47,6 @@ REFRESH_WITHIN, REFRESHERS = 120.0, 64
 ROOM_EVERY, ROOM_TRIES = 1.0, 30
 #: So long a worker waits until what it has to have written down is (seconds).
 SAVED_WITHIN = 60.0
-
-
-class Doors(Renewing, Protocol):
-    """How the engine comes by sources and sinks."""
-
-    def source(self, op: Operation) -> Source:
-        """Give the source of an operation."""
-        ...
-
-    def sink(self, op: Operation) -> Sink | Far:
-        """Give the sink of an operation."""
-        ...
-
-    def small(self, spec: Spec, url: str, most: int, op_id: str = "", stop: threading.Event | None = None) -> bytes:
-        """Give a small file (a list of checksums) from ``url``, as ``op_id`` asks. Raises what a source raises."""
-        ...
-
-    def brief(self, op_id: str, spec: Spec) -> Brief | None:
-        """Begin a request that waits for nothing; None where that cannot be had. One thread at a time."""
-        ...
-
-    def missing(self, op: Operation) -> tuple[str, ...]:
-        """Name the secrets that the operation needs and this process does not have."""
-        ...
-
-    def forget(self, op_id: str) -> None:
-        """Drop what was remembered of an operation that is over."""
-        ...
-
-    def close(self) -> None:
-        """Let go of what is shared between sources."""
-        ...
 
 
 def _saved_at_once(_op_id: str, _event: ev.Event, reply: Future[None]) -> None:
@@ -92,7 +59,7 @@ class Work:
     def __init__(
         self,
         manifest: Manifest,
-        doors: Doors,
+        doors: Gates,
         workers: Workers,
         timers: Timers,
         post: Callable[[str, ev.Event], None],
@@ -111,11 +78,14 @@ class Work:
         self.slots, self.streak = slots if slots is not None else Slots(8, self.hosts), Streak()
         self.gang = Gang(workers, self.hosts, doors.brief, self._usual, post_all, lambda: self.slots.free)
         self.pace = pace if pace is not None else Pace(None)  # of all together
+        self.crossing = Crossing(workers, self.hosts, doors.passage, post_all, lambda: self.slots.free, manifest.sync)
+        self.ferry = Ferry(self.crossing, movers, self.pace, self.perform)
         self.movers = movers
         self.upload_pace = Pace(None)  # of all that is sent
         self.refreshers = Workers(REFRESHERS, "nbxfer-refresh")
         self.jobs: dict[str, Job] = {}
         self.leaving = False  # who is stopped stays stopped
+        self.waiting: Callable[[], int] = lambda: 0  # how many have no place yet
 
     def job(self, op: Operation) -> Job:
         """Give what is open for an operation."""
@@ -155,7 +125,7 @@ class Work:
         commits: list[Task] = []
         small: list[Task] = []
         riders: list[tuple[Job, do.Probe]] = []
-        for op, action in planned:
+        for op, action in self.ferry.take(planned, lambda op_id: self.slots.rides(op_id) and op_id not in self.jobs):
             match action:
                 case do.Stop():
                     self.job(op).stop.set()
@@ -179,6 +149,8 @@ class Work:
             self.workers.submit(lambda: self._publish(commits))
         if riders:
             self.gang.add([(self._awake(job), action) for job, action in riders])
+            if self.waiting() > MANY or (self.movers is not None and self.movers.use == "always"):
+                self.ferry.call()  # a few are here sooner than a mover
 
     def _await(self, op: Operation, action: do.Wait | do.AwaitRoom | do.Refresh) -> None:
         if isinstance(action, do.AwaitRoom):
@@ -202,7 +174,7 @@ class Work:
 
     def ahead(self, op: Operation, action: do.Action) -> ev.Event | None:
         """Give the answer to an action that has been done already; None where it is to be performed."""
-        known = ahead.answer(self.jobs.get(op.id), action)
+        known = self.ferry.answer(op.id, action) or ahead.answer(self.jobs.get(op.id), action)
         if isinstance(action, do.Fetch) and op.spec.kind == "download":
             self.streak.count(urls.server(op.spec.asked), small=known is not None)
         return known
@@ -265,6 +237,8 @@ class Work:
 
     def rested(self, op: Operation) -> None:
         """Close what an operation has open when it rests; those that wait to try again keep it, within reason."""
+        if not op.in_flight:
+            self.ferry.forget(op.id)
         if (job := self.jobs.get(op.id)) is not None:
             job.pace.rate = op.spec.bandwidth
         if op.in_flight and op.phase is not Phase.STALLED:
@@ -279,6 +253,7 @@ class Work:
 
     def stop_all(self) -> None:
         """Let everything that is in flight come home."""
+        self.ferry.stop_all()
         for job in self.jobs.values():
             job.stop.set()
 
@@ -294,6 +269,7 @@ class Work:
             job = self.jobs.pop(op_id, None)
             if job is not None:  # else somebody else closes at the same time
                 job.let_go()
+        self.ferry.close()
         if self.movers is not None:
             self.movers.close()
         self.refreshers.close()

@@ -1,15 +1,14 @@
-"""One plain GET that waits for nothing: for many small files, asked for by one thread over several kept lines.
+"""One plain GET that is under way over a kept line, heard bit by bit: for many small files, asked for by one thread.
 
-Only what is plain goes this way: no credentials, cookies or proxies, a URL without anything out of the way, a 200 with
-one length of at most ``SMALL`` bytes that is here at once. Whatever else shows itself is left to HttpSource, which goes
-on with the very same line and what has come over it, so that no server is asked twice.
+Only what is plain goes this way: a 200 with one length of at most ``SMALL`` bytes. Whatever else shows itself is left
+to others. No httpx: a mover asks so, too.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable
-from typing import Final, NamedTuple
+from collections.abc import Hashable
+from typing import Final, NamedTuple, Protocol
 
 from nbxfer.core.policy import Patience
 from nbxfer.core.probe import Probe, Want
@@ -18,99 +17,66 @@ from nbxfer.sources import pages
 from nbxfer.sources.answer import judge
 from nbxfer.sources.base import SMALL
 from nbxfer.sources.question import Ask, Reply, Take
-from nbxfer.wire.access import Access
-from nbxfer.wire.client import Client
 from nbxfer.wire.exchange import MAX_HEAD, Head, plain_head
-from nbxfer.wire.place import Place, place
-from nbxfer.wire.pool import Pool
+from nbxfer.wire.prepared import Prepared
 from nbxfer.wire.sockets import Line
 
 #: Bytes that there is room for at first.
 ROOM: Final = 64 * 1024
-#: So long (seconds) what holds for one URL of an origin is held to hold for the next: a proxy may be set meanwhile.
-HOLDS: Final = 0.1
-#: Origins that are remembered at once.
+#: Rooms that are kept for the next ones.
 MOST: Final = 64
 
-_ASK: Final = Ask.first(Want())
+#: What is asked.
+ASK: Final = Ask.first(Want())
 _END: Final = b"\r\n\r\n"
+_STATUS: Final = slice(9, 12)
 
 
-class Way(NamedTuple):
-    """How requests to one origin are made: the key of their lines, and what follows the target."""
+class Passage(NamedTuple):
+    """How another process asks for one file: its path behind ``text``, and the request (None: there is no line)."""
 
-    until: float
-    key: Hashable
-    rest: bytes
+    text: str
+    path: str
+    patience: Patience
+    prepared: Prepared | None
 
 
-class Briefly:
-    """Makes brief requests. One thread's own, but for ``pool``."""
+class Rooms:
+    """Buffers that are used again. One thread's own."""
 
-    def __init__(self, pool: Pool, clock: Callable[[], float] = time.monotonic) -> None:
-        self._pool, self._clock = pool, clock
-        self._ways: dict[Hashable, Way | None] = {}
-        self._rooms: list[bytearray] = []
+    def __init__(self) -> None:
+        self._free: list[bytearray] = []
 
-    def ask(self, access: Access, patience: Patience, destination: str = "") -> Brief | None:
-        """Ask over a kept line; None where there is none, or where it is no matter of a plain GET. Raises nothing."""
-        where = place(access.url) if "@" not in access.url and "#" not in access.url else None
-        if where is None or where.raw_path != where.path.encode() or access.auth is not None or access.storage:
-            return None
-        way = self._way(access, where, patience)
-        if way is None or (line := self._pool.take(way.key)) is None:
-            return None
-        head = b"GET %b%b" % (where.raw_path, way.rest)
-        line.heard = False
-        try:
-            sent = line.offer(memoryview(head))
-        except OSError:
-            sent = 0
-        if sent != len(head):  # closed by the server at this very moment, or it takes nothing
-            line.close()
-            return None
-        line.asked = head
-        room = self._rooms.pop() if self._rooms else bytearray(ROOM)
-        return Brief(self, way.key, line, where, destination, room)
+    def take(self) -> bytearray:
+        """Give one of ``ROOM`` bytes."""
+        return self._free.pop() if self._free else bytearray(ROOM)
 
-    def _way(self, access: Access, where: Place, patience: Patience) -> Way | None:
-        of = (
-            where.scheme, where.netloc, access.headers, access.verify, access.proxy, access.trust_env, access.http2,
-            access.cookies, access.certificate,
-        )  # fmt: skip
-        now, known = self._clock(), self._ways.get(of)
-        if known is not None and known.until > now and self._pool.frequency.rate is None:
-            return known
-        self._ways.pop(of, None)
-        found = Client(access, patience, self._pool).plain(_ASK.headers())
-        begin = b"GET %b" % where.raw_path
-        if found is None or not found[2].startswith(begin + b" HTTP/1.1\r\n"):
-            return None
-        if len(self._ways) >= MOST:
-            self._ways.clear()
-        way = self._ways[of] = Way(now + HOLDS, found[1], found[2][len(begin) :])
-        return way
+    def put(self, room: bytearray) -> None:
+        """Take one back for the next one."""
+        if len(room) == ROOM and len(self._free) < MOST:
+            self._free.append(room)
 
-    def done(self, room: bytearray) -> None:
-        """Take a room back for the next one."""
-        if len(room) == ROOM and len(self._rooms) < MOST:
-            self._rooms.append(room)
+
+class Home(Protocol):
+    """Where a line goes on which another request may follow."""
 
     def keep(self, key: Hashable, line: Line) -> None:
         """Keep a line for the next request."""
-        self._pool.put(key, line)
+        ...
 
 
 class Brief:
     """One request that is under way. ``line`` is for who waits for its answer."""
 
     def __init__(
-        self, home: Briefly, key: Hashable, line: Line, where: Place, destination: str, room: bytearray
+        self, home: Home, key: Hashable, line: Line, text: str, path: str, destination: str, rooms: Rooms
     ) -> None:
+        """``text`` is the URL, without a secret, and ``path`` its path; ``destination`` the name that it is to get."""
         self.key, self.line = key, line
         self.probe: Probe | None = None  # when all of it has come
-        self._home, self._where, self._destination = home, where, destination
-        self._room, self._view, self._filled = room, memoryview(room), 0
+        self._home, self._text, self._path, self._destination = home, text, path, destination
+        self._rooms, self._room = rooms, rooms.take()
+        self._view, self._filled = memoryview(self._room), 0
         self._head: Head | None = None
         self._begin = self._length = 0  # of the body, in the room
 
@@ -147,14 +113,19 @@ class Brief:
 
     def _judged(self, head: Head) -> bool:
         """Hold the answer against the question; False where it is to be looked into, or what comes is too much."""
-        text = self._where.text
-        verdict = judge(_ASK, Reply(head.status, head.headers, safe_url(text), self._where.path, time.time()))
+        verdict = judge(ASK, Reply(head.status, head.headers, safe_url(self._text), self._path, time.time()))
         if not isinstance(verdict, Take) or verdict.length != self._length or self._filled > self._begin + self._length:
             return False
-        if pages.suspect(verdict.probe) and pages.unexpected(self._where.path, self._destination):
+        if pages.suspect(verdict.probe) and pages.unexpected(self._path, self._destination):
             return False
         self.probe = verdict.probe
         return True
+
+    @property
+    def status(self) -> int:
+        """The status of the answer, as far as it has come; 0 where it is none."""
+        told = bytes(self._view[_STATUS])
+        return int(told) if self._filled >= _STATUS.stop and told.isdigit() else 0
 
     @property
     def body(self) -> memoryview:
@@ -163,7 +134,7 @@ class Brief:
 
     def close(self, *, whole: bool) -> None:
         """Let the line go: for the next request where the answer has come as a ``whole``, else for good."""
-        self._home.done(self._room)
+        self._rooms.put(self._room)
         self.line.asked = b""
         if whole and self._head is not None and self._head.reusable:
             self._home.keep(self.key, self.line)
@@ -173,5 +144,5 @@ class Brief:
     def handed_on(self) -> tuple[Hashable, Line]:
         """Give the line and its key; on it everything is as if nobody had read anything of the answer."""
         self.line.come = bytes(self._view[: self._filled])
-        self._home.done(self._room)
+        self._rooms.put(self._room)
         return self.key, self.line

@@ -12,7 +12,7 @@ import httpx
 
 from nbxfer.core.policy import Patience
 from nbxfer.core.url import CROSS_ORIGIN_HEADERS, origin, safe_url
-from nbxfer.errors import BadAnswer, NetworkError, TransferError
+from nbxfer.errors import BadAnswer, NetworkError
 from nbxfer.wire import preparing, redirects
 from nbxfer.wire.access import Access
 from nbxfer.wire.body import open_body
@@ -22,7 +22,7 @@ from nbxfer.wire.place import Place, place
 from nbxfer.wire.pool import Pool
 from nbxfer.wire.prepared import Prepared
 from nbxfer.wire.route import Route
-from nbxfer.wire.signing import MAX_STEPS, Turns, turns
+from nbxfer.wire.signing import MAX_STEPS, Turns, read_out, turns
 from nbxfer.wire.sockets import Line, Tick
 from nbxfer.wire.translate import FOREIGN, OUTSIDE, translate
 
@@ -30,8 +30,6 @@ from nbxfer.wire.translate import FOREIGN, OUTSIDE, translate
 DEFAULTS: Final = (("User-Agent", "nbxfer"), ("Accept", "*/*"), ("Accept-Encoding", "identity"))
 
 UNAUTHORIZED, PROXY_DENIED = 401, 407
-#: So much of a challenge's page is read (bytes), so that its connection can go on.
-CHALLENGE: Final = 64 * 1024
 
 Pairs = Iterable[tuple[str, str]]
 
@@ -192,6 +190,13 @@ class Client:
             return None
         return where, Route(access, where, self._home, ours=True, shy=False, proxy=None).key, head
 
+    def as_values(self, headers: Pairs, line: Line) -> Prepared | None:
+        """Give what ``plain`` has given as values, for another process; ``line`` is one that is kept for it."""
+        where = place(self._access.url)
+        request = self._request(_Hop(where, where.text, ours=True, shy=False), headers)
+        route = Route(self._access, where, self._home, ours=True, shy=False, proxy=None)
+        return preparing.prepared(request, route, line)
+
     def _converse(self, hop: _Hop, request: Request, tick: Tick, auth: httpx.Auth, order: Turns) -> Answer:
         flow = auth.sync_auth_flow(httpx.Request(request.method, request.text, headers=list(request.fields)))
         try:
@@ -206,7 +211,10 @@ class Client:
                     raise
                 if signed is None:
                     return answer
-                _read_out(answer, tick)
+                try:
+                    read_out(answer.read_into, tick)
+                finally:
+                    answer.close()
         finally:
             flow.close()
         raise BadAnswer(f"{safe_url(hop.text)} asked for credentials again and again.")
@@ -273,19 +281,6 @@ class Client:
         except BaseException:
             line.close()
             raise
-
-
-def _read_out(answer: Answer, tick: Tick) -> None:
-    """Let the line of a challenge go to the next step, by reading what it says: NTLM is bound to the connection."""
-    room, left = memoryview(bytearray(4096)), CHALLENGE
-    try:
-        while left > 0 and (got := answer.read_into(room)) != 0:
-            tick()
-            left -= max(got, 0)
-    except TransferError:  # then it is another line
-        pass
-    finally:
-        answer.close()
 
 
 @dataclass(frozen=True)

@@ -108,6 +108,34 @@ def context(trust: Trust) -> ssl.SSLContext:
     return made
 
 
+def opened(prepared: Prepared, patience: Patience, tick: Tick) -> Line:
+    """Give a fresh line for ``prepared``. Raises OUTSIDE, what tick raises."""
+    deadline = time.monotonic() + patience.connect
+    address: tuple[Any, ...] = prepared.address
+    sock = connected([(prepared.family, address)], deadline, tick)
+    line = Line(sock, public=prepared.public)
+    try:
+        if prepared.tunnel is not None:
+            _dug(line, prepared, prepared.tunnel, deadline, tick)
+        if prepared.trust is not None:
+            name = prepared.host.encode()
+            line.sock = secured(line.sock, context(prepared.trust), name, deadline, tick, "The server")
+    except BaseException:
+        line.close()
+        raise
+    return line
+
+
+def _dug(line: Line, prepared: Prepared, tunnel: Tunnel, deadline: float, tick: Tick) -> None:
+    from nbxfer.wire.credentials import Literal
+    from nbxfer.wire.proxies import Proxy
+    from nbxfer.wire.tunnel import connect
+
+    secret = Literal(tunnel.user, tunnel.password) if tunnel.user is not None else None
+    proxy = Proxy("http", tunnel.host, tunnel.port, secret)
+    connect(line, proxy, prepared.host.encode(), prepared.port, deadline, tick)
+
+
 class Asker:
     """Asks by one ``prepared`` request, which may be replaced; keeps its open lines. Any thread."""
 
@@ -129,7 +157,7 @@ class Asker:
                 except OUTSIDE as error:  # closed by the server at this very moment (RFC 9112 §9.3.1)
                     if not isinstance(by_table((*PLAIN, LAST), error, prepared.where), NetworkError):
                         raise
-            return self._ask(self._opened(prepared, tick), prepared, sent, tick)
+            return self._ask(opened(prepared, self._patience, tick), prepared, sent, tick)
         except OUTSIDE as error:
             raise by_table((*PLAIN, LAST), error, prepared.where) from None
 
@@ -142,31 +170,6 @@ class Asker:
             if of is prepared and line.quiet():
                 return line
             line.close()
-
-    def _opened(self, prepared: Prepared, tick: Tick) -> Line:
-        deadline = time.monotonic() + self._patience.connect
-        address: tuple[Any, ...] = prepared.address
-        sock = connected([(prepared.family, address)], deadline, tick)
-        line = Line(sock, public=prepared.public)
-        try:
-            if prepared.tunnel is not None:
-                self._dug(line, prepared, prepared.tunnel, deadline, tick)
-            if prepared.trust is not None:
-                name = prepared.host.encode()
-                line.sock = secured(line.sock, context(prepared.trust), name, deadline, tick, "The server")
-        except BaseException:
-            line.close()
-            raise
-        return line
-
-    def _dug(self, line: Line, prepared: Prepared, tunnel: Tunnel, deadline: float, tick: Tick) -> None:
-        from nbxfer.wire.credentials import Literal
-        from nbxfer.wire.proxies import Proxy
-        from nbxfer.wire.tunnel import connect
-
-        secret = Literal(tunnel.user, tunnel.password) if tunnel.user is not None else None
-        proxy = Proxy("http", tunnel.host, tunnel.port, secret)
-        connect(line, proxy, prepared.host.encode(), prepared.port, deadline, tick)
 
     def _ask(self, line: Line, prepared: Prepared, sent: list[tuple[bytes, bytes]], tick: Tick) -> Reply:
         try:

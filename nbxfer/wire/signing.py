@@ -6,12 +6,12 @@ import netrc
 import os
 import threading
 import weakref
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Final
 
 import httpx
 
-from nbxfer.errors import InvalidRequest, NeedsAttention
+from nbxfer.errors import InvalidRequest, NeedsAttention, TransferError
 from nbxfer.wire.credentials import Auth, Basic, Bearer
 from nbxfer.wire.lookup import look_up, user_and_password
 from nbxfer.wire.sockets import POLL, Tick
@@ -19,6 +19,8 @@ from nbxfer.wire.translate import OUTSIDE
 
 #: How many answers one auth flow may ask for (a challenge needs two).
 MAX_STEPS: Final = 5
+#: So much of a challenge's page is read (bytes), so that its connection can go on.
+CHALLENGE: Final = 64 * 1024
 
 
 class TokenAuth(httpx.Auth):
@@ -133,3 +135,14 @@ def turns(auth: httpx.Auth) -> Turns:
                 return _any
             found = _turns[id(auth)] = Turns()
         return found
+
+
+def read_out(read_into: Callable[[memoryview], int], tick: Tick) -> None:
+    """Read what a challenge says, so that its line can go to the next step: NTLM is bound to the connection."""
+    room, left = memoryview(bytearray(4096)), CHALLENGE
+    try:
+        while left > 0 and (got := read_into(room)) != 0:
+            tick()
+            left -= max(got, 0)
+    except TransferError:  # then it is another line
+        return

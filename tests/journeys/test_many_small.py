@@ -14,7 +14,8 @@ from nbxfer.core.phases import Phase, TransferStatus
 from nbxfer.demo.server import DemoServer
 from nbxfer.engine.gang import Gang, Member
 from nbxfer.session import Session
-from nbxfer.sources.brief import ROOM, Brief, Briefly
+from nbxfer.sources.brief import ROOM, Brief
+from nbxfer.sources.briefly import Briefly
 from tests.servers import faults
 from tests.servers.site import Fault, Site
 from tests.servers.trial import QUICK, Trial

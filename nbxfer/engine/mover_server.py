@@ -1,0 +1,84 @@
+"""A server of small files as the mover has it: how it is asked, what waits to be asked, and the lines to it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Hashable
+from contextlib import suppress
+from typing import Final
+
+from nbxfer.engine import mover_words as words
+from nbxfer.sources.base import Stopped
+from nbxfer.sources.brief import Brief
+from nbxfer.wire.exchange import plainly
+from nbxfer.wire.prepared import OUTSIDE, Prepared, opened
+from nbxfer.wire.sockets import Line, Tick
+
+#: A line that has rested for so long (seconds) is looked at before it is used again.
+RESTED: Final = 1.0
+
+
+class Asked:
+    """A file that is asked for."""
+
+    __slots__ = ("brief", "errand", "server", "since")
+
+    def __init__(self, server: Server, errand: words.Errand, brief: Brief, since: float) -> None:
+        self.server, self.errand, self.brief, self.since = server, errand, brief, since
+
+
+class Server:
+    """One server: how it is asked, what is still to be asked, and the lines to it."""
+
+    def __init__(self, said: words.Server, came: Callable[[Server, Line | None], None], tick: Tick) -> None:
+        """``came`` is called by another thread, with a line that was opened; None where it could not be."""
+        self._came, self._tick = came, tick
+        self.waiting: deque[words.Errand] = deque()
+        self.idle: list[tuple[float, Line]] = []
+        self.busy = self.opening = 0
+        self.change(said)
+
+    def change(self, said: words.Server) -> None:
+        """Ask as ``said`` from now on."""
+        self.text, self.prepared, self.patience, self.lanes = said.text, said.prepared, said.patience, said.lanes
+        head = plainly("GET", b"/", said.prepared.fields)
+        self.rest = head.removeprefix(b"GET /") if head is not None else None
+
+    def keep(self, key: Hashable, line: Line) -> None:
+        """See Home."""
+        if key is self.prepared and self.busy + len(self.idle) < self.lanes:
+            self.idle.append((time.monotonic(), line))
+        else:
+            line.close()
+
+    def line(self) -> Line | None:
+        """Give a line that is open and free."""
+        while self.idle:
+            since, line = self.idle.pop()
+            if time.monotonic() - since < RESTED or line.quiet():
+                return line
+            line.close()
+        return None
+
+    def widen(self) -> None:
+        """Have as many lines opened as there is something to ask for."""
+        more = min(self.lanes - self.busy - len(self.idle), len(self.waiting)) - self.opening
+        for _ in range(more):
+            self.opening += 1
+            threading.Thread(target=self._open, args=(self.prepared,), daemon=True).start()
+
+    def _open(self, prepared: Prepared) -> None:
+        line: Line | None = None
+        with suppress(Stopped, *OUTSIDE):
+            line = opened(prepared, self.patience, self._tick)
+        if line is not None and prepared is not self.prepared:  # one asks otherwise by now
+            line.close()
+            line = None
+        self._came(self, line)
+
+    def close(self) -> None:
+        """Close what is free."""
+        while self.idle:
+            self.idle.pop()[1].close()

@@ -1,0 +1,248 @@
+"""Many small files as the mover has them: asked for over lines of its own, each in its part, and named when it may be.
+
+One thread does all of it. A file is told of (``Caught``) when it is on the disk; a group is synced at once. What is no
+plain answer is told of as ``Missed``: the kernel asks for it again, in the way that can do more.
+"""
+
+from __future__ import annotations
+
+import selectors
+import socket
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+
+from nbxfer.core.faults import Fault
+from nbxfer.core.probe import Probe
+from nbxfer.engine import mover_words as words
+from nbxfer.engine.mover_disk import Landed, land, named, sealed
+from nbxfer.engine.mover_server import Asked, Server
+from nbxfer.sources.base import Stopped
+from nbxfer.sources.brief import Brief, Rooms
+from nbxfer.wire.sockets import Line
+
+#: The most files that are synced and told of at once, and how long the first of them waits (seconds).
+GROUP, WAITS = 64, 0.01
+#: A server that says nothing for so long, or takes so long for one small file (seconds), is not asked in this way.
+SLOW: Final = 4.0
+#: Answers after which nothing more is asked of a server: the kernel knows how long it wants to be left alone.
+LEAVE_ALONE: Final = frozenset((429, 503))
+#: Of a number that was not asked for at all.
+NOT_ASKED: Final = -1
+#: Between two looks at what takes too long, and how long is slept where nothing is under way (seconds).
+LOOK, SLEEP = 0.1, 1.0
+
+Say = Callable[[words.Words], None]
+
+
+class Small:
+    """See Task. ``run`` is called on a thread of its own; ``hear`` and ``halt`` by the thread that listens."""
+
+    def __init__(self, task: int, say: Say) -> None:
+        self._task, self._say = task, say
+        self._inbox: deque[words.Words] = deque()
+        self._bell, self._rope = socket.socketpair()
+        self._bell.setblocking(False)
+        self._rope.setblocking(False)
+        self._stop = False
+        self._servers: dict[int, Server] = {}
+        self._new: deque[tuple[Server, Line | None]] = deque()  # that were opened, or could not be
+        self._active: dict[int, Asked] = {}  # by descriptor
+        self._again: set[int] = set()  # those that were asked for a second time
+        self._landed: list[Landed] = []
+        self._first = self._looked = 0.0
+        self._rooms = Rooms()
+        self._selector = getattr(selectors, "PollSelector", selectors.DefaultSelector)()
+        self._selector.register(self._bell, selectors.EVENT_READ, None)
+
+    def hear(self, word: words.Words) -> None:
+        """Take what the kernel says."""
+        self._inbox.append(word)
+        self._ring()
+
+    def halt(self) -> None:
+        """Come home."""
+        self._stop = True
+        self._ring()
+
+    def news(self) -> None:
+        """See Task: it tells by itself."""
+
+    def _ring(self) -> None:
+        with suppress(BlockingIOError):  # it rings already
+            self._rope.send(b"!")
+
+    # -- its own thread ------------------------------------------------------------------------------------------
+    def run(self) -> None:
+        """Do what is said until it is halted."""
+        fault: Fault | None = None
+        try:
+            while not self._stop:
+                self._round()
+        except BaseException as error:  # noqa: BLE001 -- the kernel must hear of it, whatever it is
+            fault = Fault(
+                "TransferError", f"nbxfer itself failed ({type(error).__name__}).", hint="Please report this."
+            )
+        finally:
+            for server in self._servers.values():
+                server.close()
+            for asked in self._active.values():
+                asked.brief.line.close()
+            for landed in self._landed:
+                landed.part.close()
+            self._say(words.Done(self._task, (), 0, fault, last=True))
+
+    def _round(self) -> None:
+        while self._inbox:
+            self._take(self._inbox.popleft())
+        while self._new:
+            self._came(*self._new.popleft())
+        for server in self._servers.values():
+            self._begin(server)
+        busy = self._active or any(server.opening for server in self._servers.values())
+        pause = WAITS if self._landed and self._active else 0.0 if self._landed else LOOK if busy else SLEEP
+        for key, _ in self._selector.select(pause):
+            if key.data is None:
+                with suppress(BlockingIOError):
+                    self._bell.recv(4096)
+            else:
+                self._heard(key.data)
+        now = time.monotonic()
+        if self._landed and (len(self._landed) >= GROUP or now - self._first >= WAITS or not self._active):
+            self._tell()
+        if now - self._looked >= LOOK:
+            self._looked = now
+            for asked in [one for one in self._active.values() if now - one.since > SLOW]:
+                self._leave(asked)
+                asked.brief.close(whole=False)
+                self._missed(asked.server, [(asked.errand.number, 0)])
+
+    def _take(self, word: words.Words) -> None:
+        match word:
+            case words.Server():
+                known = self._servers.get(word.number)
+                if known is None:
+                    self._servers[word.number] = Server(word, self._opened, self._tick)
+                else:
+                    if word.prepared != known.prepared or not word.lanes:
+                        known.close()
+                    known.change(word)
+            case words.Errands():
+                self._servers[word.server].waiting.extend(word.errands)
+            case words.Drop():
+                self._drop(set(word.numbers))
+            case words.Names():
+                self._say(words.Named(self._task, tuple(named(word))))
+            case _:
+                pass
+
+    def _drop(self, numbers: set[int]) -> None:
+        gone: list[tuple[int, int]] = []
+        for server in self._servers.values():
+            gone += [(errand.number, NOT_ASKED) for errand in server.waiting if errand.number in numbers]
+            server.waiting = deque(errand for errand in server.waiting if errand.number not in numbers)
+        for asked in [one for one in self._active.values() if one.errand.number in numbers]:
+            self._leave(asked)
+            asked.brief.close(whole=False)
+            gone.append((asked.errand.number, NOT_ASKED))
+        if gone:
+            self._say(words.Missed(self._task, tuple(gone)))
+
+    # -- asking --------------------------------------------------------------------------------------------------
+    def _begin(self, server: Server) -> None:
+        if server.rest is None:
+            self._left(server, 0)
+        while server.waiting and server.busy < server.lanes and (line := server.line()) is not None:
+            self._ask(server, line)
+        server.widen()
+
+    def _ask(self, server: Server, line: Line) -> None:
+        errand = server.waiting.popleft()
+        assert server.rest is not None
+        head = b"GET %b%b" % (errand.path.encode(), server.rest)
+        line.heard = False
+        try:
+            sent = line.offer(memoryview(head))
+        except OSError:
+            sent = 0
+        if sent != len(head):  # closed by the server at this very moment, or it takes nothing
+            line.close()
+            server.waiting.appendleft(errand)
+            return
+        name = errand.destination.rpartition("/")[2]
+        brief = Brief(server, server.prepared, line, server.text + errand.path, errand.path, name, self._rooms)
+        asked = Asked(server, errand, brief, time.monotonic())
+        server.busy += 1
+        self._active[line.fileno] = asked
+        self._selector.register(line.fileno, selectors.EVENT_READ, asked)
+
+    def _tick(self) -> None:
+        if self._stop:
+            raise Stopped
+
+    def _opened(self, server: Server, line: Line | None) -> None:
+        self._new.append((server, line))
+        self._ring()
+
+    def _came(self, server: Server, line: Line | None) -> None:
+        server.opening -= 1
+        if line is not None:
+            server.keep(server.prepared, line)
+        elif not server.busy and not server.idle and not server.opening:  # there is no way to it
+            self._left(server, 0)
+
+    def _left(self, server: Server, status: int) -> None:
+        """Give back what waits for a server; the first of them with what it said."""
+        waiting, server.waiting = server.waiting, deque()
+        if waiting:
+            self._missed(server, [(errand.number, status) for errand in waiting])
+
+    def _missed(self, server: Server, numbers: list[tuple[int, int]]) -> None:
+        self._say(words.Missed(self._task, tuple(numbers)))
+        if any(status in LEAVE_ALONE for _, status in numbers) and server.waiting:
+            self._left(server, NOT_ASKED)
+
+    # -- what comes ----------------------------------------------------------------------------------------------
+    def _leave(self, asked: Asked) -> None:
+        fd = asked.brief.line.fileno
+        asked.server.busy -= 1
+        del self._active[fd]
+        self._selector.unregister(fd)
+
+    def _heard(self, asked: Asked) -> None:
+        brief = asked.brief
+        if not brief.hear():
+            self._leave(asked)
+            number, again = asked.errand.number, not brief.line.heard
+            brief.close(whole=False)
+            if again and number not in self._again:  # a kept line may be closed at any time (RFC 9112 §9.3.1)
+                self._again.add(number)
+                asked.server.close()
+                asked.server.waiting.appendleft(asked.errand)
+            else:
+                self._missed(asked.server, [(number, brief.status)])
+        elif brief.probe is not None:
+            self._leave(asked)
+            done = self._land(asked.errand, brief, brief.probe)
+            brief.close(whole=True)
+            if not done:
+                self._missed(asked.server, [(asked.errand.number, 0)])
+
+    def _land(self, errand: words.Errand, brief: Brief, probe: Probe) -> bool:
+        landed = land(errand, brief.body, probe)
+        if landed is None:
+            return False
+        if not self._landed:
+            self._first = time.monotonic()
+        self._landed.append(landed)
+        return True
+
+    def _tell(self) -> None:
+        landed, self._landed = self._landed, []
+        catches, missed = sealed(landed)
+        if catches:
+            self._say(words.Caught(self._task, tuple(catches)))
+        if missed:
+            self._say(words.Missed(self._task, tuple((number, 0) for number in missed)))
