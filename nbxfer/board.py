@@ -29,10 +29,14 @@ News = Mapping[str, Snapshot]
 KEPT = 50
 
 
+#: Who wants to hear of more operations than this is asked for each piece of news, and is not noted at each operation.
+MANY = 256
+
+
 class _Subscriber:
     __slots__ = ("broken", "call", "due", "every", "ids", "news")
 
-    def __init__(self, call: Callable[[News], None], every: float, ids: tuple[str, ...] | None) -> None:
+    def __init__(self, call: Callable[[News], None], every: float, ids: frozenset[str] | None) -> None:
         self.call, self.every, self.due, self.ids = call, every, 0.0, ids
         self.broken = False
         self.news: dict[str, Snapshot] = {}
@@ -57,6 +61,7 @@ class Board:
         # Dictionaries for their order, and because leaving costs nothing however many there are.
         self._of_all: dict[_Subscriber, None] = {}
         self._of_one: dict[str, dict[_Subscriber, None]] = {}
+        self._of_many: dict[_Subscriber, frozenset[str]] = {}
         self._notices: deque[Notice] = deque(maxlen=KEPT)
         self._waiting: dict[_Subscriber, None] = {}  # those with news
 
@@ -82,6 +87,10 @@ class Board:
                 self._latest[new.id] = new
                 for concerned in (self._of_all, self._of_one.get(new.id, ())):
                     for subscriber in concerned:
+                        subscriber.news[new.id] = new
+                        self._waiting[subscriber] = None
+                for subscriber, ids in self._of_many.items():
+                    if new.id in ids:
                         subscriber.news[new.id] = new
                         self._waiting[subscriber] = None
         self.flush(urgent=urgent)
@@ -120,18 +129,23 @@ class Board:
 
         With ``ids`` it hears of these operations only, also of those that nobody has posted yet.
         """
-        subscriber = _Subscriber(call, 1.0 / per_second, tuple(ids) if ids is not None else None)
+        subscriber = _Subscriber(call, 1.0 / per_second, frozenset(ids) if ids is not None else None)
         with self._lock:
             if subscriber.ids is None:
                 self._of_all[subscriber] = None
-            for op_id in subscriber.ids or ():
-                self._of_one.setdefault(op_id, {})[subscriber] = None
+            elif len(subscriber.ids) > MANY:
+                self._of_many[subscriber] = subscriber.ids
+            else:
+                for op_id in subscriber.ids:
+                    self._of_one.setdefault(op_id, {})[subscriber] = None
         return lambda: self._unsubscribe(subscriber)
 
     def _unsubscribe(self, subscriber: _Subscriber) -> None:
         with self._lock:
             self._of_all.pop(subscriber, None)
             self._waiting.pop(subscriber, None)
+            if self._of_many.pop(subscriber, None) is not None:
+                return
             for op_id in subscriber.ids or ():
                 concerned = self._of_one.get(op_id, {})
                 concerned.pop(subscriber, None)

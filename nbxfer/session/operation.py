@@ -55,10 +55,7 @@ class Operation(Listening):
     @property
     def path(self) -> Path:
         """Where it lands on this machine; of an upload, the file that is sent."""
-        shown = self.snapshot
-        if "://" in shown.destination and shown.source.startswith("file://"):
-            return Path(shown.source.partition("://")[2])
-        return Path(shown.destination)
+        return _path(self.snapshot)
 
     @property
     def url(self) -> str:
@@ -223,10 +220,13 @@ class Operation(Listening):
         What waits for a person (credentials, a new URL) is said and waited for; where nobody looks, as in ``wait``.
         Raises the TransferError it ended with, or TimeoutError (seconds).
         """
-        if (error := self.exception(timeout)) is not None:
-            raise error
-        landed = self.snapshot.destination
-        return landed if "://" in landed else self.path
+        shown = self.snapshot
+        if shown.phase is not Phase.DONE:
+            if (error := self.exception(timeout)) is not None:
+                raise error
+            shown = self.snapshot
+        heard([self])
+        return shown.destination if "://" in shown.destination else _path(shown)
 
     def exception(self, timeout: float | None = None) -> TransferError | None:
         """Wait, and give the error it ended with; None when it is done. Raises TimeoutError (seconds)."""
@@ -273,6 +273,12 @@ class Operation(Listening):
                 return
             impatience.check(quiet=quiet)
             await anyio.sleep(LOOK_EVERY)
+
+
+def _path(shown: Snapshot) -> Path:
+    if "://" in shown.destination and shown.source.startswith("file://"):
+        return Path(shown.source.partition("://")[2])
+    return Path(shown.destination)
 
 
 def _more(given: dict[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from functools import partial
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Self
 
@@ -95,9 +96,10 @@ def _waits_for_person(shown: Snapshot) -> bool:
 
 
 class _Looks:
-    """Looks at operations, each time there is news of one, until all are over. A context manager; one thread's own.
+    """Looks at operations, each time one is over, until all are. A context manager; one thread's own.
 
-    Only those that there is news of are looked at, and all of them now and then.
+    The board's news say which are over, so of a hundred thousand only those are looked at; and all of them now and
+    then. Who is ``patient`` need not know of each: many of them wake it only when the last may be over.
     """
 
     def __init__(
@@ -106,57 +108,59 @@ class _Looks:
         timeout: float | None,
         until: frozenset[Phase],
         patience: float | None = None,
+        *,
+        patient: bool = False,
     ) -> None:
         if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, int | float)):
             raise InvalidRequest(f"timeout={timeout!r} is no number of seconds.", hint="Give seconds, or None.")
         self.all = list(operations)
         self.until = until
         self.impatience = Impatience(operations, patience)
+        self._patient = patient
         self._end = None if timeout is None else time.monotonic() + timeout
         self._news = threading.Event()
-        self._heard: deque[str] = deque()  # ids
-        self._places: dict[str, list[int]] = {}
-        for place, operation in enumerate(operations):
-            self._places.setdefault(operation.id, []).append(place)
+        self._heard: deque[str] = deque()  # ids of those that are over
         self._cost = 0.0
         self.begin_again()
 
     def __enter__(self) -> Self:
-        ids = list(self._places)
         self._unsubscribe: Callable[[], None] = lambda: None
         if self.all:
             session = self.all[0]._session
-            session.attend(*ids)
-            self._unsubscribe = session.board.subscribe(self._hear, ids=ids)
+            session.attend(*self.left)
+            self._unsubscribe = session.board.subscribe(self._hear, ids=self.left)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._unsubscribe()
 
     def _hear(self, news: News) -> None:
-        self._heard.extend(news)
-        self._news.set()
+        self._heard.extend([op_id for op_id, shown in news.items() if shown.phase in self.until])
+        if not self._lets_it_be or len(self._heard) >= len(self.left):
+            self._news.set()
+
+    @property
+    def _lets_it_be(self) -> bool:
+        return self._patient and len(self.left) > MANY
 
     def begin_again(self) -> None:
         """Look at all of them: somebody may have retried one that was over."""
-        self.left = dict(enumerate(self.all))
+        self.left = {operation.id: operation for operation in self.all}
         self.impatience.operations = self.left.values()
         self._all_at = 0.0
 
     def over(self) -> list[Operation]:
-        """Give those of which the end was not known at the last look."""
+        """Give those of which the end was not known at the last look, each once."""
         begin = time.monotonic()
-        heard = {self._heard.popleft() for _ in range(len(self._heard))}
+        some: Iterable[str] = {self._heard.popleft() for _ in range(len(self._heard))}
         everything = begin >= self._all_at
         if everything:
-            places = list(self.left)
-        else:
-            places = [place for op_id in heard for place in self._places[op_id] if place in self.left]
-        over = [place for place in places if self.left[place].snapshot.phase in self.until]
+            some = list(self.left)
+        over = [i for i in some if (there := self.left.get(i)) is not None and there.snapshot.phase in self.until]
         self._cost = time.monotonic() - begin
         if everything:
             self._all_at = begin + max(LOOK_AT_ALL, 100 * self._cost)
-        return [self.left.pop(place) for place in over]
+        return [self.left.pop(op_id) for op_id in over]
 
     def sleep(self, *, quiet: bool) -> bool:
         """Wait for news, a moment at most; say whether there is time left. Raises NeedsAttention.
@@ -173,7 +177,8 @@ class _Looks:
             )
         self._news.wait(LOOK_EVERY if left is None else min(LOOK_EVERY, left))
         self._news.clear()
-        time.sleep(min(LOOK_EVERY, max(10 * self._cost, BREATH if len(self.left) > MANY else 0.0)))
+        breath = BREATH if len(self.left) > MANY and not self._patient else 0.0
+        time.sleep(min(LOOK_EVERY, max(10 * self._cost, breath)))
         return True
 
 
@@ -188,11 +193,11 @@ def watch(
 
     ``patience`` is how long a person is waited for (seconds; None: as the session says). Raises NeedsAttention.
     """
-    looks = _Looks(operations, timeout, until, patience)
+    looks = _Looks(operations, timeout, until, patience, patient=True)
     if not operations:
         return True
     with looks:
-        bar = resolve_name("nbxfer.faces.bar:Bar")(lambda: [o.snapshot for o in operations]) if progress else None
+        bar = resolve_name("nbxfer.faces.bar:Bar")(partial(_pictures, operations)) if progress else None
         try:
             while True:
                 looks.over()
@@ -208,8 +213,12 @@ def watch(
         finally:
             if bar is not None:
                 bar.close()
-            unfinished = {left.id for left in looks.left.values()}
-            heard(o for o in operations if o.id not in unfinished)
+            heard(o for o in operations if o.id not in looks.left)
+
+
+def _pictures(operations: Sequence[Operation]) -> list[Snapshot]:
+    """Give the snapshots of operations, as far as they are known."""
+    return [shown for o in operations if (shown := o._session.board.get(o.id)) is not None]
 
 
 def not_over(shown: Snapshot, timeout: float) -> TimeoutError:
