@@ -38,7 +38,7 @@ class Fields:
     id: str
     spec: Spec
     phase: Phase
-    out: list[do.Action]
+    out: list[do.Action]  # there once something happens: a hundred thousand that wait have none
 
     def __init__(
         self,
@@ -92,7 +92,6 @@ class Fields:
         self.alone = False  # parts that were asked for were refused, or did not fit: one connection has to do
         self.meter: SpeedMeter | None = None
         self.dirty = True
-        self.out = []
 
     @classmethod
     def load(cls, record: Record, now: float, *, crashed: bool = True) -> Self:

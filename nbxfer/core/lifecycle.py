@@ -139,10 +139,13 @@ class Operation(Answers):
     # -- after a crash -------------------------------------------------------------------------------------------
     def revive(self, now: float) -> list[do.Action]:
         """Go on after loading: finish canceling, look at the disk when committing; everything else waits its turn."""
-        self.now, self.out = now, []
+        self.now = now
+        if self.phase not in (Phase.CANCELING, Phase.COMMITTING):
+            return []
+        self.out = []
         if self.phase is Phase.CANCELING:
             self._drain()
-        elif self.phase is Phase.COMMITTING:
+        else:
             self._commit()
         return self.out
 

@@ -28,7 +28,7 @@ class ByteRange(msgspec.Struct, frozen=True, order=True, gc=False):
         return self.start <= offset < self.stop
 
 
-class RangeSet(msgspec.Struct, frozen=True):
+class RangeSet(msgspec.Struct, frozen=True, gc=False):
     """A set of bytes as sorted ranges that neither touch nor overlap; ``of`` makes one of any pairs."""
 
     ranges: tuple[ByteRange, ...] = ()

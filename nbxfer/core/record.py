@@ -10,7 +10,7 @@ from nbxfer.core.probe import Claim, Validator
 from nbxfer.core.spec import Spec
 
 
-class Entry(msgspec.Struct, frozen=True, array_like=True):
+class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One line of an operation's story: when (Unix seconds), what, and a word of detail."""
 
     at: float
@@ -18,7 +18,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
     detail: str = ""
 
 
-class Seal(msgspec.Struct, frozen=True):
+class Seal(msgspec.Struct, frozen=True, gc=False):
     """What the committing record says of the finished part, so that the file can be known again after a crash."""
 
     size: int
@@ -28,7 +28,7 @@ class Seal(msgspec.Struct, frozen=True):
     crc32c: int | None = None
 
 
-class Published(msgspec.Struct, frozen=True, omit_defaults=True):
+class Published(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What lies at the destination when it is done. ``mtime_ns`` and ``size`` tell later whether it was touched."""
 
     path: str

@@ -7,7 +7,7 @@ import msgspec
 from nbxfer.core.policy import Patience, Retry
 
 
-class Spec(msgspec.Struct, frozen=True, omit_defaults=True):
+class Spec(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One request as accepted.
 
     ``kind`` is "download", "upload" (from this machine) or "copy". ``url`` is the stored form (no userinfo, no secret

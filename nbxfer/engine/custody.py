@@ -8,9 +8,7 @@ Runs on the loop thread (``tick`` and what the engine calls); what reads folders
 from __future__ import annotations
 
 import logging
-from collections import deque
-from collections.abc import Callable, Iterable
-from typing import Protocol
+from collections.abc import Iterable
 
 import msgspec
 
@@ -20,6 +18,7 @@ from nbxfer.core.phases import FINAL, Phase
 from nbxfer.core.record import Record
 from nbxfer.core.snapshot import picture
 from nbxfer.engine.dispatcher import Dispatcher
+from nbxfer.engine.stakes import Later, Stakes
 from nbxfer.engine.standing import ANYBODY, seen, standing
 from nbxfer.engine.wording import event_of
 from nbxfer.engine.work import Work
@@ -40,14 +39,6 @@ class Followed(msgspec.Struct):
     asked: bool = False
 
 
-class Later(Protocol):
-    """How a worker's finding comes back to the loop."""
-
-    def __call__(self, call: Callable[[], None]) -> None:
-        """Have ``call`` made on the loop."""
-        ...
-
-
 def _next(record: Record, hold: Hold) -> Record:
     """Give the record of an operation in new hands; an owner that is not proven dead may still write to its part."""
     unproven = record.unproven if hold is Hold.DEAD else record.epoch
@@ -62,7 +53,8 @@ class Custody:
         self.manifest, self.board = dispatcher.manifest, dispatcher.board
         self.followed: dict[str, Followed] = {}
         self.parked: dict[str, Record] = {}
-        self._claims: deque[tuple[str, Claim]] = deque()
+        stakes = Stakes(self.manifest, work, later)
+        self.stake, self.leave = stakes.stake, stakes.leave
         self._looking = False
         self._next_wishes = self._next_follow = 0.0
 
@@ -129,28 +121,6 @@ class Custody:
             self.board.post([picture(record, owner="theirs")])
         else:
             self.board.forget([op_id])
-
-    # -- claiming ------------------------------------------------------------------------------------------------
-    def stake(self, ops: Iterable[Operation]) -> None:
-        """Claim the destinations of operations, in the background: a claim saves traffic, and nobody waits for it."""
-        first = not self._claims
-        self._claims += [(op.spec.destination, Claim(op.id, self.manifest.me.id, op.spec.identity)) for op in ops]
-        if first and self._claims:
-            self.work.workers.submit(self._claim_all)
-
-    def leave(self) -> None:
-        """Make no more claims: what is not claimed is found by its record."""
-        self._claims.clear()
-
-    def _claim_all(self) -> None:
-        while self._claims:
-            destination, mine = self._claims[0]
-            holder = self.manifest.claim(destination, mine)
-            # Whose operation came first was settled when this one was accepted: what is claimed otherwise is over.
-            if holder.op_id != mine.op_id and self.manifest.hold_of(holder.owner) is not Hold.THEIRS:
-                self.manifest.reclaim(destination, mine)
-            if self._claims:  # else we are leaving
-                self._claims.popleft()
 
     # -- taking over ---------------------------------------------------------------------------------------------
     def follow(self, found: Found, *, adopt: bool) -> None:

@@ -31,8 +31,7 @@ log = logging.getLogger("nbxfer")
 class FolderManifest:
     """One home on a disk, seen by one process. Reading needs no ``begin`` and leaves no trace.
 
-    ``notebook`` and ``app`` go into the owner file. ``me`` and ``lives`` are for tests: another owner than this
-    process, and another way to see whether a process lives.
+    ``notebook`` and ``app`` go into the owner file. ``me`` (another owner) and ``lives`` (who lives) are for tests.
     """
 
     def __init__(
@@ -60,8 +59,7 @@ class FolderManifest:
         self._done: dict[str, Record] = {}  # finished by us, and not in the history yet
 
     def __repr__(self) -> str:
-        state = "writing" if self._journal is not None else "reading"
-        return f"<FolderManifest {self.layout.home} {state} as {self.me.id}>"
+        return f"<FolderManifest {self.layout.home} {'writing' if self._journal else 'reading'} as {self.me.id}>"
 
     # -- writing -------------------------------------------------------------------------------------------------
     def begin(self) -> None:
@@ -93,28 +91,23 @@ class FolderManifest:
         return self._journal
 
     def append(self, records: Iterable[Record]) -> None:
-        """Add the records in one write, safe against SIGKILL when it returns.
+        """Add the records, safe against SIGKILL when it returns.
 
         Raises Fenced, NoSpace, StorageFailed, and InvalidRequest for a record that cannot be stored; then none is in.
         """
-        new = records if isinstance(records, list | tuple) else list(records)
-        if not new:
-            return
+        done: dict[str, Record] = {}
         with self._fence():
-            self._writer().append(new)
-        self._succession.appended(new)
+            ids = self._writer().append(_noting(records, done))
+        self._succession.appended(ids)
         with self._settling:
-            self._done |= {record.spec.destination: record for record in new if record.phase is Phase.DONE}
+            self._done |= done
 
     def sync(self) -> None:
         """Return when everything appended before is on the disk. Raises NoSpace, StorageFailed."""
         self._writer().sync()
 
     def touch(self) -> None:
-        """Heartbeat, and a look at our journal: who has nothing to write learns here that it was taken over or cut.
-
-        A heartbeat that fails is one missed, no error. Raises Fenced, StorageFailed.
-        """
+        """Heartbeat (one may fail), and a look whether our journal still is ours. Raises Fenced, StorageFailed."""
         journal = self._writer()
         with self._fence():
             journal.check()
@@ -128,8 +121,8 @@ class FolderManifest:
     def compact(self, live: Iterable[Record]) -> None:
         """Rewrite the journal without the past; finished operations go to the history first.
 
-        An operation that ``live`` does not name is kept all the same, unless it is finished or in other hands: it may
-        have been accepted since. Raises Fenced, NoSpace, StorageFailed; nothing has changed then.
+        An operation that ``live`` does not name is kept, unless it is finished or in other hands: it may have been
+        accepted since. Raises Fenced, NoSpace, StorageFailed; nothing has changed then.
         """
         with self._fence():
             # What we finished and the history does not know yet may stand nowhere else, if somebody cut the journal.
@@ -217,16 +210,15 @@ class FolderManifest:
 
     def hold_of(self, owner: str) -> Hold:
         """Say whether that owner lives."""
-        try:
-            times = [os.stat(self.layout.journal(checked(owner))).st_mtime]
-        except OSError:
-            times = []
+        times: list[float] = []
+        with contextlib.suppress(OSError):
+            times.append(os.stat(self.layout.journal(checked(owner))).st_mtime)
         return self._owners.hold(owner, times)
 
     def finished(self, destination: str) -> Record | None:
         """Give the newest operation that has finished a destination, from history or any journal."""
         found = [self._done.get(destination), self._reading.done(destination), history.done(self.layout, destination)]
-        return max((r for r in found if r is not None), key=lambda r: r.changed, default=None)
+        return max(filter(None, found), key=lambda r: r.changed, default=None)
 
     def ended(self, op_id: str) -> Record | None:
         """Give how an operation that this process has seen came to its end; None while it has not."""
@@ -298,3 +290,11 @@ class FolderManifest:
     def drop_card(self, card: Card) -> bool:
         """Remove a card; False where it was not there any more."""
         return cards.drop(self.layout, card)
+
+
+def _noting(records: Iterable[Record], done: dict[str, Record]) -> Iterator[Record]:
+    """Give the records; those that are done are noted by their destinations on the way."""
+    for record in records:
+        if record.phase is Phase.DONE:
+            done[record.spec.destination] = record
+        yield record

@@ -19,7 +19,7 @@ import errno
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from nbxfer.core.record import Record
@@ -68,20 +68,23 @@ class Journal:
             raise
         self._compact = self._size  # after the last compaction
 
-    def append(self, records: Sequence[Record]) -> None:
-        """Add the records in one write. Raises Fenced, NoSpace, StorageFailed, InvalidRequest; then none is in."""
+    def append(self, records: Iterable[Record]) -> list[str]:
+        """Add the records in one write, or a few where they are many; give their ids.
+
+        Raises Fenced, NoSpace, StorageFailed, InvalidRequest; then none is in.
+        """
         with self._lock:
-            new = [lines.encode(record, seq) for seq, record in enumerate(records, self._seq + 1)]
             self._check()  # here only so that a stale owner leaves no trace; the one that counts comes after
-            data = b"".join(new)
+            new = places.Written(self._seq)
             with storage.doing("The journal could not be written"):
-                size = storage.append(self._fd, data)
-            at = size - len(data)
+                size = storage.append_each(self._fd, new.pieces(records))
+            at = size - new.size
             self._strange = self._strange or at != self._size
             self._size = size
-            self._places.note(records, new, at)
-            self._seq += len(new)
+            self._places.note(new, at)
+            self._seq += len(new.ids)
             self._check()
+            return new.ids
 
     def check(self) -> None:
         """Raise Fenced when the journal is not ours any more."""

@@ -7,7 +7,8 @@ number, offset and length together: a list of a hundred thousand operations has 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from nbxfer.core.phases import FINAL
@@ -32,6 +33,36 @@ class Unsound(Exception):
     """A line is not where it was written: somebody has changed the file, or the disk has."""
 
 
+class Written:
+    """Lines on their way into the journal: ids, and the lengths of the lines; where those that are over have led to."""
+
+    def __init__(self, seq: int) -> None:
+        self._seq = seq
+        self.ids: list[str] = []
+        self.lengths = array("L")
+        self.over: dict[str, str] = {}  # destination by id
+        self.size = 0
+
+    def pieces(self, records: Iterable[Record]) -> Iterator[bytes]:
+        """Encode so many at a time that they are no burden to the memory. Raises InvalidRequest."""
+        piece: list[bytes] = []
+        size = 0
+        for seq, record in enumerate(records, self._seq + 1):
+            line = lines.encode(record, seq)
+            piece.append(line)
+            size += len(line)
+            self.ids.append(record.id)
+            self.lengths.append(len(line))
+            if record.phase in FINAL:
+                self.over[record.id] = record.spec.destination
+            if size >= _CHUNK:
+                self.size += size
+                yield b"".join(piece)
+                piece, size = [], 0
+        self.size += size
+        yield b"".join(piece)
+
+
 class Places:
     """Of the unfinished (``live``) and of what is over and not yet in the history (``ended``, with its destination)."""
 
@@ -40,17 +71,17 @@ class Places:
         self.ended: dict[str, tuple[int, str]] = {}
         self.bytes = 0  # of the lines of the unfinished
 
-    def note(self, records: Iterable[Record], written: Sequence[bytes], at: int) -> None:
+    def note(self, written: Written, at: int) -> None:
         """Note lines that were written one after the other from offset ``at`` on."""
-        for record, line in zip(records, written, strict=True):
-            place = at << _BITS | len(line)
-            at += len(line)
-            if record.phase in FINAL:
-                self.drop(record.id)
-                self.ended[record.id] = place, record.spec.destination
+        for op_id, length in zip(written.ids, written.lengths, strict=True):
+            place = at << _BITS | length
+            at += length
+            if op_id in written.over:
+                self.drop(op_id)
+                self.ended[op_id] = place, written.over[op_id]
             else:
-                self.bytes += len(line) - (self.live.get(record.id, 0) & _LENGTH)
-                self.live[record.id] = place
+                self.bytes += length - (self.live.get(op_id, 0) & _LENGTH)
+                self.live[op_id] = place
 
     def drop(self, op_id: str) -> None:
         """Forget an unfinished operation."""

@@ -7,7 +7,7 @@ import errno
 import os
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from nbxfer.errors import AccessDenied, NoSpace, StorageFailed, TransferError
@@ -157,22 +157,32 @@ def read_small(path: str, limit: int) -> bytes | None:
 
 
 def append(fd: int, data: bytes) -> int:
-    """Write all of ``data`` at the end in one call; give the size of the file then.
+    """Write all of ``data`` at the end, in one call where that can be; give the size of the file then.
 
     Where that fails, the file is cut back to what it was, and OSError raised.
     """
-    before = os.fstat(fd).st_size
-    view = memoryview(data)
-    written = 0
+    return append_each(fd, (data,))
+
+
+def append_each(fd: int, pieces: Iterable[bytes]) -> int:
+    """Write pieces at the end as they are made; give the size of the file then.
+
+    Where that fails, or making one does, the file is cut back to what it was, and the error raised.
+    """
+    before = after = os.fstat(fd).st_size
     try:
-        while written < len(view):
-            written += os.write(fd, view[written:])
-    except OSError:
-        if written:  # half a record is on the disk; if it can't be cut off, readers find their way past it
+        for piece in pieces:
+            view = memoryview(piece)
+            while view:
+                written = os.write(fd, view)
+                after += written
+                view = view[written:]
+    except BaseException:
+        if after > before:  # half a record is on the disk; if it can't be cut off, readers find their way past it
             with contextlib.suppress(OSError):
                 os.ftruncate(fd, before)
         raise
-    return before + written
+    return after
 
 
 def write_aside(path: str, data: bytes, *, sync: bool) -> None:

@@ -111,12 +111,10 @@ class Succession:
 
         return [*of(victim, (victim, self._me)), JournalName(victim, self._me)]
 
-    def appended(self, records: Iterable[Record]) -> None:
+    def appended(self, op_ids: Iterable[str]) -> None:
         """Note what has been folded into our own journal."""
-        if self._estates:
-            ids = {record.id for record in records}
-            for estate in self._estates.values():
-                estate.missing -= ids
+        for estate in self._estates.values():
+            estate.missing.difference_update(op_ids)
 
     def taken(self, owner: str) -> None:
         """Remove what is left of an owner that was taken over and folded.

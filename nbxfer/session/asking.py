@@ -58,8 +58,7 @@ class Asking:
         plan = self._planned(asked, access, offline=config.get("offline"))
         if plan.error is not None:
             raise plan.error
-        self._carry_out([plan])
-        return plan.op_id
+        return self._carry_out({asked.destination: plan})[asked.destination]
 
     def all(self, asked: Sequence[Request]) -> list[str]:
         """Give the ids of the operations that do what is asked, in order; safe against power loss when it returns.
@@ -77,9 +76,10 @@ class Asking:
         for each, access in zip(asked, ways, strict=True):
             if each.destination not in plans:  # a second time: the same source, or it would have been refused
                 plans[each.destination] = self._planned(each, access, offline=offline)
-        self._carry_out(list(plans.values()))
+        del ways
+        ids = self._carry_out(plans)
         self._manifest.sync()
-        return [plans[each.destination].op_id for each in asked]
+        return [ids[each.destination] for each in asked]
 
     def again(self, op_id: str, *, replace: bool = False) -> None:
         """Look anew at what stands in the way of an operation that failed for it; with ``replace``, it may be replaced.
@@ -124,11 +124,14 @@ class Asking:
         return Found(op.record(), self._manifest.me.id, Hold.OURS)
 
     # -- doing ---------------------------------------------------------------------------------------------------
-    def _carry_out(self, plans: Sequence[_Plan]) -> None:
+    def _carry_out(self, plans: dict[str, _Plan]) -> dict[str, str]:
+        """Do what is planned; give the ids of the operations, under the same keys. The plans are used up."""
+        ids: dict[str, str] = {}
         fresh: list[Machine] = []
         refused: list[Machine] = []
         joined: list[tuple[_Plan, Found]] = []
-        for plan in plans:
+        for key in list(plans):
+            plan = plans.pop(key)  # of a hundred thousand, nobody needs it any more
             if plan.decision is not None and plan.decision.found is not None:
                 plan.op_id = plan.decision.found.record.id
                 joined.append((plan, plan.decision.found))
@@ -136,6 +139,7 @@ class Asking:
                 fresh.append(self._made(plan))
             elif (machine := self._refusal(plan)) is not None:
                 refused.append(machine)
+            ids[key] = plan.op_id
         try:
             if fresh or refused:
                 self._engine.call(lambda: self._admit(fresh, refused))
@@ -145,6 +149,7 @@ class Asking:
             raise
         if joined:
             self._join(joined)
+        return ids
 
     def _made(self, plan: _Plan) -> Machine:
         before, named = (plan.decision.before, plan.decision.named) if plan.decision is not None else (None, "")

@@ -30,6 +30,7 @@ Path_ = str | os.PathLike[str]
 #: Sources of one call: an endless iterable has to end somewhere.
 MOST_SOURCES: Final = 1_000_000
 _USUAL: Final = Retry()
+_PATIENCE: Final = Patience()
 
 
 class Request(msgspec.Struct):
@@ -238,7 +239,7 @@ def spec(request: Request, access: Access, seat: Seat, target: Access | None = N
         cut = (*cut, *urls.stored_url(request.target, options.secret_query)[1])
         cut = (*cut, *(target.needs if target is not None else ()))
         cut = (*cut, *(("parts",) if request.form is not None else ()))
-    patience = Patience()
+    patience = _PATIENCE
     if options.timeout is not None:
         patience = msgspec.structs.replace(patience, connect=options.timeout, response=options.timeout)
     return Spec(
