@@ -63,6 +63,8 @@ UNREADABLE: Final = "(unreadable URL)"
 @lru_cache(maxsize=8)  # one request asks several times
 def parse(url: str) -> SplitResult:
     """Split an absolute URL; raise InvalidRequest, without repeating secrets, where it is none."""
+    if (usual := _USUAL.fullmatch(url)) is not None:
+        return SplitResult(usual[1], url[usual.start(2) : usual.start(4)], usual[4], "", "")
     parts = _split(url)
     if " " in url or _UNSAFE.search(url):
         raise InvalidRequest(

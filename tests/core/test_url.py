@@ -186,6 +186,19 @@ def test_what_is_cut_out(query: str, kept: str) -> None:
     assert needs == (("url",) if kept != query else ())
 
 
+@given(
+    st.sampled_from(["http", "https"]),
+    st.from_regex(r"[a-z0-9.-]{0,12}[a-z0-9]", fullmatch=True),
+    st.sampled_from(["", ":1", ":80", ":8443", ":65535"]),
+    st.from_regex(r"/[\w/.~%+=:,;!$&'()*-]{0,30}", fullmatch=True),
+)
+@example("https", "example.org", ":443", "/a;b//c/../d%20e")
+def test_what_most_urls_look_like_is_read_as_every_other(scheme: str, host: str, port: str, path: str) -> None:
+    """The short way to read a usual URL gives what the library gives."""
+    url = f"{scheme}://{host}{port}{path}"
+    assert parse.__wrapped__(url) == urlsplit(url)
+
+
 def test_ports_are_stored() -> None:
     """A port that was said is stored, also the usual one."""
     assert stored_url("https://host:443/a")[0] == "https://host:443/a"
