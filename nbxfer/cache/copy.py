@@ -36,6 +36,7 @@ class Copy:
 
     def __init__(self, folder: Path, identity: str, version: Validator, size: int) -> None:
         self.folder, self.identity, self.version, self.size = folder, identity, version, size
+        self.doubted = False  # the source has said something else under the same name
         self._lock = threading.Lock()
         self._held = RangeSet()  # vouched for, and held against the bytes
         self._told: dict[int, tuple[int, int]] = {}  # by start: length and CRC, not yet held against the bytes
@@ -113,6 +114,15 @@ class Copy:
         if not got and len(buffer):  # somebody has cut it: the end of the copy is not that of the source
             raise StorageFailed("The copy that is kept was cut meanwhile.", hint="Open it again.")
         return got
+
+    def fits(self, at: int, seen: bytes) -> bool:
+        """Say whether these are the bytes from ``at`` on, as far as those are there."""
+        for span in self.held(at, at + len(seen)).ranges:
+            here = memoryview(bytearray(len(span)))
+            got = self.read_into(span.start, here)
+            if here[:got] != seen[span.start - at : span.start - at + got]:
+                return False
+        return True
 
     @property
     def total(self) -> int:

@@ -67,6 +67,16 @@ class Shelf:
                     return copy
         return None
 
+    def disown(self, copy: Copy) -> None:
+        """Let nobody find a copy any more that cannot be believed; who has it still gives it back."""
+        copy.doubted = True
+        with self._lock:
+            entry = self._open.pop(copy.folder, None)
+            _remove(copy.folder)
+            copy.folder = copy.folder.with_name(f".gone-{id(copy)}-{copy.folder.name}")  # a key of its own
+            if entry is not None:
+                self._open[copy.folder] = entry
+
     def give_back(self, copy: Copy, most: int) -> None:
         """Let go of a copy, and see to it that all together take ``most`` bytes of the disk."""
         copy.used()

@@ -6,7 +6,6 @@ part is tied to the version that the first answer named: a source that has chang
 
 from __future__ import annotations
 
-import random
 import threading
 import time
 import weakref
@@ -14,11 +13,12 @@ from typing import Final
 
 from nbxfer.cache.copy import Copy
 from nbxfer.cache.shelf import Shelf
-from nbxfer.core.policy import Patience, Retry
+from nbxfer.core.plan import OVERLAP
+from nbxfer.core.policy import Patience
 from nbxfer.core.probe import Probe, Want
-from nbxfer.engine.workers import Workers
-from nbxfer.errors import BadAnswer, NetworkError, Offline, RangesRefused, TransferError, TransferTimeout
-from nbxfer.sources.base import Source, Stop, Stopped, Stream
+from nbxfer.engine.stretch import Stretches, Terms, doubtful
+from nbxfer.errors import BadAnswer, NetworkError, RangesRefused, SourceChanged, TransferError
+from nbxfer.sources.base import Source, Stop, Stopped
 
 #: What is fetched is rounded to so many bytes, for who reads little reads near there again.
 PAGE: Final = 64 << 10
@@ -27,10 +27,6 @@ HEAD: Final = 64 << 10
 TAIL: Final = 256 << 10
 #: Who reads on and on is fetched ahead for, up to so many bytes.
 AHEAD: Final = 8 << 20
-#: A stretch of more than two of these is fetched over several connections.
-SHARE: Final = 8 << 20
-LANES: Final = 4
-_BUFFER: Final = 1 << 20
 
 
 class NotSparse(Exception):
@@ -55,12 +51,18 @@ _turns: Final[weakref.WeakKeyDictionary[Copy, _Turns]] = weakref.WeakKeyDictiona
 class Sparse:
     """One version of one source, and its copy, for one reader; made by :func:`open_sparse`."""
 
-    def __init__(self, source: Source, copy: Copy, where: str, patience: Patience, away: TransferError | None) -> None:
+    def __init__(
+        self, source: Source, shelf: Shelf, copy: Copy, where: str, stretches: Stretches, away: TransferError | None
+    ) -> None:
         self.copy, self.where, self.away = copy, where, away
-        self._source, self._patience = source, patience
+        self._source, self._shelf, self._stretches = source, shelf, stretches
         turns = _turns.setdefault(copy, _Turns())
         self._bell, self._coming = turns.bell, turns.coming
-        self.requests = 0
+
+    @property
+    def requests(self) -> int:
+        """How many parts were asked for."""
+        return self._stretches.requests
 
     @property
     def size(self) -> int:
@@ -79,9 +81,12 @@ class Sparse:
         end = min(offset + len(buffer), self.size)
         if end <= offset:
             return 0
-        if self.copy.missing(offset, end):
+        if not self.copy.doubted and self.copy.missing(offset, end):
             self._have(offset, end, ahead, stop)
-        return self.copy.read_into(offset, buffer[: end - offset])
+        got = self.copy.read_into(offset, buffer[: end - offset])
+        if self.copy.doubted:  # by another reader of it, perhaps
+            raise doubtful(self.where)
+        return got
 
     def _have(self, start: int, stop: int, ahead: int, halt: Stop) -> None:
         """Come back when ``[start, stop)`` is there; somebody else may fetch some of it."""
@@ -115,101 +120,15 @@ class Sparse:
             end = max(beyond[0].start, stop)
         return begin, end
 
-    # -- fetching ------------------------------------------------------------------------------------------------
     def _fetch(self, start: int, stop: int, halt: Stop) -> None:
         if self.away is not None:
             raise self.away
-        gaps = self.copy.missing(start, stop)
-        pieces = (
-            [(at, min(at + SHARE, gap.stop)) for gap in gaps.ranges for at in range(gap.start, gap.stop, SHARE)]
-            if gaps.total > 2 * SHARE
-            else [(gap.start, gap.stop) for gap in gaps.ranges]
-        )
-        if len(pieces) == 1:
-            self._piece(*pieces[0], halt)
-        else:
-            self._side_by_side(pieces, halt)
-
-    def _side_by_side(self, pieces: list[tuple[int, int]], halt: Stop) -> None:
-        left, lock, errors = list(reversed(pieces)), threading.Lock(), list[Exception]()
-        done = threading.Semaphore(0)
-        lanes = min(LANES, len(pieces))
-
-        def lane() -> None:
-            try:
-                while not errors and not halt.is_set():
-                    with lock:
-                        piece = left.pop() if left else None
-                    if piece is None:
-                        return
-                    self._piece(*piece, halt)
-            except Exception as error:  # noqa: BLE001 (who reads raises it)
-                errors.append(error)
-            finally:
-                done.release()
-
-        for _ in range(lanes):
-            _lanes.submit(lane)
-        for _ in range(lanes):
-            while not done.acquire(timeout=0.1):
-                pass
-        if errors:
-            raise errors[0]
-
-    def _piece(self, start: int, stop: int, halt: Stop) -> None:
-        """Fetch a stretch; try again, with growing pauses, as long as that may help."""
-        retry, at = Retry(), start
-        tries = 0
-        while at < stop:
-            before = at
-            try:
-                at = self._part(at, stop, halt)
-            except TransferError as error:
-                held = self.copy.missing(before, stop).ranges
-                at = held[0].start if held else stop
-                tries = 0 if at > before else tries + 1
-                if not error.retryable or isinstance(error, Offline | RangesRefused) or tries > retry.first:
-                    raise
-                time.sleep(min(retry.base * 2**tries, 2.0) * random.uniform(0.5, 1.0))
-
-    def _part(self, start: int, stop: int, halt: Stop) -> int:
-        want = Want(start, stop, self.copy.version, self.size, part=True)
-        self.requests += 1
-        stream = self._source.open(want, halt)
-        assert stream is not None
         try:
-            return self._land(stream, start, stop)
-        finally:
-            stream.close()
-
-    def _land(self, stream: Stream, start: int, stop: int) -> int:
-        """Write what comes, a megabyte at a time; give how far it came."""
-        at, heard = start, time.monotonic()
-        buffer = memoryview(bytearray(min(_BUFFER, stop - start)))
-        filled = 0
-        try:
-            while at + filled < stop:
-                got = stream.read_into(buffer[filled : min(len(buffer), stop - at)])
-                now = time.monotonic()
-                if got > 0:
-                    filled, heard = filled + got, now
-                elif got == 0:
-                    break
-                elif now - heard > self._patience.response:
-                    raise TransferTimeout(f"Nothing comes any more from {self.where}.")
-                if filled == len(buffer):
-                    self.copy.write(at, buffer)
-                    at, filled = at + filled, 0
-            if at + filled == stop:
-                stream.read_into(memoryview(bytearray(1)))  # its end: then the connection can be used again
-        finally:
-            if filled:
-                self.copy.write(at, buffer[:filled])
-                at += filled
-        return at
-
-
-_lanes: Final = Workers(LANES * 2, "nbxfer-sparse")
+            self._stretches.fetch(start, stop, halt)
+        except SourceChanged:
+            if self.copy.doubted:  # who opens it anew begins with nothing
+                self._shelf.disown(self.copy)
+            raise
 
 
 def open_sparse(
@@ -220,6 +139,7 @@ def open_sparse(
     patience: Patience,
     stop: Stop,
     most: int,
+    terms: Terms,
     away: TransferError | None = None,
 ) -> Sparse:
     """Ask what the source is, and give it with its copy. Raises NotSparse, TransferError.
@@ -228,16 +148,21 @@ def open_sparse(
     can be read, and nothing else. ``most`` is the bound of all copies (bytes).
     """
     known = shelf.newest(identity)
+
+    def made(copy: Copy, away: TransferError | None) -> Sparse:
+        return Sparse(source, shelf, copy, where, Stretches(source, copy, where, patience, terms), away)
+
     if away is not None:
         if known is None:
             raise away
-        return Sparse(source, known, where, patience, away)
+        return made(known, away)
     try:
-        probe, begun = _probe(source, 1 if known is not None and known.total else HEAD, stop)
+        probe, begun = _probe(source, OVERLAP if known is not None and known.total else HEAD, stop)
+        terms.came(len(begun))
     except NetworkError as error:
         if known is None:
             raise
-        return Sparse(source, known, where, patience, error)
+        return made(known, error)
     except BaseException:
         if known is not None:
             shelf.give_back(known, most)
@@ -249,9 +174,13 @@ def open_sparse(
         lack = "nothing tells its versions apart for certain" if probe.ranges else "it gives no ranges"
         raise NotSparse(RangesRefused(f"{where} cannot be read in any order: {lack}."))
     copy = shelf.take(identity, version, size)
+    if not copy.fits(0, begun):  # it calls another file by the same name: what was kept of that is not this one's
+        shelf.disown(copy)
+        shelf.give_back(copy, most)
+        copy = shelf.take(identity, version, size)
     if begun and copy.missing(0, len(begun)):
         copy.write(0, memoryview(begun))
-    return Sparse(source, copy, where, patience, None)
+    return made(copy, None)
 
 
 def _probe(source: Source, head: int, stop: Stop) -> tuple[Probe, bytes]:

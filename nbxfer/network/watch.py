@@ -55,21 +55,36 @@ class Watch:
         self._tell: Callable[[Surroundings], None] = lambda seen: None
         self._last: Surroundings | None = None
         self._looked = threading.Event()
+        self._begun = False
 
     # -- beginning and end ---------------------------------------------------------------------------------------
     def start(self, tell: Callable[[Surroundings], None]) -> None:
         """Begin to look; ``tell`` is called with each new picture, on any thread."""
         with self._lock:
+            before, self._begun = self._providers, True
             self._tell, self._last = tell, None
             self._looked.clear()
             self._providers = [p for p in self._make() if p.here]
             self._awaited = {p.name for p in self._providers}
+        for provider in before:
+            provider.close()
         for provider in self._providers:
             run = contextvars.Context().run  # no cell's output is kept alive by it
             threading.Thread(
                 target=run, args=(self._watch, provider), name=f"nbxfer-{provider.name}", daemon=True
             ).start()
         self._news()
+
+    def begin(self) -> None:
+        """See to it that somebody looks, whether or not anybody is told."""
+        with self._lock:
+            begun, self._begun = self._begun, True
+        if not begun:
+            self.start(lambda seen: None)
+
+    def wait(self, seconds: float) -> None:
+        """Wait until everybody has looked once, for so many seconds at most."""
+        self._looked.wait(seconds)
 
     def _watch(self, provider: Provider) -> None:
         try:
@@ -83,6 +98,7 @@ class Watch:
         """Look no more."""
         with self._lock:
             providers, self._providers = self._providers, []
+            self._begun = False
             self._tell = lambda seen: None
         for provider in providers:
             provider.close()

@@ -277,6 +277,7 @@ class Session(Outbox):
             self._leaving.set()
             self._leaving = threading.Event()  # for who asks something of it all the same
             self._engine.leave()
+            self._engine.outlook.watch.close()  # a reader may have begun to look without the engine
             self._doors.close()  # also what was read without the engine ever having begun
             leaving.forget(self)
 

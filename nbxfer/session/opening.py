@@ -19,8 +19,8 @@ from nbxfer.cache.shelf import Shelf
 from nbxfer.core import url as urls
 from nbxfer.core.policy import Patience
 from nbxfer.engine.sparse import AHEAD, PAGE, NotSparse, Sparse, open_sparse
-from nbxfer.errors import ForkedError, InvalidRequest, InvalidTransferState, Offline, StorageFailed, UnknownOption
-from nbxfer.session import config, request
+from nbxfer.errors import ForkedError, InvalidRequest, InvalidTransferState, StorageFailed, UnknownOption
+from nbxfer.session import config, request, sparingly
 from nbxfer.session.given import as_text
 from nbxfer.sources.base import Stopped
 
@@ -100,12 +100,10 @@ def _sparse(session: Session, asked: request.Request, shelf: Shelf) -> Sparse:
         patience = msgspec.structs.replace(patience, connect=timeout, response=timeout)
     source = session._doors.reading(access, patience)
     where = urls.safe_url(asked.url)
-    away = None
-    if config.get("offline"):
-        away = Offline(f"Not all of {where} is here, and the network is not to be asked.", hint="Unset NBXFER_OFFLINE.")
+    terms = sparingly.terms(session, asked, where)
     try:
-        most = config.get("cache_size")
-        return open_sparse(source, shelf, asked.identity, where, patience, session._leaving, most, away)
+        most, away = config.get("cache_size"), terms.refusal()
+        return open_sparse(source, shelf, asked.identity, where, patience, session._leaving, most, terms, away)
     except Stopped:
         source.close()
         raise InvalidTransferState(
