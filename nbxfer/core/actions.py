@@ -19,7 +19,7 @@ from nbxfer.core.ranges import ByteRange
 from nbxfer.core.record import Before, Seal
 
 
-class Action(msgspec.Struct, frozen=True):
+class Action(msgspec.Struct, frozen=True, gc=False):
     """Something to do for one operation; ``serial`` is unique within it."""
 
     serial: int

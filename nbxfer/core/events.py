@@ -12,8 +12,11 @@ from nbxfer.core.record import Before, Published, Seal, Ticket
 from nbxfer.core.spec import Spec
 
 
-class Event(msgspec.Struct, frozen=True):
-    """Something that happened to one operation."""
+class Event(msgspec.Struct, frozen=True, gc=False):
+    """Something that happened to one operation.
+
+    As all values here it refers to values only, so that it can be in no cycle: the collector is spared it (``gc``).
+    """
 
 
 # -- wishes ---------------------------------------------------------------------------------------------------------

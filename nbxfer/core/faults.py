@@ -21,7 +21,7 @@ class Remedy(StrEnum):
     GIVE_UP = "give up"
 
 
-class Fault(msgspec.Struct, frozen=True):
+class Fault(msgspec.Struct, frozen=True, gc=False):
     """Why something did not go well. ``error`` names the class in errors.py; texts carry no secret."""
 
     error: str

@@ -8,7 +8,7 @@ import msgspec
 RETRY_AFTER_CAP = 6 * 3600.0
 
 
-class Retry(msgspec.Struct, frozen=True):
+class Retry(msgspec.Struct, frozen=True, gc=False):
     """How often and how long to wait: full jitter between 0 and ``base``·2ⁿ, at most ``cap`` seconds.
 
     ``tries`` counts attempts in a row without progress while online; before the first byte it is ``first``, for then
@@ -40,7 +40,7 @@ class Retry(msgspec.Struct, frozen=True):
         return max(wait, min(retry_after, RETRY_AFTER_CAP)) if retry_after is not None else wait
 
 
-class Patience(msgspec.Struct, frozen=True):
+class Patience(msgspec.Struct, frozen=True, gc=False):
     """How long one step may take, in seconds; see http.md for why a read timeout alone does not do."""
 
     connect: float = 300.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 
-class Validator(msgspec.Struct, frozen=True):
+class Validator(msgspec.Struct, frozen=True, gc=False):
     """What tells two versions of a source apart (RFC 9110 §8.8).
 
     ``kind`` is "etag", "modified" (HTTP) or a store's own word (generation, version id …). Only a ``strong`` one
@@ -17,7 +17,7 @@ class Validator(msgspec.Struct, frozen=True):
     strong: bool = True
 
 
-class Want(msgspec.Struct, frozen=True):
+class Want(msgspec.Struct, frozen=True, gc=False):
     """One request: the bytes from ``start``, up to ``stop`` (exclusive; None: to the end).
 
     With ``pinned`` or ``size`` the answer must be of that version. ``overlap`` of the first bytes are here already
@@ -36,7 +36,7 @@ class Want(msgspec.Struct, frozen=True):
     ranged: bool = False
 
 
-class Claim(msgspec.Struct, frozen=True):
+class Claim(msgspec.Struct, frozen=True, gc=False):
     """What the server says that the whole object adds up to: ``checksum`` is "sha256:hex".
 
     ``by`` is an integrity word: "server digest" (Repr-Digest, RFC 9530) or "store checksum".
@@ -46,7 +46,7 @@ class Claim(msgspec.Struct, frozen=True):
     checksum: str
 
 
-class Probe(msgspec.Struct, frozen=True):
+class Probe(msgspec.Struct, frozen=True, gc=False):
     """What the first answer says: everything that later answers are held against.
 
     ``size`` is in bytes, None when the server does not say; ``start`` is the offset of the first byte of the open

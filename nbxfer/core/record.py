@@ -42,7 +42,7 @@ class Published(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     headers: tuple[tuple[str, str], ...] = ()  # the same; those only that are known to be no secret
 
 
-class Before(msgspec.Struct, frozen=True, omit_defaults=True):
+class Before(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What stood at the destination when the operation was accepted and may be replaced by it.
 
     ``ours`` is true when nbxfer finished that file itself and it is untouched since; ``validator`` is then what the
@@ -61,7 +61,7 @@ class Before(msgspec.Struct, frozen=True, omit_defaults=True):
         return Published(path, self.size, self.mtime_ns, self.integrity, revalidated=revalidated)
 
 
-class Ticket(msgspec.Struct, frozen=True, omit_defaults=True):
+class Ticket(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What a far side has to be told to go on with an upload that was begun there: written down before it is used.
 
     ``place`` is what it is called there (an upload id, a temporary name); never a secret: where it is one, ``place``
@@ -76,7 +76,7 @@ class Ticket(msgspec.Struct, frozen=True, omit_defaults=True):
     once: bool = False
 
 
-class Record(msgspec.Struct, frozen=True, omit_defaults=True):
+class Record(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """The stored state of one operation.
 
     ``received`` is in bytes, for showing only: which bytes are here stands in the block log. ``fresh_since`` is the

@@ -24,6 +24,7 @@ from nbxfer.core.record import Record
 from nbxfer.engine.clearance import Clearance
 from nbxfer.engine.limits import Slots
 from nbxfer.engine.turns import Turns
+from nbxfer.engine.wording import say_story
 from nbxfer.errors import InvalidRequest, TakenOver, TransferError
 from nbxfer.manifest.base import Manifest
 
@@ -117,15 +118,7 @@ class Dispatcher:
             if talk and type(event) is not ev.BlocksLanded:
                 moved[op_id] = op
         for op in moved.values():
-            self._talk(op, round(now, 3))
-
-    @staticmethod
-    def _talk(op: Operation, at: float) -> None:
-        """Say in the log what happened to an operation at that time."""
-        name = op.destination.rpartition("/")[2]
-        for entry in op.story:
-            if entry.at == at:
-                log.debug("%s: %s %s", name, entry.what, entry.detail, extra={"op_id": op.id})
+            say_story(op, round(now, 3))
 
     def _handled(self, op: Operation, event: ev.Event, now: float, chance: float) -> list[do.Action]:
         """Let an event have its consequences, and those answers that are there already theirs."""
@@ -163,7 +156,10 @@ class Dispatcher:
         if not self._save(late):
             return
         now = self.clock()
-        self.board.post([op.snapshot(now) for op in touched.values()])
+        rides = self.slots.rides  # who rides waits still, for all that anybody can see
+        self.board.post(
+            [op.snapshot(now) for op in touched.values() if not (op.phase is Phase.PROBING and rides(op.id))]
+        )
         self.came(touched.values())
         for op in touched.values():
             self.rested(op)

@@ -23,7 +23,7 @@ PROTOCOL: Final = 2
 Pairs = tuple[tuple[int, int], ...]
 
 
-class Message(msgspec.Struct, frozen=True, tag=True, array_like=True):
+class Message(msgspec.Struct, frozen=True, tag=True, array_like=True, gc=False):
     """Anything that is said."""
 
 
@@ -98,7 +98,7 @@ class Server(Message, frozen=True):
     lanes: int
 
 
-class Errand(msgspec.Struct, frozen=True, array_like=True):
+class Errand(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One small file: its ``path`` at the server, where it is to land, the algorithm that it is to be added up by.
 
     ``believe``: where none is named, the server's own is added up.
@@ -128,7 +128,7 @@ class Drop(Message, frozen=True):
     numbers: tuple[int, ...]
 
 
-class Naming(msgspec.Struct, frozen=True, array_like=True):
+class Naming(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One part that is to get its final name, ``path``, where nothing has that."""
 
     number: int
@@ -147,7 +147,7 @@ class Names(Message, frozen=True):
 
 
 # -- by the mover, of small files ------------------------------------------------------------------------------------
-class Catch(msgspec.Struct, frozen=True, array_like=True):
+class Catch(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A file that is whole, in its part, on the disk; ``checksum`` is what it adds up to, where that was asked for."""
 
     number: int
@@ -170,7 +170,7 @@ class Missed(Message, frozen=True):
     numbers: tuple[tuple[int, int], ...]
 
 
-class Given(msgspec.Struct, frozen=True, array_like=True):
+class Given(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A part has its name, and that is on the disk; or why it has not."""
 
     number: int

@@ -1,10 +1,11 @@
-"""Wishes in words, as faces, terminals and other kernels say them, and the events that they are."""
+"""Wishes in words, as faces, terminals and other kernels say them, and the events that they are; stories in the log."""
 
 from __future__ import annotations
 
 import logging
 
 from nbxfer.core import events as ev
+from nbxfer.core.lifecycle import Operation
 from nbxfer.manifest.base import Wish
 
 log = logging.getLogger("nbxfer")
@@ -35,3 +36,11 @@ def event_of(wish: Wish) -> ev.Event | None:
         case _:
             log.warning("a wish that this version does not know was left aside")
             return None
+
+
+def say_story(op: Operation, at: float) -> None:
+    """Say in the log what happened to an operation at that time."""
+    name = op.destination.rpartition("/")[2]
+    for entry in op.story:
+        if entry.at == at:
+            log.debug("%s: %s %s", name, entry.what, entry.detail, extra={"op_id": op.id})
