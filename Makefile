@@ -29,7 +29,7 @@ demo: .venv/.with-demo ## a download whose kernel is killed half-way, in under a
 lab: .venv/.with-lab ## JupyterLab with the quickstart
 	$(BIN)/jupyter lab $$([ "$$(id -u)" != 0 ] || echo --allow-root) notebooks/01_first_transfer.ipynb
 
-test: .venv/.with-dev ## everything that a change must pass
+test: ## everything that a change must pass
 	@$(MAKE) -j3 -O lint servers $(if $(ARGS),,known)
 	$(BIN)/python -m coverage erase
 	$(PYTEST) $(if $(ARGS),,$(SHARED)) --cov --cov-report= $(ARGS)

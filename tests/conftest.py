@@ -22,6 +22,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+# Nobody here checks IRIs, and the grammar of them takes longer to be compiled than all else that jsonschema needs.
+sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
+
 # -- the same conditions for everybody ------------------------------------------------------------------------------
 # Two busy cores are slow now and then: a deadline on one example would only measure that.
 _quiet = [HealthCheck.too_slow, HealthCheck.data_too_large]

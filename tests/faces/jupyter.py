@@ -27,6 +27,8 @@ _FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync --disable-dev-shm-usage"
 ).split()
+#: Without a grammar of IRIs that nobody needs, and that takes seconds to be compiled.
+_LAB = "import sys; sys.modules['rfc3987_syntax'] = None; from jupyterlab.labapp import main; sys.exit(main())"
 _KERNEL = "window.jupyterapp?.shell?.currentWidget?.context?.sessionContext?.session?.kernel"
 
 
@@ -170,7 +172,7 @@ def jupyterlab(folder: Path, more: dict[str, str] | None = None, **variables: st
     mine = {name: str(folder / name) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR", "HOME")}
     mine |= {"JUPYTER_RUNTIME_DIR": str(folder / "runtime"), "NBXFER_HOME": str(folder / "nbxfer")}
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("COV", "JPY_", "NBXFER_"))}
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}"]
+    command = [sys.executable, "-c", _LAB, "--no-browser", "--allow-root", f"--port={port}"]
     options = {
         "IdentityProvider.token": token,
         "ServerApp.root_dir": str(books),
