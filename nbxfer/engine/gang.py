@@ -14,9 +14,9 @@ import selectors
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from functools import partial
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 import crc32c
 
@@ -32,7 +32,7 @@ from nbxfer.engine.perform import guarded, look_at_name, lost
 from nbxfer.engine.workers import Workers
 from nbxfer.errors import TransferError
 from nbxfer.sources.brief import Brief
-from nbxfer.sources.http import HttpSource
+from nbxfer.wire.sockets import Line
 
 log = logging.getLogger("nbxfer")
 
@@ -48,6 +48,15 @@ class Ask(Protocol):
 
     def __call__(self, op_id: str, spec: Spec) -> Brief | None:
         """Give the request under way; None where it is none for here."""
+        ...
+
+
+@runtime_checkable
+class GoesOn(Protocol):
+    """What a source is that can go on with a request that somebody else has sent (HttpSource; httpx comes with it)."""
+
+    def go_on(self, key: Hashable, line: Line) -> None:
+        """Take over a line of that key on which the first question has been asked, and not answered in full."""
         ...
 
 
@@ -269,7 +278,7 @@ class Gang:
         if brief is not None:
             key, line = brief.handed_on()
             source = job.source
-            if isinstance(source, HttpSource):
+            if isinstance(source, GoesOn):
                 source.go_on(key, line)
             else:
                 line.close()

@@ -15,7 +15,6 @@ from nbxfer.session.helm import Helm
 from nbxfer.session.operation import Operation
 from nbxfer.session.options import Options, of_trees
 from nbxfer.session.request import Path_, Request
-from nbxfer.session.trees import planning
 from nbxfer.session.trees.plan import Plan, Tree
 
 #: A flag on which the type of the result depends.
@@ -119,6 +118,8 @@ class Outbox(Helm):
     def _tree(self, verb: str, source: object, dest: object, options: Mapping[str, Any]) -> Plan | Tree:
         """Give the batch of a tree, or its plan where that alone is asked for; see trees.planning."""
         self._check_fork()
+        from nbxfer.session.trees import planning  # here: with it comes what lists stores and servers
+
         plan = planning.plan(self, verb, source, dest, options)
         return plan if options.get("plan") else plan.start()
 

@@ -13,11 +13,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from wcmatch import glob
-
 from nbxfer.errors import InvalidRequest
 
-_FLAGS: Final = glob.GLOBSTAR | glob.DOTGLOB | glob.CASE | glob.FORCEUNIX
 #: Characters of a pattern, and patterns of one call.
 _LONGEST: Final = 1000
 _MOST: Final = 1000
@@ -25,7 +22,10 @@ _MOST: Final = 1000
 
 @functools.lru_cache(256)
 def _compiled(pattern: str) -> re.Pattern[str]:
-    [text], _ = glob.translate(pattern, flags=_FLAGS)
+    from wcmatch import glob  # here: it takes longer to import than all the rest that a file by itself needs
+
+    flags = glob.GLOBSTAR | glob.DOTGLOB | glob.CASE | glob.FORCEUNIX
+    [text], _ = glob.translate(pattern, flags=flags)
     return re.compile(text)
 
 

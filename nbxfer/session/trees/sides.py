@@ -20,7 +20,7 @@ from nbxfer.session import destination as where
 from nbxfer.session.options import Options
 from nbxfer.sources.trees import local
 from nbxfer.sources.trees import stores as remote
-from nbxfer.wire import filesystems, fsread, listed
+from nbxfer.wire import filesystems, fsread
 from nbxfer.wire.access import Access, access
 from nbxfer.wire.storage import read_storage
 
@@ -141,11 +141,17 @@ class Prefix:
     def close(self) -> None:
         """See Side."""
         fs, self._fs = self._fs, None
+        if fs is None:
+            return
+        from nbxfer.wire import listed  # here: httpx comes with it
+
         if isinstance(fs, listed.Folders):
             fs.close()
 
     def _opened(self) -> Any:
         if self._fs is None:
+            from nbxfer.wire import listed
+
             access = self._way(self.url)
             self._fs, path = listed.opened(access) or filesystems.instance(self.url, access.storage)
             self._top = path.rstrip("/")
