@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from nbxfer.core import actions as do
 from nbxfer.core import events as ev
 from nbxfer.core.faults import Remedy
@@ -89,6 +91,8 @@ class Ending(Wishes):
 
     def _finish(self, cause: Cause, event: ev.Unchanged | ev.Committed) -> None:
         self.published = event.published
+        if event.published.path == self.destination:  # one text for both
+            self.published = msgspec.structs.replace(event.published, path=self.destination)
         self.size = self.received = event.published.size
         self.fault = None
         self._move(cause, event.published.integrity)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from functools import lru_cache
 from typing import Final, Self, cast
 
 from nbxfer.core import actions as do
@@ -22,6 +24,12 @@ _NOTHING: Final = RangeSet()
 #: No serials. One for all: of a hundred thousand operations few have anything in flight.
 NOTHING: Final[frozenset[int]] = frozenset()
 _STEADY: Final = Retry()
+
+
+@lru_cache(1024)
+def _shared(name: str, value: str) -> tuple[str, str]:
+    """Give one pair for all answers that say the same, as those of one server mostly do."""
+    return sys.intern(name), value
 
 
 class Fields:
@@ -156,7 +164,9 @@ class Fields:
             self.claims = probe.claims
         if fresh or self.modified is None:
             self.modified = probe.modified
-        self.response, self.http_status, self.final_url = probe.headers, probe.http_status, probe.final_url
+        self.response = tuple([_shared(name, value) for name, value in probe.headers])
+        self.http_status = probe.http_status
+        self.final_url = self.spec.url if probe.final_url == self.spec.url else probe.final_url
 
     @property
     def destination(self) -> str:

@@ -60,11 +60,12 @@ class Asking:
             raise plan.error
         return self._carry_out({asked.destination: plan})[asked.destination]
 
-    def all(self, asked: Sequence[Request]) -> list[str]:
+    def all(self, asked: list[Request], *, spend: bool = False) -> list[str]:
         """Give the ids of the operations that do what is asked, in order; safe against power loss when it returns.
 
         What depends on the moment makes an operation that has failed, and the rest goes on. Raises InvalidRequest and
-        InvalidTransferState, with nothing begun.
+        InvalidTransferState, with nothing begun. With ``spend`` the list is emptied when it is no longer needed: a
+        hundred thousand requests would stand in memory beside their operations.
         """
         if not asked:
             return []
@@ -77,9 +78,12 @@ class Asking:
             if each.destination not in plans:  # a second time: the same source, or it would have been refused
                 plans[each.destination] = self._planned(each, access, offline=offline)
         del ways
+        order = [each.destination for each in asked]
+        if spend:
+            asked.clear()
         ids = self._carry_out(plans)
         self._manifest.sync()
-        return [ids[each.destination] for each in asked]
+        return [ids[destination] for destination in order]
 
     def again(self, op_id: str, *, replace: bool = False) -> None:
         """Look anew at what stands in the way of an operation that failed for it; with ``replace``, it may be replaced.

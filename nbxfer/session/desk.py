@@ -134,11 +134,12 @@ class Session(Outbox):
             self._promise([operation], asked.options)
             return operation
         all_asked = request.read_all(url, dest, options)
+        shared = all_asked[0].options if all_asked else None
         with self._lock:
-            batch = Batch(Operation(self, op_id) for op_id in self._asking.all(all_asked))
+            batch = Batch(Operation(self, op_id) for op_id in self._asking.all(all_asked, spend=True))
         self._given += batch
-        if batch:
-            self._promise(batch, all_asked[0].options)
+        if shared is not None:
+            self._promise(batch, shared)
         return batch
 
     def _promise(self, operations: Iterable[Operation], options: Options) -> None:

@@ -127,7 +127,7 @@ class Outbox(Helm):
         """Take checked requests in, all of them with one append; give their operations' ids. For plans."""
         self._check_fork()
         with self._lock:
-            ids = self._asking.all(asked)
+            ids = self._asking.all(list(asked))
         made = [Operation(self, op_id) for op_id in ids]
         self._given += made
         if made:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
 from typing import Final
 
 from nbxfer.core.url import STORABLE_HEADERS
@@ -97,10 +95,4 @@ def split_headers(headers: Iterable[tuple[str, str]]) -> tuple[tuple[tuple[str, 
 
 def kept(headers: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
     """Give those headers that may be stored and shown, each value of bounded length."""
-    return tuple([_shared(name, value[:1000]) for name, value in headers if name in KEPT])[:64]
-
-
-@lru_cache(1024)
-def _shared(name: str, value: str) -> tuple[str, str]:
-    """Give one pair for all answers that say the same, as those of one server mostly do."""
-    return sys.intern(name), value
+    return tuple((name, value[:1000]) for name, value in headers if name in KEPT)[:64]
