@@ -34,7 +34,7 @@ log = logging.getLogger("nbxfer")
 
 #: Less than this is never worth a compaction (bytes).
 LITTLE: Final = 4 * 1024 * 1024
-#: So many finished operations are handed on to the history together, before there is a compaction.
+#: So many finished operations are worth handing on to the history before there is a compaction; no more in one go.
 MANY: Final = 1000
 #: How often what was appended meanwhile is copied before it is done with the writer waiting.
 _ROUNDS: Final = 3
@@ -175,11 +175,9 @@ class Journal:
         False where it has to be rewritten from what its engine knows. Raises Fenced, NoSpace, StorageFailed.
         """
         with self._compacting:
-            if not self.bulky:
-                if len(self._places.ended) >= MANY:
-                    self._settle(finish)
-                return True
-            return self._is_sound() and self._rewrite({}, finish, gone)
+            if len(self._places.ended) >= MANY:
+                self._settle(finish)
+            return not self.bulky or (self._is_sound() and self._rewrite({}, finish, gone))
 
     def _is_sound(self) -> bool:
         """Say whether what is in the file is what this process has written, as far as that can be told cheaply."""
@@ -191,18 +189,19 @@ class Journal:
     def _settle(self, finish: Finish) -> None:
         with self._lock, storage.doing("The journal could not be read"):
             self._check()
-            over = dict(self._places.ended)
+            over = list(self._places.ended.items())
             fd = os.dup(self._fd)
         try:
-            with storage.doing("The journal could not be read"):
-                finish(places.ended(fd, over))
+            for first in range(0, len(over), MANY):  # the memory of a thread grows with what it holds at once
+                some = over[first : first + MANY]
+                with storage.doing("The journal could not be read"):
+                    finish(places.ended(fd, dict(some)))
+                with self._lock:
+                    self._places.settled(op_id for op_id, _ in some)
         except places.Unsound:
             self._doubtful = True
-            return
         finally:
             os.close(fd)
-        with self._lock:
-            self._places.settled(over)
 
     def _rewrite(self, known: dict[str, Record], finish: Finish, gone: Gone, *, reading: bool = False) -> bool:
         """Put another file in its place; False where a line is not where it was written."""

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from nbxfer.core.phases import FINAL
 from nbxfer.core.record import Record
 from nbxfer.manifest import lines
-from nbxfer.manifest.lines import MAX_LINE, Stored
+from nbxfer.manifest.lines import MAX_LINE
 
 _BITS: Final = (MAX_LINE + 1).bit_length()  # a line with its newline
 _LENGTH: Final = (1 << _BITS) - 1
@@ -91,9 +91,9 @@ class Places:
         """Forget all: the file is not what it was."""
         self.live, self.ended, self.bytes = {}, {}, 0
 
-    def settled(self, ended: Mapping[str, tuple[int, str]]) -> None:
+    def settled(self, op_ids: Iterable[str]) -> None:
         """Forget what is in the history."""
-        for op_id in ended:
+        for op_id in op_ids:
             self.ended.pop(op_id, None)
 
     def moved(self, kept: Mapping[str, int], since: int, by: int) -> None:
@@ -109,8 +109,8 @@ class Places:
         self.bytes = sum(place & _LENGTH for place in self.live.values())
 
 
-def found(fd: int, places: Iterable[tuple[int, str]]) -> Iterator[tuple[str, Stored]]:
-    """Read the lines at these (place, id), in the order of the file. Raises Unsound, OSError."""
+def found(fd: int, places: Iterable[tuple[int, str]]) -> Iterator[tuple[str, bytes]]:
+    """Read the lines at these (place, id), with their newlines, in the order of the file. Raises Unsound, OSError."""
     chunk, start = b"", 0
     for place, op_id in sorted(places):
         at, length = place >> _BITS, place & _LENGTH
@@ -120,13 +120,13 @@ def found(fd: int, places: Iterable[tuple[int, str]]) -> Iterator[tuple[str, Sto
         good = lines.stored(line[:-1])
         if good is None or good[0] != op_id or len(line) != length or line[-1:] != b"\n":
             raise Unsound
-        yield op_id, good[1]
+        yield op_id, line
 
 
 def ended(fd: int, places: Mapping[str, tuple[int, str]]) -> list[Ended]:
     """Read the lines of what is over. Raises Unsound, OSError."""
     there = found(fd, [(place, op_id) for op_id, (place, _) in places.items()])
-    return [Ended(op_id, places[op_id][1], line.raw + b"\n") for op_id, line in there]
+    return [Ended(op_id, places[op_id][1], line) for op_id, line in there]
 
 
 def copied(write: Callable[[bytes], int], kept: Iterable[tuple[str, bytes]]) -> dict[str, int]:

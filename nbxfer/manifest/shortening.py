@@ -9,7 +9,6 @@ from typing import Final
 from nbxfer.core.phases import FINAL
 from nbxfer.core.record import Record
 from nbxfer.manifest import lines, places
-from nbxfer.manifest.lines import Stored
 from nbxfer.manifest.places import Ended
 from nbxfer.manifest.tail import Tail
 
@@ -48,10 +47,10 @@ class Kept:
             newer = self._live.pop(op_id, None)
             if newer is not None and _is_older(line, newer):
                 yield from self._engines(newer)
-            elif _HANDED in line.raw and (record := lines.decode(line)) is not None and record.handed_to:
-                self._handed.append((record, line.raw + b"\n"))
+            elif _HANDED in line and (record := _decoded(line)) is not None and record.handed_to:
+                self._handed.append((record, line))
             else:
-                yield op_id, line.raw + b"\n"
+                yield op_id, line
         yield from self._rest()
 
     def by_reading(self, tail: Tail) -> Iterator[tuple[str, bytes]]:
@@ -97,6 +96,11 @@ class Kept:
             yield record.id, line
 
 
-def _is_older(line: Stored, newer: Record) -> bool:
-    changed = _CHANGED.search(line.raw)
-    return changed is None or (line.epoch, float(changed[1])) < (newer.epoch, newer.changed)
+def _is_older(line: bytes, newer: Record) -> bool:
+    good, changed = lines.stored(line[:-1]), _CHANGED.search(line)
+    return good is None or changed is None or (good[1].epoch, float(changed[1])) < (newer.epoch, newer.changed)
+
+
+def _decoded(line: bytes) -> Record | None:
+    good = lines.stored(line[:-1])
+    return lines.decode(good[1]) if good is not None else None

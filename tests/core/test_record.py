@@ -8,6 +8,7 @@ import pytest
 from nbxfer.core import events as ev
 from nbxfer.core.lifecycle import Operation
 from nbxfer.core.phases import AFTER_A_CRASH, Phase
+from nbxfer.core.probe import Probe
 from nbxfer.core.record import Before, Record
 from tests.core.life import V1, Life, upto
 
@@ -54,3 +55,19 @@ def test_a_record_of_fewer_fields() -> None:
     fields = msgspec.json.decode(msgspec.json.encode(life.op.record()))
     del fields["tied"]
     assert msgspec.convert(fields, Record).tied is False
+
+
+def test_what_many_answers_have_in_common_is_kept_once() -> None:
+    """Of a hundred thousand answers of one server, equal headers and texts are one thing in memory."""
+    ops = []
+    for number in range(2):
+        op = Life().op
+        etag = f'"v{number}"'
+        told = Probe(10, final_url=op.spec.url, headers=(("server", "nginx"), ("etag", etag)))
+        op.take(msgspec.msgpack.decode(msgspec.msgpack.encode(told), type=Probe))  # each brings texts of its own
+        assert op.response == (("server", "nginx"), ("etag", etag))
+        assert op.final_url is op.spec.url
+        ops.append(op)
+    first, second = ops
+    assert first.response[0] is second.response[0]
+    assert first.response[1] != second.response[1]
