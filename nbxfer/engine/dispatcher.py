@@ -156,10 +156,7 @@ class Dispatcher:
         if not self._save(late):
             return
         now = self.clock()
-        rides = self.slots.rides  # who rides waits still, for all that anybody can see
-        self.board.post(
-            [op.snapshot(now) for op in touched.values() if not (op.phase is Phase.PROBING and rides(op.id))]
-        )
+        self.board.post([op.snapshot(now) for op in touched.values() if not self._waits_still(op)])
         self.came(touched.values())
         for op in touched.values():
             self.rested(op)
@@ -169,6 +166,11 @@ class Dispatcher:
         self.reply()
         if planned:
             self.perform(planned)
+
+    def _waits_still(self, op: Operation) -> bool:
+        """Say whether it rides, and is shown as one that waits: so it does, for all that anybody can see."""
+        shown = self.board.get(op.id) if op.phase is Phase.PROBING and self.slots.rides(op.id) else None
+        return shown is not None and shown.phase is Phase.QUEUED
 
     def _settle(self) -> None:
         now = self.clock()
