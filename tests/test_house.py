@@ -48,10 +48,9 @@ def _project() -> dict[str, Any]:
     return tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 
 
-@pytest.mark.parametrize("path", MODULES, ids=_name)
-def test_ceiling(path: Path) -> None:
+def test_ceiling() -> None:
     """A file that needs more than 300 lines does two things."""
-    assert len(path.read_text("utf-8").splitlines()) <= CEILING
+    assert not [_name(path) for path in MODULES if len(path.read_text("utf-8").splitlines()) > CEILING]
 
 
 @pytest.mark.parametrize("room", ROOMS, ids=_name)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.faces.jupyter import Book, Lab, browser, chromium, jupyterlab, ours, until
+from tests.faces.jupyter import Book, Lab, browser, ours, until
 from tests.faces.payloads import HURT
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
@@ -31,22 +31,15 @@ SCROLL = """(e, y) => new Promise((done) => {
 
 
 @pytest.fixture(scope="module")
-def seven(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """Give a running Notebook 7."""
-    pytest.importorskip("notebook", reason="the panel is tried in a real Notebook 7")
-    chromium()
-    with jupyterlab(tmp_path_factory.mktemp("seven")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def book(seven: Lab) -> Iterator[Book]:
+def book(lab: Lab) -> Iterator[Book]:
     """Give a notebook that was run as a whole in a browser that has just been started."""
+    pytest.importorskip("notebook", reason="the panel is tried in a real Notebook 7")
+    lab.shut_down()
     complaints: list[str] = []
     with browser() as page:
         page.on("pageerror", lambda error: complaints.append(ours(error)))
-        seven.notebook("study.ipynb", SETUP, SLEEP, "pass")
-        opened = Book(page, seven, "study.ipynb", "notebook")
+        lab.notebook("seven.ipynb", SETUP, SLEEP, "pass")
+        opened = Book(page, lab, "seven.ipynb", "notebook")
         opened.do("notebook:run-all-cells")
         yield opened
     assert not any(complaints)
