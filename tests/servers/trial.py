@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import importlib
 import pkgutil
 import threading
@@ -54,8 +53,8 @@ def shrink(monkeypatch: pytest.MonkeyPatch, block: int = SMALL_BLOCK) -> None:
 
 def hurry(monkeypatch: pytest.MonkeyPatch, **seconds: float) -> None:
     """Have what is asked for from now on wait for no server longer than a test can."""
-    quick = functools.partial(Patience, **{"connect": 5.0, "response": 2.0, "stall_after": 0.5, **seconds})
-    monkeypatch.setattr("nbxfer.session.request.Patience", quick)
+    quick = Patience(**{"connect": 5.0, "response": 2.0, "stall_after": 0.5, **seconds})
+    monkeypatch.setattr("nbxfer.session.request._PATIENCE", quick)
 
 
 class Trial:
