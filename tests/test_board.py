@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from nbxfer.board import KEPT, Board, News
+from nbxfer.board import KEPT, MANY, Board, News
 from nbxfer.core.completion import Notice
 from nbxfer.core.phases import Phase
 from nbxfer.core.snapshot import Snapshot
@@ -136,6 +136,22 @@ def test_news_of_some_only() -> None:
     board.post([shot("a", phase=Phase.PAUSED), shot("b", phase=Phase.PAUSED)])
     assert len(ear.heard) == 2
     assert board._of_one == {}
+
+
+def test_news_of_many() -> None:
+    """Who asks for thousands hears the same as who asks for a few, until it leaves, and is noted at none of them."""
+    clock, ear = Clock(), Ear()
+    board = Board(clock)
+    leave = board.subscribe(ear, ids=[str(n) for n in range(MANY + 1)])
+    assert board._of_one == {}
+    board.post([shot("0", 1), shot("other", 1), shot(str(MANY), 1)])
+    clock.now += 1
+    board.post([shot("0", 2), shot(str(MANY + 1), 1)])
+    assert ear.received == [{"0": 1, str(MANY): 1}, {"0": 2}]
+    leave()
+    leave()
+    board.post([shot("0", phase=Phase.PAUSED)])
+    assert len(ear.heard) == 2
 
 
 def test_who_left_with_news_waiting_hears_nothing() -> None:
