@@ -307,7 +307,7 @@ def test_a_flaw_of_ours_leaves_nobody_waiting(
 ) -> None:
     """What nobody has thought of ends the way by the mover, and is logged; all files come the usual way."""
     crossing = aboard(trial.session)
-    true, left = Crossing._heard, [3]
+    true, left = Crossing._heard, [1]
 
     def flawed(self: Crossing, word: words.Words) -> None:
         left[0] -= 1
