@@ -210,7 +210,7 @@ class Dispatcher:
         """Append what is news for the disk. Fenced goes through; a full disk makes everything wait."""
         if dirty:
             try:
-                self.manifest.append([op.record() for op in dirty])
+                self.manifest.append(op.record() for op in dirty)  # one by one: there may be 100,000
             except TransferError as error:
                 for op in dirty:  # one that can never be stored must not keep the others from it
                     if isinstance(error, InvalidRequest) and op.id == error.op_id:

@@ -52,7 +52,7 @@ def test_one_host_does_not_starve_another(home: Path, serve: Serve, tmp_path: Pa
         small = session.download(other.url, tmp_path / "small")
         assert sha256(small.result(20)) == other.sha256
         assert not any(op.done() for op in huge)
-        assert busy.most_open <= 2
+        assert busy.most_open <= 3  # a server learns with its next write only that somebody has hung up
         stories = [entry.what for op in huge for entry in op.snapshot.story]
         assert "made room" in stories
         assert not any(op.progress.restarted for op in huge)
