@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from nbxfer.core import actions as do
 from nbxfer.core.allotment import LEAST
 from nbxfer.core.ranges import BLOCK, RangeSet
+from nbxfer.engine import platform
 from nbxfer.engine.lane import Lane
 from nbxfer.engine.lanes import TICK, Lanes
 from nbxfer.engine.pulse import NAP
@@ -122,7 +123,7 @@ class Crew(Lanes):
             self._lanes.append(lane)
         if not self._alone:
             run = contextvars.Context().run
-            thread = threading.Thread(target=run, args=(lane.run,), name="nbxfer-lane", daemon=True)
+            thread = threading.Thread(target=run, args=(self._beside, lane), name="nbxfer-lane", daemon=True)
             try:
                 thread.start()
                 self._threads.append(thread)
@@ -134,6 +135,11 @@ class Crew(Lanes):
                 self._alone = True
         lane.run()
         return True
+
+    def _beside(self, lane: Lane) -> None:
+        if self._job.gives_way:
+            platform.give_way()
+        lane.run()
 
     def _look(self) -> None:
         """Do what is to be done now and then; a lane that is alone does it between its reads."""

@@ -25,6 +25,8 @@ _ENVIRON: Final = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR", "LA
 _PROGRAM: Final = (
     "import sys; sys.path += sys.argv[2:]; from nbxfer.engine.mover_start import main; main(int(sys.argv[1]))"
 )
+#: By so much a thread that moves bytes is less urgent (see nice(2)): it gets a third of a share where all want one.
+LESS_URGENT: Final = 5
 #: What a mover imports; where these lie is what it is told.
 _NEEDED: Final = ("nbxfer", "msgspec", "h11", "crc32c")
 
@@ -97,6 +99,18 @@ def receive(channel: socket.socket, most: int) -> tuple[bytes, list[int]]:
     """Give the next bytes, and the descriptors that came beside them. Raises OSError."""
     data, descriptors, _, _ = socket.recv_fds(channel, most, 8)
     return data, list(descriptors)
+
+
+def give_way() -> None:
+    """Have this thread leave the processor to those that are more urgent, where a system knows threads to be so.
+
+    Eight threads that decrypt keep two processors; the one that answers a cell would wait for its turn behind them.
+    """
+    import threading  # here: a mover has this module, too
+
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):  # a sandbox may forbid it
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), os.getpriority(os.PRIO_PROCESS, 0) + LESS_URGENT)
 
 
 def processors() -> int:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import logging
+import os
+import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from nbxfer.core.phases import Phase
+from nbxfer.demo.server import DemoServer
+from nbxfer.engine import platform
 from nbxfer.engine.portal import Portal
 from nbxfer.engine.timers import Timers
 from nbxfer.engine.workers import Workers
@@ -143,3 +149,20 @@ def test_timers_call_what_is_due_in_order() -> None:
     timers.run(20.0)
     assert called == ["a", "b"]
     assert timers.next(20.0, 60.0) == 60.0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere threads have no urgency of their own")
+def test_lanes_give_way(serve: Callable[..., DemoServer], sessions: Callable[[], Session], tmp_path: Path) -> None:
+    """Threads that move bytes of a large file are less urgent than those that answer a cell; no other thread is."""
+    server, session = serve(24 * 1024 * 1024, 4e6), sessions()
+    op = session.download(server.url, tmp_path / "a.bin")
+    until(lambda: any(thread.name == "nbxfer-lane" for thread in threading.enumerate()))
+    until(lambda: op.snapshot.received > 0)
+    mine = os.getpriority(os.PRIO_PROCESS, 0)
+    urgency: dict[str, set[int]] = {}
+    for thread in threading.enumerate():
+        with contextlib.suppress(ProcessLookupError):  # it has just ended
+            urgency.setdefault(thread.name, set()).add(os.getpriority(os.PRIO_PROCESS, thread.native_id or 0))
+    assert urgency.pop("nbxfer-lane") == {mine + platform.LESS_URGENT}
+    assert set().union(*urgency.values()) == {mine}
+    op.cancel()
