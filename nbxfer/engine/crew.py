@@ -136,9 +136,9 @@ class Crew(Lanes):
         lane.run()
         return True
 
-    def _beside(self, lane: Lane) -> None:
-        if self._job.gives_way:
-            platform.give_way()
+    @staticmethod
+    def _beside(lane: Lane) -> None:
+        platform.give_way()
         lane.run()
 
     def _look(self) -> None:

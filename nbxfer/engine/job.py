@@ -102,11 +102,6 @@ class Job:
         return BLOCK
 
     @property
-    def gives_way(self) -> bool:
-        """See Workplace."""
-        return True
-
-    @property
     def paces(self) -> tuple[Pace, ...]:
         """What holds its bytes up: its own limit, and that of all together."""
         return (self.pace, self.shared)

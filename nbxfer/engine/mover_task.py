@@ -90,7 +90,6 @@ class Task:
 
     host = ""
     stroke = STROKE
-    gives_way = False
 
     def __init__(self, order: words.Order, part: int, blocks: int, say: Say) -> None:
         self._order, self._say = order, say

@@ -104,7 +104,8 @@ def receive(channel: socket.socket, most: int) -> tuple[bytes, list[int]]:
 def give_way() -> None:
     """Have this thread leave the processor to those that are more urgent, where a system knows threads to be so.
 
-    Eight threads that decrypt keep two processors; the one that answers a cell would wait for its turn behind them.
+    Eight threads that decrypt keep two processors; the one that answers a cell would wait for its turn behind them, and
+    a cell that computes has less of its own.
     """
     import threading  # here: a mover has this module, too
 

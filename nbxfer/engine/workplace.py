@@ -43,11 +43,6 @@ class Workplace(Protocol):
         ...
 
     @property
-    def gives_way(self) -> bool:
-        """Whether lanes are less urgent than other threads of this process: in a kernel somebody waits for those."""
-        ...
-
-    @property
     def stop(self) -> Stop:
         """Set when everybody shall come home."""
         ...
