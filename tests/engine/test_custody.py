@@ -269,6 +269,6 @@ def test_a_journal_that_somebody_cut_is_written_anew(
     reader = sessions()._manifest
     assert len(reader.scan()) < 20
     a._engine.upkeep.touch()
-    until(lambda: len(reader.scan()) == 20, 5)
+    until(lambda: len(reader.scan()) == 20, 15)  # a heartbeat is every five seconds
     assert {f.record.id for f in reader.scan()} == {o.id for o in ops}
     assert "somebody cut" in caplog.text
