@@ -76,7 +76,7 @@ class Crossing:
         with self._lock:
             if self._busy or self._closed:
                 return
-            self._busy, self._movers, self._note = True, movers, movers.note
+            self._busy, self._movers = True, movers
         self._workers.submit(self._run)
 
     def serves(self, host: str, now: float) -> bool:
@@ -118,10 +118,10 @@ class Crossing:
     # -- the worker ----------------------------------------------------------------------------------------------
     def _run(self) -> None:
         ship: Ship | None = None
-        bell, self._rope = socket.socketpair()
-        for end in (bell, self._rope):
+        bell, rope = socket.socketpair()
+        for end in (bell, rope):
             end.setblocking(False)
-        task = 0
+        self._rope, task = rope, 0
         try:
             assert self._movers is not None
             ship = self._movers.board(lambda: self._closed)
@@ -133,10 +133,10 @@ class Crossing:
         except BaseException:
             log.exception("small files that a mover fetches were left; please report this")
         finally:
-            self._end(ship, task)
-            rope, self._rope = self._rope, None
+            self._rope = None
             bell.close()
             rope.close()
+            self._end(ship, task)  # last: from its end on another may be begun
 
     def _end(self, ship: Ship | None, task: int) -> None:
         """Give everything back, whatever has become of the mover."""
@@ -194,14 +194,14 @@ class Crossing:
         return True
 
     def _has_waited(self, now: float) -> bool:
-        """Say whether nobody has wanted anything for a while; from then on nobody shall."""
+        """Say whether nobody has wanted anything for a while; from then on the gang has what comes."""
         if self._piers or self._naming:
             self._since = now
         if now - self._since < WAITS:
             return False
         with self._lock:
-            self._busy = self.open = bool(self._new or self._names or self._drops)
-            return not self._busy
+            self.open = bool(self._new or self._names or self._drops)
+            return not self.open
 
     def _pier(self, host: str) -> Pier:
         if (pier := self._piers.get(host)) is None:
@@ -244,7 +244,7 @@ class Crossing:
             pier.unfit = True
         room = WINDOW - pier.asked
         if not pier.unfit and pier.waiting and room >= min(LOAD, len(pier.waiting)) and pier.hold(self._room(), now):
-            errands = [self._errand(one, path) for one, (_, path, _, _) in pier.ready(room, now)]
+            errands = [self._errand(one, passage.path) for one, passage in pier.ready(room, now)]
             if errands:
                 if (news := pier.news(task)) is not None:
                     ship.say(news)
@@ -273,7 +273,8 @@ class Crossing:
                     if (one := self._out.pop(catch.number, None)) is not None:
                         self._pier(one.host).came()
                         one.catch = catch
-                        self._note(one.op_id, f"by a child process ({self._pid}), with other small files")
+                        assert self._movers is not None
+                        self._movers.note(one.op_id, f"by a child process ({self._pid}), with other small files")
                         probed = ev.Probed(one.action.serial, catch.probe, RangeSet(), restarted=False)
                         self._answers.append((one.op_id, probed))
             case words.Missed():

@@ -20,17 +20,13 @@ from nbxfer.engine import mover_words as words
 from nbxfer.engine.mover_disk import Landed, land, named, sealed
 from nbxfer.engine.mover_server import Asked, Server
 from nbxfer.sources.base import Stopped
-from nbxfer.sources.brief import Brief, Rooms
+from nbxfer.sources.brief import Brief, Rooms, begun
 from nbxfer.wire.sockets import Line
 
 #: The most files that are synced and told of at once, and how long the first of them waits (seconds).
 GROUP, WAITS = 64, 0.01
 #: A server that says nothing for so long, or takes so long for one small file (seconds), is not asked in this way.
 SLOW: Final = 4.0
-#: Answers after which nothing more is asked of a server: the kernel knows how long it wants to be left alone.
-LEAVE_ALONE: Final = frozenset((429, 503))
-#: Of a number that was not asked for at all.
-NOT_ASKED: Final = -1
 #: Between two looks at what takes too long, and how long is slept where nothing is under way (seconds).
 LOOK, SLEEP = 0.1, 1.0
 
@@ -141,12 +137,12 @@ class Small:
     def _drop(self, numbers: set[int]) -> None:
         gone: list[tuple[int, int]] = []
         for server in self._servers.values():
-            gone += [(errand.number, NOT_ASKED) for errand in server.waiting if errand.number in numbers]
+            gone += [(errand.number, words.NOT_ASKED) for errand in server.waiting if errand.number in numbers]
             server.waiting = deque(errand for errand in server.waiting if errand.number not in numbers)
         for asked in [one for one in self._active.values() if one.errand.number in numbers]:
             self._leave(asked)
             asked.brief.close(whole=False)
-            gone.append((asked.errand.number, NOT_ASKED))
+            gone.append((asked.errand.number, words.NOT_ASKED))
         if gone:
             self._say(words.Missed(self._task, tuple(gone)))
 
@@ -162,14 +158,8 @@ class Small:
         errand = server.waiting.popleft()
         assert server.rest is not None
         head = b"GET %b%b" % (errand.path.encode(), server.rest)
-        line.heard = False
-        try:
-            sent = line.offer(memoryview(head))
-        except OSError:
-            sent = 0
-        if sent != len(head):  # closed by the server at this very moment, or it takes nothing
-            line.close()
-            server.waiting.appendleft(errand)
+        if not begun(line, head):
+            self._once_more(server, errand, 0)
             return
         name = errand.destination.rpartition("/")[2]
         brief = Brief(server, server.prepared, line, server.text + errand.path, errand.path, name, self._rooms)
@@ -194,15 +184,24 @@ class Small:
             self._left(server, 0)
 
     def _left(self, server: Server, status: int) -> None:
-        """Give back what waits for a server; the first of them with what it said."""
+        """Give back what waits for a server."""
         waiting, server.waiting = server.waiting, deque()
         if waiting:
             self._missed(server, [(errand.number, status) for errand in waiting])
 
     def _missed(self, server: Server, numbers: list[tuple[int, int]]) -> None:
         self._say(words.Missed(self._task, tuple(numbers)))
-        if any(status in LEAVE_ALONE for _, status in numbers) and server.waiting:
-            self._left(server, NOT_ASKED)
+        if any(status in words.LEAVE_ALONE for _, status in numbers) and server.waiting:
+            self._left(server, words.NOT_ASKED)
+
+    def _once_more(self, server: Server, errand: words.Errand, status: int) -> None:
+        """Ask again, once, over a fresh line: a kept one may be closed at any time (RFC 9112 §9.3.1)."""
+        if errand.number in self._again:
+            self._missed(server, [(errand.number, status)])
+            return
+        self._again.add(errand.number)
+        server.close()
+        server.waiting.appendleft(errand)
 
     # -- what comes ----------------------------------------------------------------------------------------------
     def _leave(self, asked: Asked) -> None:
@@ -215,14 +214,11 @@ class Small:
         brief = asked.brief
         if not brief.hear():
             self._leave(asked)
-            number, again = asked.errand.number, not brief.line.heard
             brief.close(whole=False)
-            if again and number not in self._again:  # a kept line may be closed at any time (RFC 9112 §9.3.1)
-                self._again.add(number)
-                asked.server.close()
-                asked.server.waiting.appendleft(asked.errand)
+            if brief.line.heard:
+                self._missed(asked.server, [(asked.errand.number, brief.status)])
             else:
-                self._missed(asked.server, [(number, brief.status)])
+                self._once_more(asked.server, asked.errand, brief.status)
         elif brief.probe is not None:
             self._leave(asked)
             done = self._land(asked.errand, brief, brief.probe)

@@ -83,6 +83,11 @@ class Halt(Message, frozen=True):
     task: int
 
 
+#: The status of what was not asked for at all, and those after which a server is left alone.
+NOT_ASKED: Final = -1
+LEAVE_ALONE: Final = frozenset((429, 503))
+
+
 # -- by the kernel, of small files ---------------------------------------------------------------------------------
 class Server(Message, frozen=True):
     """Files may be asked of server ``number`` from now on: as ``prepared`` says, by up to ``lanes`` connections.
@@ -164,7 +169,7 @@ class Caught(Message, frozen=True):
 
 
 class Missed(Message, frozen=True):
-    """These have not: (number, status of the answer; 0 where there was none that was understood; -1: not asked)."""
+    """These have not: (number, status of the answer; 0 where there was none that was understood; or NOT_ASKED)."""
 
     task: int
     numbers: tuple[tuple[int, int], ...]

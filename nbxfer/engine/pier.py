@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from typing import Final, Protocol
+from typing import Protocol
 
 from nbxfer.core import actions as do
 from nbxfer.core import events as ev
@@ -18,8 +18,6 @@ from nbxfer.sources.brief import Passage
 NO_LINE, KEEPS = 0.5, 0.25
 #: So many answers of a host may be odd before this is held to be no way for it, where they are one in ``SHARE``.
 ODD, SHARE = 8, 4
-#: Answers after which a host is left alone.
-BUSY: Final = frozenset((429, 503))
 
 
 class Passenger:
@@ -116,8 +114,8 @@ class Pier:
         self._fit += 1
 
     def missed(self, status: int) -> None:
-        """One has not, for the answer had another status (0: none that was understood; -1: it was not asked for)."""
+        """One has not, for the answer had another status (see words.Missed)."""
         self.asked -= 1
-        if status >= 0:
+        if status != words.NOT_ASKED:
             self._odd += 1
-            self.unfit = status in BUSY or (self._odd > ODD and self._odd * SHARE > self._fit)
+            self.unfit = status in words.LEAVE_ALONE or (self._odd > ODD and self._odd * SHARE > self._fit)

@@ -65,6 +65,18 @@ class Home(Protocol):
         ...
 
 
+def begun(line: Line, head: bytes) -> bool:
+    """Send a request over a line, at once; False, with the line closed, where its server has left or takes nothing."""
+    line.heard = False
+    try:
+        sent = line.offer(memoryview(head))
+    except OSError:
+        sent = 0
+    if sent != len(head):
+        line.close()
+    return sent == len(head)
+
+
 class Brief:
     """One request that is under way. ``line`` is for who waits for its answer."""
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable
 from typing import Final, NamedTuple
 
 from nbxfer.core.policy import Patience
-from nbxfer.sources.brief import ASK, MOST, Brief, Passage, Rooms
+from nbxfer.sources.brief import ASK, MOST, Brief, Passage, Rooms, begun
 from nbxfer.wire.access import Access
 from nbxfer.wire.client import Client
 from nbxfer.wire.place import Place, place
@@ -47,13 +47,7 @@ class Briefly:
         if where is None or way is None or (line := self._pool.take(way.key)) is None:
             return None
         head = b"GET %b%b" % (where.raw_path, way.rest)
-        line.heard = False
-        try:
-            sent = line.offer(memoryview(head))
-        except OSError:
-            sent = 0
-        if sent != len(head):  # closed by the server at this very moment, or it takes nothing
-            line.close()
+        if not begun(line, head):
             return None
         line.asked = head
         return Brief(self, way.key, line, where.text, where.path, destination, self._rooms)
