@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import random
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from nbxfer.demo.server import DemoServer
 from tests.servers.processes import uncounted
 
 MIB = 1024 * 1024
@@ -72,3 +74,26 @@ def until(condition: Callable[[], bool], seconds: float = 30) -> None:
     while not condition():
         assert time.monotonic() < end, "waited too long"
         time.sleep(0.02)
+
+
+def kill_at_random(
+    terminal: Terminal, server: DemoServer, get: tuple[str, ...], out: Path, chance: random.Random, asked: list[range]
+) -> None:
+    """Kill a list of small files as often as ``asked`` is long, each time after so many requests; then let it end.
+
+    Each time every file that has its name has to be right.
+    """
+    args = get
+    for among in asked:
+        process, before = terminal.start(*args), server.requests
+        wanted, deadline = before + chance.choice(among), time.monotonic() + 30
+        while server.requests < wanted and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.002)
+        time.sleep(chance.random() * 0.02)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        for path in out.glob("*.bin"):
+            assert sha256(path) == server.sha256
+        args = ("resume", "--all") if server.requests else get
+    ended = terminal.run("resume", "--all", timeout=120)
+    assert ended.returncode == 0, ended.stderr

@@ -20,7 +20,7 @@ from nbxfer.engine import mover_words as words
 from nbxfer.engine.crossing import Crossing
 from nbxfer.engine.ship import Ship
 from nbxfer.session import Batch, Operation, Session
-from tests.journeys.terminal import Terminal, sha256
+from tests.journeys.terminal import Terminal, kill_at_random, sha256, until
 from tests.servers import faults
 from tests.servers.site import Fault, Site
 from tests.servers.trial import QUICK, Trial
@@ -34,14 +34,6 @@ pytestmark = pytest.mark.timeout(120)
 @pytest.fixture(autouse=True)
 def always(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NBXFER_MOVERS", "always")
-
-
-def until(true: Callable[[], Any], seconds: float = 20.0) -> None:
-    """Wait until something is so."""
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "it did not come to that"
-        time.sleep(0.005)
 
 
 def aboard(session: Session) -> Crossing:
@@ -64,6 +56,17 @@ def files(trial: Trial, *wrong: Fault) -> tuple[list[Site], list[str]]:
     sites = [trial.put(DATA[n:], name=f"n{n:02}") for n in range(N)]
     sites[ODD].faults = list(wrong)
     return sites, [trial.server.url(f"/n{n:02}/n{n:02}.bin") for n in range(N)]
+
+
+def brought(trial: Trial, *wrong: Fault) -> tuple[list[Site], Batch]:
+    """Fetch ``files`` to the end, beside a mover, and see that everything holds that must."""
+    aboard(trial.session)
+    sites, urls = files(trial, *wrong)
+    batch = trial.session.download(urls, trial.folder, retry=QUICK)
+    assert batch.wait(60, progress=False)
+    for site, op in zip(sites, batch, strict=True):
+        trial.holds(site, op)
+    return sites, batch
 
 
 def test_a_mover_brings_them(trial: Trial) -> None:
@@ -99,12 +102,8 @@ def test_a_mover_brings_them(trial: Trial) -> None:
 )
 def test_one_that_is_not_like_the_others(wrong: Fault, trial: Trial) -> None:
     """It goes the usual way, and ends as it would have there; the others are brought."""
-    aboard(trial.session)
-    sites, urls = files(trial, wrong)
-    batch = trial.session.download(urls, trial.folder, retry=QUICK)
-    assert batch.wait(60, progress=False)
+    sites, batch = brought(trial, wrong)
     for site, op in zip(sites, batch, strict=True):
-        trial.holds(site, op)
         assert op.status is TransferStatus.COMPLETED or site is sites[ODD], op.explain()
     assert len(sites[ODD].asked) <= 8
     assert [len(site.asked) for site in sites[:ODD] + sites[ODD + 1 :]] == [1] * (N - 1)
@@ -124,12 +123,7 @@ def test_one_that_is_not_like_the_others(wrong: Fault, trial: Trial) -> None:
 )
 def test_one_that_cannot_be_had(wrong: Fault, error: str, trial: Trial) -> None:
     """It alone fails, with its own reason, and nothing is under its name."""
-    aboard(trial.session)
-    sites, urls = files(trial, wrong)
-    batch = trial.session.download(urls, trial.folder, retry=QUICK)
-    assert batch.wait(60, progress=False)
-    for site, op in zip(sites, batch, strict=True):
-        trial.holds(site, op)
+    _, batch = brought(trial, wrong)
     assert [type(op.error).__name__ for op in batch if op.error is not None] == [error]
     assert type(batch[ODD].error).__name__ == error
     assert ferried(trial.session, batch)
@@ -333,20 +327,7 @@ def test_kernels_that_are_killed(seed: int, terminal: Terminal, serve: Callable[
     listed = terminal.folder / "urls.txt"
     listed.write_text("\n".join(server.url_of(f"{n}.bin") for n in range(many)))
     get = ("get", "-i", str(listed), "-o", f"{out}/")
-    args: tuple[str, ...] = get
-    for _ in range(2):
-        process, asked = terminal.start(*args), server.requests
-        wanted, deadline = asked + chance.randint(60, 200), time.monotonic() + 30
-        while server.requests < wanted and process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.002)
-        time.sleep(chance.random() * 0.02)
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-        for path in out.glob("*.bin"):
-            assert sha256(path) == server.sha256
-        args = ("resume", "--all") if server.requests else get
-    ended = terminal.run("resume", "--all", timeout=120)
-    assert ended.returncode == 0, ended.stderr
+    kill_at_random(terminal, server, get, out, chance, [range(60, 201)] * 2)
     assert server.requests <= many + 2 * 300
     ended = terminal.run(*get, timeout=120)
     assert ended.returncode == 0, ended.stderr

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from nbxfer.demo.server import DemoServer
-from tests.journeys.terminal import MIB, Terminal, sha256, until
+from tests.journeys.terminal import MIB, Terminal, kill_at_random, sha256, until
 
 SIZE = 48 * MIB
 RATE = 24.0 * MIB
@@ -79,20 +79,7 @@ def test_a_list_of_small_files_survives_kills_at_random_moments(
     server = serve(10_000)
     out = terminal.folder / "out"
     get = ("get", *(server.url_of(f"{n}.bin") for n in range(300)), "-o", f"{out}/")
-    args: tuple[str, ...] = get
-    for _ in range(10):
-        process, asked = terminal.start(*args), server.requests
-        wanted, deadline = asked + chance.randint(1, 30), time.monotonic() + 30
-        while server.requests < wanted and process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.002)
-        time.sleep(chance.random() * 0.02)
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-        for path in out.glob("*.bin"):
-            assert sha256(path) == server.sha256
-        args = ("resume", "--all") if server.requests else get
-    ended = terminal.run("resume", "--all", timeout=120)
-    assert ended.returncode == 0, ended.stderr
+    kill_at_random(terminal, server, get, out, chance, [range(1, 31)] * 10)
     assert server.requests <= 300 + 10 * 40  # what had its name, or was to get it, is not asked for again
     ended = terminal.run(*get, timeout=120)
     assert ended.returncode == 0, ended.stderr

@@ -25,15 +25,6 @@ from nbxfer.manifest.tail import Tail
 from nbxfer.testing.manifests import a_record, after
 
 
-@pytest.fixture
-def manifest(tmp_path: Path) -> Iterator[FolderManifest]:
-    """Give a manifest that has begun."""
-    made = FolderManifest(tmp_path / "home")
-    made.begin()
-    yield made
-    made.end()
-
-
 def seen(manifest: FolderManifest) -> dict[str, int]:
     """Give what another process sees: the bytes of each operation."""
     return {f.record.id: f.record.received for f in FolderManifest(manifest.layout.home).scan()}

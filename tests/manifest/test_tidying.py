@@ -30,15 +30,6 @@ def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journals, "MANY", 5)
 
 
-@pytest.fixture
-def manifest(tmp_path: Path) -> Iterator[FolderManifest]:
-    """Give a manifest that has begun."""
-    made = FolderManifest(tmp_path / "home")
-    made.begin()
-    yield made
-    made.end()
-
-
 def seen(manifest: FolderManifest) -> dict[str, int]:
     """Give what another process sees: the bytes of each unfinished operation."""
     return {
