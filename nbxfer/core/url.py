@@ -246,6 +246,17 @@ def basename(url: str) -> str:
     Decoded it may have slashes and worse in it: whoever makes a file name of it has to look. Of a store it is given as
     it is written: there a % is a %.
     """
+    if (usual := _USUAL.fullmatch(url)) is not None:
+        return unquote(usual[4].rpartition("/")[2], errors="replace")
     if stores.is_store(url):
         return stores.basename(url)
     return unquote(_split(url).path.rsplit("/", 1)[-1], errors="replace")
+
+
+def plain_server(url: str) -> str:
+    """Give what stands before the path of a URL that has nothing to hide and is stored as it is; "" for any other.
+
+    What was decided of one such URL, its path apart, holds for all that begin with the same.
+    """
+    usual = _USUAL.fullmatch(url)
+    return url[: usual.start(4)] if usual is not None else ""

@@ -46,6 +46,7 @@ class Doors:
     def __init__(self, requests: float | None = None) -> None:
         """Make doors; ``requests`` a second to one host."""
         self._accesses: dict[str, Access] = {}
+        self._common: dict[str, Access] = {}  # of those whose own is this one, with the URL of their spec
         self._targets: dict[str, Access] = {}
         self._forms: dict[str, Form] = {}
         self._refreshes: dict[str, RefreshFunction] = {}
@@ -72,13 +73,18 @@ class Doors:
         target: Access | None = None,
         form: Form | None = None,
         mirrors: Mapping[str, str] | None = None,
+        *,
+        common: bool = False,
     ) -> None:
         """Remember how to get at the far side of an operation, and whom to ask when that has expired.
 
         Of a copy between two far sides ``access`` is the source's, ``target`` that of where it goes. Where ``refresh``
-        is None, the one that was given before stays. ``mirrors`` gives whole URLs for their stored form.
+        is None, the one that was given before stays. ``mirrors`` gives whole URLs for their stored form. ``common``:
+        it holds for all files of a server whose URLs are stored whole, and of each it is to be had with its own URL.
         """
-        self._accesses[op_id] = access
+        known, other = (self._common, self._accesses) if common else (self._accesses, self._common)
+        other.pop(op_id, None)
+        known[op_id] = access
         if mirrors:
             self._mirrors[op_id] = dict(mirrors)
         if target is not None:
@@ -91,6 +97,7 @@ class Doors:
     def forget(self, op_id: str) -> None:
         """Drop what was remembered."""
         self._accesses.pop(op_id, None)
+        self._common.pop(op_id, None)
         self._targets.pop(op_id, None)
         self._forms.pop(op_id, None)
         self._mirrors.pop(op_id, None)
@@ -205,7 +212,7 @@ class Doors:
     # -- secrets -------------------------------------------------------------------------------------------------
     def missing(self, op: Operation) -> tuple[str, ...]:
         """Name the secrets that were given to a process that is gone."""
-        return () if op.id in self._accesses else op.spec.needs
+        return () if op.id in self._accesses or op.id in self._common else op.spec.needs
 
     def refresh_of(self, op_id: str, spec: Spec) -> RefreshFunction | None:
         """Give the person's function; None where there is none in this process. Raises NeedsAttention."""
@@ -237,8 +244,8 @@ class Doors:
         kept = old.without_rivals(fresh)
         made = dataclasses.replace(kept.towards(url) if "url" in given else kept, **fresh)
         made.check()
-        lost = () if op_id in self._accesses else _not_given(spec.needs, given)
-        self._accesses[op_id] = made
+        lost = () if op_id in self._accesses or op_id in self._common else _not_given(spec.needs, given)
+        self.give(op_id, made)
         stored, cut = stored_url(made.url)
         needs = tuple(dict.fromkeys((*cut, *made.needs, *lost)))
         return (
@@ -249,9 +256,11 @@ class Doors:
         )
 
     def _access(self, op_id: str, spec: Spec) -> Access:
+        mirror = self._mirrors.get(op_id, {}).get(spec.url)  # where it has turned to one
+        if (common := self._common.get(op_id)) is not None:
+            return common.towards(mirror or spec.url)
         if (known := self._accesses.get(op_id)) is None:
             return rebuilt(spec)
-        mirror = self._mirrors.get(op_id, {}).get(spec.url)  # where it has turned to one
         return known if mirror is None else known.towards(mirror)
 
 

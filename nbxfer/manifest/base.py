@@ -6,7 +6,7 @@ for everybody, at any time, without leaving a trace. Block logs are written by w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -190,6 +190,13 @@ class Manifest(Protocol):
 
     def claimed(self, destination: str) -> Claim | None:
         """Give the claim on a destination."""
+        ...
+
+    def claim_keys(self, most: int) -> Collection[str] | None:
+        """Give what stands for each claimed destination (layout.key); None where they are ``most`` or more.
+
+        Also None where they cannot be listed.
+        """
         ...
 
     def unclaim(self, destination: str, op_id: str) -> None:

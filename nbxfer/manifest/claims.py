@@ -12,6 +12,7 @@ import itertools
 import os
 import secrets
 import time
+from collections.abc import Collection
 from typing import Final
 
 import msgspec
@@ -90,6 +91,18 @@ def reclaim(layout: Layout, destination: str, mine: Claim) -> None:
 def claimed(layout: Layout, destination: str) -> Claim | None:
     """Give the claim on a destination; None when there is none that can be read."""
     return read(layout.claim(destination))
+
+
+def keys(layout: Layout, most: int) -> Collection[str] | None:
+    """Give the keys of the claimed destinations; None where they are ``most`` or more, or cannot be listed."""
+    try:
+        with os.scandir(layout.claims) as entries:
+            found = {entry.name for entry in itertools.islice(entries, most)}
+    except FileNotFoundError:
+        return ()
+    except OSError:
+        return None
+    return found if len(found) < most else None
 
 
 def read(path: str) -> Claim | None:

@@ -6,13 +6,12 @@ import contextlib
 import logging
 import os
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 
 from nbxfer.core.lease import Hold, Owner, Process
-from nbxfer.core.phases import Phase
 from nbxfer.core.record import Record
 from nbxfer.errors import ForkedError, TransferError
 from nbxfer.manifest import blocks, cards, claims, history, machine, storage, wishes
@@ -20,7 +19,7 @@ from nbxfer.manifest.base import BlockLog, Card, Claim, Fenced, Found, Row, Wish
 from nbxfer.manifest.journal import Journal
 from nbxfer.manifest.layout import Layout, checked
 from nbxfer.manifest.owners import Lives, Owners
-from nbxfer.manifest.places import Ended
+from nbxfer.manifest.places import Ended, noting
 from nbxfer.manifest.reading import Reading
 from nbxfer.manifest.remnants import Remnants
 from nbxfer.manifest.succession import Succession
@@ -97,7 +96,7 @@ class FolderManifest:
         """
         done: dict[str, Record] = {}
         with self._fence():
-            ids = self._writer().append(_noting(records, done))
+            ids = self._writer().append(noting(records, done))
         self._succession.appended(ids)
         with self._settling:
             self._done |= done
@@ -257,6 +256,10 @@ class FolderManifest:
         """Give the claim on a destination."""
         return claims.claimed(self.layout, destination)
 
+    def claim_keys(self, most: int) -> Collection[str] | None:
+        """Give the keys of the claimed destinations; None where they are ``most`` or more, or cannot be listed."""
+        return claims.keys(self.layout, most)
+
     def unclaim(self, destination: str, op_id: str) -> None:
         """Remove the claim if it is that operation's."""
         claims.unclaim(self.layout, destination, op_id)
@@ -290,11 +293,3 @@ class FolderManifest:
     def drop_card(self, card: Card) -> bool:
         """Remove a card; False where it was not there any more."""
         return cards.drop(self.layout, card)
-
-
-def _noting(records: Iterable[Record], done: dict[str, Record]) -> Iterator[Record]:
-    """Give the records; those that are done are noted by their destinations on the way."""
-    for record in records:
-        if record.phase is Phase.DONE:
-            done[record.spec.destination] = record
-        yield record

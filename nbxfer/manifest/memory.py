@@ -5,7 +5,7 @@ Several "processes" share one MemoryHome. That one of them dies or falls silent 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
 
@@ -15,7 +15,7 @@ from nbxfer.core.record import Record
 from nbxfer.errors import TransferError
 from nbxfer.manifest import machine
 from nbxfer.manifest.base import BlockLog, Card, Claim, Fenced, Found, Row, Wish, latest
-from nbxfer.manifest.layout import checked
+from nbxfer.manifest.layout import checked, key
 from nbxfer.manifest.memory_home import MemoryBlockLog, MemoryHome
 
 __all__ = ["MemoryHome", "MemoryManifest"]
@@ -247,6 +247,10 @@ class MemoryManifest:
     def claimed(self, destination: str) -> Claim | None:
         """Give the claim on a destination."""
         return self.home.claims.get(destination)
+
+    def claim_keys(self, most: int) -> Collection[str] | None:
+        """Give the keys of the claimed destinations; None where they are too many."""
+        return {key(destination) for destination in list(self.home.claims)} if len(self.home.claims) < most else None
 
     def unclaim(self, destination: str, op_id: str) -> None:
         """Remove the claim if it is that operation's."""

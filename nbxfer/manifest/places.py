@@ -11,7 +11,7 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
-from nbxfer.core.phases import FINAL
+from nbxfer.core.phases import FINAL, Phase
 from nbxfer.core.record import Record
 from nbxfer.manifest import lines
 from nbxfer.manifest.lines import MAX_LINE
@@ -150,3 +150,11 @@ def _put(write: Callable[[bytes], int], piece: list[tuple[str, bytes]], size: in
         if op_id:
             places[op_id] = at << _BITS | len(line)
         at += len(line)
+
+
+def noting(records: Iterable[Record], done: dict[str, Record]) -> Iterator[Record]:
+    """Give the records; those that are done are noted by their destinations on the way."""
+    for record in records:
+        if record.phase is Phase.DONE:
+            done[record.spec.destination] = record
+        yield record

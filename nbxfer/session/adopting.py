@@ -17,7 +17,7 @@ from nbxfer.core.snapshot import Snapshot
 from nbxfer.engine import adoption
 from nbxfer.errors import DestinationExists, InvalidRequest
 from nbxfer.session import destination as where
-from nbxfer.session import request
+from nbxfer.session import request, ways
 from nbxfer.session.operation import Operation
 from nbxfer.session.request import Request
 from nbxfer.sinks.adopting import Theirs
@@ -126,7 +126,7 @@ def _made(session: Session, asked: Request, *, in_place: bool) -> tuple[Machine,
     if_exists = options.if_exists
     if in_place:  # what stands there is what is taken over
         options.if_exists = "overwrite"
-    [access] = request.ways_in([asked])
+    [access] = ways.ways_in([asked])
     session._engine.start()
     plan = asking._planned(asked, access, offline=False)
     if plan.error is not None:

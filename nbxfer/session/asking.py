@@ -22,8 +22,11 @@ from nbxfer.engine.engine import Engine
 from nbxfer.engine.standing import standing
 from nbxfer.errors import AccessDenied, DestinationExists, InvalidTransferState, Offline, TransferError
 from nbxfer.manifest.base import Found, Manifest
-from nbxfer.session import config, request, rerun, steering
+from nbxfer.session import config, rerun, steering
 from nbxfer.session.request import Request, Seat
+from nbxfer.session.specs import Specs
+from nbxfer.session.survey import Survey
+from nbxfer.session.ways import way_out, ways_in
 from nbxfer.wire.access import Access
 
 #: What depends on the moment: of one request it is raised, one of many becomes an operation that has failed.
@@ -52,7 +55,7 @@ class Asking:
 
     def one(self, asked: Request) -> str:
         """Give the id of the operation that does what is asked. Raises what decide raises, and Offline."""
-        [access] = request.ways_in([asked])
+        [access] = ways_in([asked])
         self._look_at_groups([asked])
         self._engine.start()
         plan = self._planned(asked, access, offline=config.get("offline"))
@@ -69,14 +72,15 @@ class Asking:
         """
         if not asked:
             return []
-        ways = request.ways_in(asked)
+        ways = ways_in(asked)
         self._look_at_groups(asked)
         self._engine.start()
         offline = config.get("offline")
+        specs, survey = Specs(self._seat), Survey(self._manifest.claim_keys, len(asked))
         plans: dict[str, _Plan] = {}
         for each, access in zip(asked, ways, strict=True):
             if each.destination not in plans:  # a second time: the same source, or it would have been refused
-                plans[each.destination] = self._planned(each, access, offline=offline)
+                plans[each.destination] = self._planned(each, access, offline=offline, specs=specs, survey=survey)
         del ways
         order = [each.destination for each in asked]
         if spend:
@@ -106,12 +110,21 @@ class Asking:
             rules.require(self._manifest, group)
 
     # -- deciding ------------------------------------------------------------------------------------------------
-    def _planned(self, asked: Request, access: Access, *, offline: bool) -> _Plan:
-        target = request.way_out(asked)
-        plan = _Plan(asked, access, request.spec(asked, access, self._seat, target), target, error=asked.refused)
+    def _planned(
+        self,
+        asked: Request,
+        access: Access,
+        *,
+        offline: bool,
+        specs: Specs | None = None,
+        survey: Survey | None = None,
+    ) -> _Plan:
+        target = way_out(asked)
+        spec = (specs or Specs(self._seat)).of(asked, access, target)
+        plan = _Plan(asked, access, spec, target, error=asked.refused)
         if plan.error is None:
             try:
-                decision = rerun.decide(self._records, plan.spec, asked.options.on_duplicate)
+                decision = rerun.decide(self._records, spec, asked.options.on_duplicate, survey)
                 plan.spec = rerun.moved(plan.spec, decision.destination)
                 if offline:
                     plan.spec = _asking_nobody(plan.spec, decision)
@@ -165,8 +178,11 @@ class Asking:
 
     def _give(self, op_id: str, plan: _Plan) -> None:
         refresh = plan.asked.options.refresh
-        whole = {urls.stored_url(url, plan.asked.options.secret_query)[0]: url for url in plan.asked.mirrors}
         ask = refresh if callable(refresh) else None
+        if plan.asked.server:
+            self._doors.give(op_id, plan.access, ask, common=True)
+            return
+        whole = {urls.stored_url(url, plan.asked.options.secret_query)[0]: url for url in plan.asked.mirrors}
         self._doors.give(op_id, plan.access, ask, plan.target, plan.asked.form, mirrors=whole)
 
     def _refusal(self, plan: _Plan) -> Machine | None:

@@ -20,7 +20,7 @@ from nbxfer.core import url as urls
 from nbxfer.core.policy import Patience
 from nbxfer.engine.sparse import AHEAD, PAGE, NotSparse, Sparse, open_sparse
 from nbxfer.errors import ForkedError, InvalidRequest, InvalidTransferState, StorageFailed, UnknownOption
-from nbxfer.session import config, request, sparingly
+from nbxfer.session import config, request, sparingly, ways
 from nbxfer.session.given import as_text
 from nbxfer.sources.base import Stopped
 
@@ -94,7 +94,7 @@ def shelf_of(session: Helm) -> Shelf:
 
 
 def _sparse(session: Session, asked: request.Request, shelf: Shelf) -> Sparse:
-    [access] = request.ways_in([asked])
+    [access] = ways.ways_in([asked])
     patience, timeout = Patience(), asked.options.timeout
     if timeout is not None:
         patience = msgspec.structs.replace(patience, connect=timeout, response=timeout)

@@ -4,33 +4,27 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, NoReturn, Protocol
 
 import msgspec
 
 from nbxfer.core import url as urls
-from nbxfer.core.policy import Patience, Retry
-from nbxfer.core.spec import Spec
-from nbxfer.core.stores import is_store, scheme
 from nbxfer.errors import AccessDenied, InvalidRequest, TransferError
 from nbxfer.session import clashes
 from nbxfer.session import destination as where
 from nbxfer.session import options as wording
 from nbxfer.session.options import Options
-from nbxfer.session.proofs import Proof, Proofs, mirrors_of, source_url
+from nbxfer.session.proofs import LONGEST_URL, Proof, Proofs, mirrors_of, source_url
 from nbxfer.sinks.forms import Form
-from nbxfer.wire.access import Access, access
-from nbxfer.wire.headers import split_headers
 from nbxfer.wire.storage import read_storage
 
 #: A path as a person may write it.
 Path_ = str | os.PathLike[str]
 #: Sources of one call: an endless iterable has to end somewhere.
 MOST_SOURCES: Final = 1_000_000
-_USUAL: Final = Retry()
-_PATIENCE: Final = Patience()
+#: Names of up to so many characters need no closer look, if they are plain.
+_SHORT: Final = 63
 
 
 class Request(msgspec.Struct):
@@ -52,6 +46,7 @@ class Request(msgspec.Struct):
     target: str = ""
     form: Form | None = None
     mirrors: tuple[str, ...] = ()  # whole URLs
+    server: str = ""  # "https://host:port" of a plain URL (url.plain_server) that holds nothing of its own, else ""
 
     @property
     def main(self) -> str:
@@ -87,7 +82,9 @@ def _request(url: str, place: where.Place, identity: str, options: Options, proo
     naming = name if name in where.SERVER_NAMES else "url"
     if naming == "auto" and os.path.splitext(path)[1]:
         naming = "url"
-    return Request(url, path, identity, options, naming, proofs.of(url), mirrors=mirrors_of(url, options.mirrors))
+    mirrors = mirrors_of(url, options.mirrors)
+    server = "" if mirrors else urls.plain_server(url)
+    return Request(url, path, identity, options, naming, proofs.of(url), mirrors=mirrors, server=server)
 
 
 def identity_of(url: str, options: Options) -> str:
@@ -122,12 +119,13 @@ def read_all(sources: object, dest: object, given: Mapping[str, Any]) -> list[Re
     shared = where.place(dest, options.into, options.name, several=True)
     shared.check()
     proofs = Proofs(options.checksum, [url for url, _ in items if isinstance(url, str)])
+    plain = _Plain(shared, options, proofs)
     asked: list[Request] = []
     for number, (url, own) in enumerate(items, 1):
         try:
-            asked.append(_one_of_many(url, own, shared, options, proofs))
+            asked.append((own is None and plain.request(url)) or _one_of_many(url, own, shared, options, proofs))
         except InvalidRequest as error:
-            _say_which(number, len(items), url, error)
+            say_which(number, len(items), url, error)
     clashes.refuse(asked)
     return asked
 
@@ -141,6 +139,30 @@ def _items(sources: object) -> Iterator[tuple[object, object]]:
     else:
         for url in itertools.islice(sources, MOST_SOURCES + 1):
             yield url, None
+
+
+class _Plain:
+    """The short way for what most lists are made of: plain URLs that land in one folder, under their own names."""
+
+    def __init__(self, shared: where.Place, options: Options, proofs: Proofs) -> None:
+        self._folder = os.path.join(shared.path, "")
+        self._options, self._proofs = options, proofs
+        more = (options.key, options.storage_options, options.filesystem, options.mirrors or None)
+        self._serves = options.name in (None, "url") and all(one is None for one in more)
+        self._servers: dict[str, bool] = {}  # whether its URLs are what they are known by
+
+    def request(self, url: object) -> Request | None:
+        """Give the request for a URL; None where it needs a closer look."""
+        if not self._serves or not isinstance(url, str) or "%" in url or len(url) > LONGEST_URL:
+            return None
+        server, name = urls.plain_server(url), url.rpartition("/")[2]
+        if not server or len(name) > _SHORT or name in ("", ".", ".."):
+            return None
+        if (known := self._servers.get(server)) is None:
+            known = self._servers[server] = identity_of(url, self._options) == url
+        if not known:
+            return None
+        return Request(url, self._folder + name, url, self._options, proof=self._proofs.of(url), server=server)
 
 
 def _one_of_many(url: object, own: object, shared: where.Place, options: Options, proofs: Proofs) -> Request:
@@ -157,129 +179,9 @@ def _one_of_many(url: object, own: object, shared: where.Place, options: Options
     return request
 
 
-def _say_which(number: int, count: int, url: object, error: InvalidRequest) -> NoReturn:
+def say_which(number: int, count: int, url: object, error: InvalidRequest) -> NoReturn:
+    """Raise what is wrong with one of several, with a word on which it is."""
     if count == 1:
         raise error
     shown = f" ({urls.safe_url(url)})" if isinstance(url, str) else ""
     raise type(error)(f"Item {number} of {count}{shown}: {error.message}", hint=error.hint) from None
-
-
-# -- what is written down -------------------------------------------------------------------------------------------
-def ways_in(asked: Sequence[Request]) -> list[Access]:
-    """Give how to get at each source, with every secret in it. Raises InvalidRequest.
-
-    One secret goes to one server: credentials, cookies and headers for several of them are refused, unless they say
-    themselves whom they are for (netrc, a cookie jar).
-    """
-    made: dict[tuple[str, str, int], Access] = {}
-    ways: list[Access] = []
-    for number, request in enumerate(asked, 1):
-        url = request.main
-        known = None if "@" in url else made.get(urls.origin(url))
-        try:
-            ways.append(replace(known, url=url) if known is not None else _way_in(request))
-        except InvalidRequest as error:
-            _say_which(number, len(asked), url, error)
-        if "@" not in url:
-            made.setdefault(urls.origin(url), ways[-1])
-    first, *others = made.values() or ways[:1]
-    for other in others:
-        kept = first.towards(other.url)
-        if (kept.headers, kept.auth, kept.cookies) != (other.headers, other.auth, other.cookies):
-            raise InvalidRequest(
-                f"The credentials would go to {first.safe_url} and to {other.safe_url}, which are different servers.",
-                hint="Ask for the files of each server in a call of its own.",
-            )
-    return ways
-
-
-def _way_in(request: Request) -> Access:
-    o = request.options
-    return access(
-        request.main,
-        o.headers,
-        o.auth,
-        o.verify,
-        cookies=o.cookies,
-        proxy=o.proxy,
-        proxy_auth=o.proxy_auth,
-        trust_env=o.trust_env,
-        cert=o.cert,
-        http2=o.http2,
-        storage=read_storage(request.main, side(request, request.main), o.filesystem),
-    )
-
-
-def way_out(request: Request) -> Access | None:
-    """Give how to get at where a copy goes; None where nothing but the main way in is needed. Raises InvalidRequest."""
-    if not request.target or request.kind == "upload":
-        return None
-    o = request.options
-    storage = read_storage(request.target, side(request, request.target), None) if is_store(request.target) else None
-    return access(request.target, proxy=o.proxy, trust_env=o.trust_env, storage=storage)
-
-
-def side(request: Request, url: str) -> object:
-    """Give the storage options that are for ``url``: of {protocol: options} its own, else all of them.
-
-    Options that are not by protocol belong to both sides where both are of one kind, else to the one that is a store.
-    """
-    given = request.options.storage_options
-    names = {scheme(u) for u in (request.url, request.target) if u}
-    if not isinstance(given, Mapping) or not given or not request.target or not set(given) <= names:
-        return given if is_store(url) and scheme(url) not in ("file", "local") else None
-    return given.get(scheme(url)) if all(isinstance(own, Mapping) for own in given.values()) else given
-
-
-def spec(request: Request, access: Access, seat: Seat, target: Access | None = None) -> Spec:
-    """Give the part of a request that may be written down."""
-    options, proof = request.options, request.proof
-    stored, cut = urls.stored_url(request.url, options.secret_query)
-    if request.target:
-        cut = (*cut, *urls.stored_url(request.target, options.secret_query)[1])
-        cut = (*cut, *(target.needs if target is not None else ()))
-        cut = (*cut, *(("parts",) if request.form is not None else ()))
-    patience = _PATIENCE
-    if options.timeout is not None:
-        patience = msgspec.structs.replace(patience, connect=options.timeout, response=options.timeout)
-    return Spec(
-        kind=request.kind,
-        url=stored,
-        destination=request.destination,
-        identity=request.identity,
-        needs=tuple(dict.fromkeys((*cut, *access.needs))),
-        headers=split_headers(access.headers)[0],
-        references=access.references,
-        checksum=proof.checksum,
-        checksum_at=proof.listed_at,
-        believe=proof.believe,
-        naming=request.naming,
-        if_exists=options.if_exists,
-        recoverable=options.recoverable,
-        mirrors=tuple(urls.stored_url(mirror, options.secret_query)[0] for mirror in request.mirrors),
-        refresh=options.refresh if isinstance(options.refresh, str) else "memory" if options.refresh else "",
-        verify=access.verify,
-        cert=access.cert,
-        proxy=access.proxy,
-        trust_env=access.trust_env,
-        http2=access.http2,
-        expect_size=options.expect_size,
-        max_size=options.max_size,
-        preserve_mtime=options.preserve_mtime,
-        random_access=options.random_access,
-        storage=access.storage.stored if access.storage is not None else "",
-        method=options.method or ("POST" if request.form is not None else ""),
-        content_type=options.content_type,
-        target=target.storage.stored if target is not None and target.storage is not None else "",
-        connections=options.connections,
-        bandwidth=options.bandwidth,
-        not_before=options.not_before,
-        deadline=options.deadline,
-        priority=options.priority,
-        group=options.group or "",
-        cost_policy=options.cost_policy,
-        retry=options.retry or _USUAL,
-        patience=patience,
-        notebook=seat.notebook,
-        app=seat.app,
-    )

@@ -21,6 +21,7 @@ from nbxfer.core.spec import Spec
 from nbxfer.errors import DestinationExists, InvalidTransferState
 from nbxfer.manifest.base import Found, Manifest
 from nbxfer.session import destination as where
+from nbxfer.session.survey import Survey
 
 
 class Decision(msgspec.Struct):
@@ -42,9 +43,12 @@ class Records:
         self._manifest, self._live = manifest, live
         self._interrupted: dict[str, Found] | None = None
 
-    def at(self, destination: str) -> Found | None:
-        """Give the unfinished operation for a destination, as it stands now."""
-        found = self._live(destination) or self._claimed(destination) or self._left(destination)
+    def at(self, destination: str, survey: Survey | None = None) -> Found | None:
+        """Give the unfinished operation for a destination, as it stands now; whose claim nobody sees, has none."""
+        found = self._live(destination)
+        if found is None and (survey is None or survey.claimed(destination)):
+            found = self._claimed(destination)
+        found = found or self._left(destination)
         return found if found is not None and found.record.phase not in FINAL else None
 
     def finished(self, destination: str) -> Record | None:
@@ -68,10 +72,15 @@ class Records:
         return self._manifest.look(seen.record.id, seen.owner) if seen is not None else None
 
 
-def decide(records: Records, spec: Spec, on_duplicate: str) -> Decision:
-    """Say what to do. Raises DestinationExists, InvalidTransferState, AccessDenied."""
+def decide(records: Records, spec: Spec, on_duplicate: str, survey: Survey | None = None) -> Decision:
+    """Say what to do. Raises DestinationExists, InvalidTransferState, AccessDenied.
+
+    A list has a ``survey``: what that has not seen is not looked for.
+    """
     if spec.naming == "url":
-        found = _in_the_way(records.at(spec.destination), spec)
+        found = _in_the_way(records.at(spec.destination, survey), spec)
+        if found is None and survey is not None and not spec.far and not survey.there(spec.destination):
+            return Decision(spec.destination)
     else:
         spec, found = _waiting_place(records, spec)
     if found is None:

@@ -17,7 +17,7 @@ from nbxfer.core import stores
 from nbxfer.core import url as urls
 from nbxfer.errors import AccessDenied, InvalidRequest, SourceNotFound
 from nbxfer.session import options as wording
-from nbxfer.session import request
+from nbxfer.session import request, ways
 from nbxfer.session.options import Options
 from nbxfer.session.parts import form_of
 from nbxfer.session.proofs import Proofs, source_url
@@ -72,7 +72,7 @@ def _stores_of(asked: Request) -> str:
     text = ""
     for word, url in (("at", asked.url), ("to", asked.target)):
         own = asked.options.filesystem if url == asked.main else None
-        storage = read_storage(url, request.side(asked, url), own) if stores.is_store(url) else None
+        storage = read_storage(url, ways.side(asked, url), own) if stores.is_store(url) else None
         if storage is not None and storage.place:
             text += f" {word} {storage.place}"
     return text

@@ -16,6 +16,7 @@ from nbxfer.core.lease import Hold
 from nbxfer.core.phases import FINAL
 from nbxfer.errors import InvalidRequest
 from nbxfer.manifest.base import Claim, Row, Wish
+from nbxfer.manifest.layout import key
 from nbxfer.testing.manifest_cards import Cards
 from nbxfer.testing.manifest_endings import Ending
 from nbxfer.testing.manifest_owners import Succeeding, Watching
@@ -168,6 +169,8 @@ class Asking(ManifestWorld):
         assert two.claim("/x", second) == first
         assert two.claimed("/x") == first
         assert two.claim("/y", second) == second
+        assert set(two.claim_keys(3) or ()) == {key("/x"), key("/y")}
+        assert two.claim_keys(2) is None, "more than are wanted are not given in part"
 
     def test_a_claim_is_given_up(self) -> None:
         """A claim is given up by its own operation only, and may be replaced."""
@@ -180,6 +183,7 @@ class Asking(ManifestWorld):
         assert one.claimed("/x") == second
         one.unclaim("/x", second.op_id)
         assert one.claimed("/x") is None
+        assert not one.claim_keys(10)
         one.unclaim("/x", second.op_id)
 
     def test_wishes_are_taken_once_and_in_order(self) -> None:

@@ -152,11 +152,17 @@ class Access:
         """Give what a connection is bound to: only requests of the same identity may share it."""
         return _Hidden(self.credential, self.headers, self.cookies, self.certificate) if ours else None
 
+    def _at(self, url: str, auth: Auth) -> Access:
+        return Access(
+            url, self.headers, auth, self.verify, self.cookies, self.proxy, self.proxy_auth, self.trust_env,
+            self.certificate, self.http2, self.storage,
+        )  # fmt: skip
+
     def towards(self, url: str) -> Access:
         """Give the same way in to another URL; what is bound to the origin stays behind where that is another one."""
         if origin(url) == origin(self.url):
             if stores.userinfo(url) is None:
-                return replace(self, url=url, auth=self.credential)
+                return self._at(url, self.credential)  # of ten thousand files each is reached so
             others = tuple(pair for pair in self.headers if pair[0].lower() != "authorization")
             return replace(self, url=url, auth=None, headers=others)
         return replace(

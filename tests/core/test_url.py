@@ -24,6 +24,7 @@ from nbxfer.core.url import (
     is_secret_parameter,
     origin,
     parse,
+    plain_server,
     safe_url,
     stored_url,
 )
@@ -413,3 +414,39 @@ def test_a_name_that_only_looks_like_a_token() -> None:
     assert stored_url(signed)[0] == "https://host/a?b=2&page_token=0123456789"
     assert guessed(signed) == ("my_token=0123456789",)
     assert guessed("https://host/a") == ()
+
+
+@pytest.mark.parametrize(
+    ("url", "server"),
+    [
+        ("http://h.example/a/b.bin", "http://h.example"),
+        ("https://h.example:8443/", "https://h.example:8443"),
+        ("https://h.example/a?b=c", ""),
+        ("https://u:p@h.example/a", ""),
+        ("https://H.example/a", ""),
+        ("https://h.example", ""),
+        ("s3://bucket/key", ""),
+    ],
+)
+def test_what_needs_no_second_look(url: str, server: str) -> None:
+    """A URL is plain when it is stored and shown as it is written; those of one server begin with the same."""
+    assert plain_server(url) == server
+    if server:
+        assert stored_url(url) == (url, ())
+        assert safe_url(url) == url
+        assert "{}://{}".format(*urlsplit(url)[:2]) == server
+
+
+@given(
+    st.sampled_from(["https://h/", "http://h:81/a/", "https://h/a;b/", "https://h?x=", "s3://b/"]),
+    st.text("ab.%2F0é/;?#~", max_size=12),
+)
+def test_the_short_way_to_a_name_is_the_long_one(begin: str, rest: str) -> None:
+    """Whatever is plain of a URL, its name is what a parser of URLs finds."""
+    url = begin + rest
+    long = (
+        url.rsplit("/", 1)[-1]
+        if url.startswith("s3:")
+        else unquote(urlsplit(url).path.rsplit("/", 1)[-1], errors="replace")
+    )
+    assert basename(url) == long

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -124,6 +125,23 @@ def test_missing(doors: Doors) -> None:
     assert doors.missing(op) == ()
     doors.forget(op.id)
     assert doors.missing(op) == ("auth",)
+
+
+def test_one_way_for_all_files_of_a_server(doors: Doors) -> None:
+    """Of ten thousand files each has the same way in, with its own URL; at another server's nothing of it counts."""
+    way = access("https://h.example/first", auth=("u", "p"), headers={"X-Key": "k", "Accept": "a/b"})
+    spec = recorded(way, url="https://h.example/second")
+    op = Operation("0" * 16, spec, 0.0)
+    doors.give(op.id, way, common=True)
+    assert doors.missing(op) == ()
+    assert doors._access(op.id, spec) == dataclasses.replace(way, url=spec.url)
+    there = doors._access(op.id, recorded(way, url="https://mirror.example/second"))
+    assert (there.url, there.auth, there.headers) == ("https://mirror.example/second", None, (("Accept", "a/b"),))
+    assert doors.renew(op.id, spec, {"auth": ("u", "other")})[1] == ("header X-Key", "auth")
+    assert doors._access(op.id, spec).url == spec.url
+    doors.give(op.id, way, common=True)
+    doors.forget(op.id)
+    assert doors.missing(op) == ("header X-Key", "auth")
 
 
 @pytest.mark.parametrize(
