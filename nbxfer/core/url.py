@@ -224,6 +224,7 @@ def origin(url: str) -> tuple[str, str, int]:
     return scheme, (parts.hostname or "").rstrip("."), parts.port or DEFAULT_PORTS.get(scheme, 0)
 
 
+@lru_cache(maxsize=1024)  # one operation is asked for it half a dozen times in a row
 def server(url: str) -> str:
     """Give who is asked, of a stored URL: "https://host:8443", as it is written."""
     if not url.startswith(("http://", "https://")) and stores.is_store(url):

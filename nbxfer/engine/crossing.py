@@ -32,7 +32,7 @@ log = logging.getLogger("nbxfer")
 
 Post = Callable[[Sequence[tuple[str, ev.Event]]], None]
 #: So many files the mover has before it at once; and so many it is given at least, where there are more to come.
-WINDOW, LOAD = 256, 32
+WINDOW, LOAD = 512, 32
 #: So long the worker waits for more before it goes home, and a host is left to others that this was no way for (s).
 WAITS, UNFIT = 5.0, 30.0
 #: Seconds between two looks, while something is under way, and while nothing is.

@@ -47,7 +47,8 @@ T = TypeVar("T")
 
 #: Seconds between two looks at the clock while something runs, lives, or rests.
 TICK_RUNNING, TICK_LIVE, TICK_IDLE = 0.1, 0.25, 1.0
-GATHER = 0.001  # seconds for which answers are gathered while many wait
+#: Seconds for which answers are gathered while many wait; and where a mover has hundreds of them before it anyhow.
+GATHER, GATHER_MORE = 0.001, 0.012
 #: How long leaving waits for what is in flight (seconds); a kernel is killed 2.5 s after it was asked to leave.
 LEAVE_WITHIN = 1.5
 
@@ -168,6 +169,7 @@ class Engine:
         new = list(ops)
         self.dispatcher.admit(new)
         self.custody.stake(new)
+        self.work.ferry.expect(new)
 
     def post(self, op_id: str, event: ev.Event, reply: Future[None] | None = None) -> None:
         """Hand an event over and return at once; ``reply`` is answered when its turn is saved."""
@@ -202,10 +204,10 @@ class Engine:
         if thread is None or self.pid != os.getpid() or not self.running:
             return
         self.elsewhere()
-        deadline = time.monotonic() + within
+        deadline, in_flight = time.monotonic() + within, lambda: self.dispatcher.busy
         try:
             self.call(self._stop_all, within)
-            while time.monotonic() < deadline and (self.call(self._in_flight, within) or self.callers.busy):
+            while time.monotonic() < deadline and (self.call(in_flight, within) or self.callers.busy):
                 time.sleep(0.02)
             self.call(self._end, LEAVE_WITHIN)
         except TimeoutError:
@@ -217,9 +219,6 @@ class Engine:
         self._portal.wake()
         thread.join(1.0)
         self.work.close()
-
-    def _in_flight(self) -> bool:
-        return self.dispatcher.busy
 
     # -- the loop ------------------------------------------------------------------------------------------------
     async def _main(self) -> None:
@@ -244,7 +243,7 @@ class Engine:
     def _gather(self) -> None:
         """Where others wait for their turn, let a moment's answers come together: a turn for each would cost more."""
         if self.dispatcher.crowded and not (self._calls or self._called or self._ended):
-            time.sleep(GATHER)
+            time.sleep(GATHER_MORE if self.work.ferry.open() else GATHER)
 
     def _tick(self) -> float:
         if len(self.dispatcher.slots):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import msgspec
 
@@ -28,6 +29,8 @@ from nbxfer.engine.pace import Pace
 from nbxfer.engine.pier import Passenger
 
 Planned = tuple[Operation, do.Action]
+#: Where so many wait behind small files that ride, or are asked for in one go, a mover is called for them.
+MANY: Final = 200
 
 
 class Ferry:
@@ -44,6 +47,11 @@ class Ferry:
     def open(self) -> bool:
         """Say whether a mover is there, and waits for more."""
         return self._crossing.open
+
+    def expect(self, new: Sequence[Operation]) -> None:
+        """Have a mover come for a long list: it is there when the first of them have shown that they are small."""
+        if len(new) > MANY and all(op.spec.kind == "download" and not op.spec.far for op in (new[0], new[-1])):
+            self.call()
 
     def call(self) -> None:
         """Have a mover come, where that may be worth it."""

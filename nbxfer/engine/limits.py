@@ -12,7 +12,7 @@ ASIDE: Final = 128
 #: So many small files may ride, waiting for a connection to be asked for over.
 RIDERS: Final = 64
 #: So many where a mover takes them along: they need nothing of this process.
-FERRIED: Final = 512
+FERRIED: Final = 1024
 #: So many files stay free for what gets a place: connections, parts, logs.
 KEPT: Final = 48
 MANY: Final = 1 << 16

@@ -24,7 +24,7 @@ from nbxfer.sources.brief import Brief, Rooms, begun
 from nbxfer.wire.sockets import Line
 
 #: The most files that are synced and told of at once, and how long the first of them waits (seconds).
-GROUP, WAITS = 64, 0.01
+GROUP, WAITS = 128, 0.03
 #: A server that says nothing for so long, or takes so long for one small file (seconds), is not asked in this way.
 SLOW: Final = 4.0
 #: Between two looks at what takes too long, and how long is slept where nothing is under way (seconds).

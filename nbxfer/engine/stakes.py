@@ -19,7 +19,7 @@ from nbxfer.manifest.base import Claim, Manifest
 
 #: So many destinations are claimed in one go, and then none for so long (seconds).
 AT_ONCE: Final = 125
-EVERY: Final = 0.25
+EVERY: Final = 1.0
 
 
 class Later(Protocol):

@@ -20,7 +20,7 @@ log = logging.getLogger("nbxfer")
 #: An append is on the disk, too, after this long (seconds).
 SYNC_WITHIN: Final = 0.05
 #: After so many records it is tidied before the next heartbeat: what is over stays in memory until then.
-TIDY_AFTER: Final = 4000
+TIDY_AFTER: Final = 8000
 
 
 class Upkeep:

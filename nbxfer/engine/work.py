@@ -20,7 +20,7 @@ from nbxfer.core.phases import FINAL, Phase
 from nbxfer.engine import ahead
 from nbxfer.engine.crossing import Crossing
 from nbxfer.engine.dispatcher import Planned
-from nbxfer.engine.ferry import Ferry
+from nbxfer.engine.ferry import MANY, Ferry
 from nbxfer.engine.gang import Gang
 from nbxfer.engine.gates import Gates
 from nbxfer.engine.hosts import Hosts
@@ -37,8 +37,6 @@ from nbxfer.engine.workers import Workers
 from nbxfer.errors import TransferError
 from nbxfer.manifest.base import Manifest
 
-#: Where so many wait behind small files that ride, a mover is called for them.
-MANY = 200
 #: Parts that stay open for operations that wait to try again.
 OPEN_JOBS = 64
 #: Seconds within which ``refresh`` has to answer, and how many may be asked at once.

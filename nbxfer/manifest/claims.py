@@ -12,7 +12,7 @@ import itertools
 import os
 import secrets
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Final
 
 import msgspec
@@ -25,6 +25,8 @@ _LARGEST: Final = 64 * 1024  # bytes of a claim
 #: A claim that nobody has given up is forgotten after this (seconds); so many are looked at, at once.
 _KEPT_FOR: Final = 30 * 86400.0
 _AT_ONCE: Final = 1000
+#: For more than so many the folder is listed first.
+_FEW: Final = 64
 _read_claim = msgspec.json.Decoder(Claim).decode
 
 
@@ -120,6 +122,14 @@ def unclaim(layout: Layout, destination: str, op_id: str) -> None:
     there = claimed(layout, destination)
     if there is not None and there.op_id == op_id:
         storage.remove(layout.claim(destination))
+
+
+def unclaim_all(layout: Layout, ended: Sequence[tuple[str, str]]) -> None:
+    """Remove the claims of operations, as (destination, id): of many small files few ever had one."""
+    there = set(storage.names(layout.claims)) if len(ended) > _FEW else None
+    for destination, op_id in ended:
+        if there is None or os.path.basename(layout.claim(destination)) in there:
+            unclaim(layout, destination, op_id)
 
 
 def prune(layout: Layout) -> None:

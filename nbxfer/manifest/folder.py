@@ -142,9 +142,9 @@ class FolderManifest:
 
     def _finish(self, ended: Sequence[Ended]) -> None:
         history.put(self.layout, self.me.id, [(one.destination, one.line) for one in ended])
-        for op_id, destination, _ in ended:
-            claims.unclaim(self.layout, destination, op_id)
-            with self._settling:
+        claims.unclaim_all(self.layout, [(one.destination, one.op_id) for one in ended])
+        with self._settling:
+            for op_id, destination, _ in ended:
                 if (done := self._done.get(destination)) is not None and done.id == op_id:
                     del self._done[destination]
 

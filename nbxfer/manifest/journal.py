@@ -34,8 +34,10 @@ log = logging.getLogger("nbxfer")
 
 #: Less than this is never worth a compaction (bytes).
 LITTLE: Final = 4 * 1024 * 1024
-#: So many finished operations are worth handing on to the history before there is a compaction; no more in one go.
+#: So many finished operations are worth handing on to the history before there is a compaction; and the most in one
+#: go, for each goes through most files of the history.
 MANY: Final = 1000
+MOST: Final = 4096
 #: How often what was appended meanwhile is copied before it is done with the writer waiting.
 _ROUNDS: Final = 3
 _CHUNK: Final = 1024 * 1024
@@ -192,8 +194,8 @@ class Journal:
             over = list(self._places.ended.items())
             fd = os.dup(self._fd)
         try:
-            for first in range(0, len(over), MANY):  # the memory of a thread grows with what it holds at once
-                some = over[first : first + MANY]
+            for first in range(0, len(over), MOST):  # the memory of a thread grows with what it holds at once
+                some = over[first : first + MOST]
                 with storage.doing("The journal could not be read"):
                     finish(places.ended(fd, dict(some)))
                 with self._lock:
