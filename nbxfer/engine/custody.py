@@ -152,10 +152,11 @@ class Custody:
                 owners.setdefault(found.owner, (found.hold, set()))[1].add(record.id)
         for owner, (hold, wants) in owners.items():
             ids += self.take(owner, hold, wants)
-        for op_id in ids:
+        here = set(ids)
+        for op_id in here:
             self.followed.pop(op_id, None)
         for found in wanted:
-            if found.record.id not in ids:  # somebody else was quicker: see what becomes of it there
+            if found.record.id not in here:  # somebody else was quicker: see what becomes of it there
                 self.follow(found, adopt=True)
         return ids
 
@@ -184,6 +185,8 @@ class Custody:
         # Everything of theirs stands in our journal, on the disk, before theirs goes. Where that fails nothing has
         # happened yet: it stays theirs, to be asked for again.
         self.manifest.append([*others, *finished, *(op.record() for op in ops), *self._again(here)])
+        for op in ops:
+            op.dirty = False
         self._begin_with(ops)
         self.parked |= {r.id: r for r in others}
         self.board.post([picture(r, owner="orphaned") for r in others])

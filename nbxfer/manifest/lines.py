@@ -183,7 +183,8 @@ def _is_sane(record: Record) -> bool:
     return (
         1 <= record.fresh_since <= record.epoch
         and record.unproven < record.epoch
-        and all(0 <= n <= _LARGEST for n in numbers)
+        and min(numbers) >= 0
+        and max(numbers) <= _LARGEST
         and _may_be_asked(spec.url)
         and (spec.checksum_at is None or spec.checksum_at.partition(":")[0].lower() in WEB)
         and (os.path.isabs(spec.destination) or (spec.far and _may_be_asked(spec.destination)))

@@ -20,6 +20,7 @@ from nbxfer.core.phases import FINAL
 from nbxfer.core.record import Record
 from nbxfer.manifest import history, storage, wishes
 from nbxfer.manifest.layout import JournalName, Layout, checked
+from nbxfer.manifest.lines import Stored
 from nbxfer.manifest.reading import Reading, best, line, listing
 from nbxfer.manifest.tail import Tail
 
@@ -27,8 +28,16 @@ from nbxfer.manifest.tail import Tail
 class _Estate:
     """What was taken over under one name, until it is folded."""
 
-    def __init__(self, victim: str, unfinished: Iterable[str], ended: list[tuple[Record, bytes]]) -> None:
+    def __init__(
+        self,
+        victim: str,
+        tails: dict[JournalName, Tail],
+        read: dict[str, Stored],
+        unfinished: Iterable[str],
+        ended: list[tuple[Record, bytes]],
+    ) -> None:
         self.victim = victim
+        self.tails, self.read = tails, read  # what was read, and the best line of each operation: it was understood
         self.missing = set(unfinished)  # not yet in our own journal
         self.ended = ended
 
@@ -53,25 +62,22 @@ class Succession:
         if victim is None:
             return None
         files = self._files(victim)
-        tails = []
+        tails: dict[JournalName, Tail] = {}
         for name in files:
-            tail = Tail()
+            tails[name] = Tail()
             with storage.doing("A journal that was taken over could not be read"):
-                tail.follow(self._path(name))
-            tails.append((name, tail))
-        found = best(tails)
-        ended = [
-            (record, dict(tails)[name].best[record.id].raw + b"\n")
-            for record, name in found.values()
-            if record.phase in FINAL
-        ]
+                tails[name].follow(self._path(name))
+        found = best(tails.items())
+        read = {op_id: tails[name].best[op_id] for op_id, (_, name) in found.items()}
+        ended = [(record, read[record.id].raw + b"\n") for record, _ in found.values() if record.phase in FINAL]
         unfinished = [record for record, _ in found.values() if record.phase not in FINAL]
         elsewhere = self._reading.further(unfinished, files)
         # What was handed over, or lay with somebody who had begun to fold it, may have come to its end there.
         doubtful = [r for r, name in found.values() if r.phase not in FINAL and (r.handed_to or name.owner != victim)]
         elsewhere |= self._reading.over(doubtful)
         mine = [record for record, _ in found.values() if record.id not in elsewhere]
-        self._estates[owner] = _Estate(victim, (r.id for r in mine if r.phase not in FINAL), ended)
+        left = (r.id for r in mine if r.phase not in FINAL)
+        self._estates[owner] = _Estate(victim, tails, read, left, ended)
         return mine
 
     def _win(self, owner: str) -> str | None:
@@ -128,7 +134,7 @@ class Succession:
         history.add(self._layout, self._me, estate.ended)
         files = self._files(estate.victim)
         with storage.doing("The journal that was taken over could not be cleared"):
-            rest = self._rest(files, estate.missing)
+            rest = self._rest(files, estate)
             if rest:
                 storage.write_aside(self._path(files[-1]), rest, sync=True)
             # The owner's file first: a writer that wakes up in the middle of a compaction looks for it last.
@@ -147,18 +153,18 @@ class Succession:
             storage.sync_folder(self._layout.journals)
         del self._estates[owner]
 
-    def _rest(self, files: list[JournalName], missing: set[str]) -> bytes:
+    def _rest(self, files: list[JournalName], estate: _Estate) -> bytes:
+        """Give the lines that have to stay: not folded, or not understood. What came since is read as well."""
         kept = []
         for name in files:
-            tail = Tail()
+            tail = estate.tails.get(name) or Tail()
             tail.follow(self._path(name))
-            unread = [t.raw for op_id, t in tail.best.items() if not t.foreign and self._stays(tail, op_id, missing)]
-            kept += [*tail.foreign, *unread]
+            kept += tail.foreign
+            for op_id, stored in tail.best.items():
+                understood = stored is estate.read.get(op_id) or tail.record(op_id) is not None
+                if not stored.foreign and (op_id in estate.missing or not understood):
+                    kept.append(stored.raw)
         return b"".join(raw + b"\n" for raw in kept)
-
-    @staticmethod
-    def _stays(tail: Tail, op_id: str, missing: set[str]) -> bool:
-        return op_id in missing or tail.record(op_id) is None
 
     def holds_any(self) -> bool:
         """Say whether something that we took over still stands in files of its own."""

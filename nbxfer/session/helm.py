@@ -81,16 +81,22 @@ class Helm:
 
         With ``group`` (its name, or a Group) only those that are in it; "" for those that are in none.
         """
+        self._look_around(scope)
+        wanted = looking.status_named(status)
+        shown = looking.in_group(self._manifest, self.board, self._shown(scope), group)
+        return [Operation(self, s.id) for s in shown if wanted is None or s.status is wanted]
+
+    def _look_around(self, scope: str) -> list[Found]:
+        """Read what others do; raise InvalidRequest for a ``scope`` that there is not."""
         if scope not in ("notebook", "all"):
             raise InvalidRequest(f"scope={scope!r} is unknown.", hint="Give 'notebook' or 'all'.")
         self._check_fork()
-        self.refresh()
-        wanted = looking.status_named(status)
+        return self._others()
+
+    def _shown(self, scope: str) -> list[Snapshot]:
+        """Give what the board has, in the order of its making: of this notebook, or of all."""
         shown = sorted(self.board.all(), key=lambda s: s.created)
-        if scope == "notebook":
-            shown = seat.of_notebook(shown, self.notebook)
-        shown = looking.in_group(self._manifest, self.board, shown, group)
-        return [Operation(self, s.id) for s in shown if wanted is None or s.status is wanted]
+        return seat.of_notebook(shown, self.notebook) if scope == "notebook" else shown
 
     def find(self, prefix: str) -> Operation:
         """Give the operation whose id begins with ``prefix``. Raises InvalidRequest where none or several do."""
@@ -103,12 +109,14 @@ class Helm:
         the old failures of others are no news here. ``start=False`` only lists. What a completion
         group of a process that is gone had promised is done as soon as its operations are over.
         """
-        mine = {o.id for o in self.operations()} if scope == "all" else set[str]()
-        all_ = [o for o in self.operations(scope=scope) if o.snapshot.phase not in FINAL]
-        unfinished = [o for o in all_ if scope != "all" or o.id in mine or o.snapshot.phase is not Phase.FAILED]
+        found = self._look_around(scope)  # once: of ten thousand it takes its time
+        mine = {s.id for s in self._shown("notebook")}
+        all_ = [s for s in self._shown(scope) if s.phase not in FINAL]
+        shown = [s for s in all_ if s.id in mine or s.phase is not Phase.FAILED]
+        unfinished = [Operation(self, s.id) for s in shown]
         if start:
-            ids = {o.id for o in unfinished if o.snapshot.owner == "orphaned"}
-            self._adopt([f for f in self._others() if f.record.id in ids])
+            ids = {s.id for s in shown if s.owner == "orphaned"}
+            self._adopt([f for f in found if f.record.id in ids])
             for watch in completion.left(self, None if scope == "all" else self.notebook).values():
                 watch.begin()
         return Batch(unfinished, seat.elsewhere(self.board.all(), unfinished))

@@ -8,7 +8,7 @@ from nbxfer.board import Board
 from nbxfer.core.phases import FINAL, TransferStatus
 from nbxfer.core.snapshot import Snapshot, picture
 from nbxfer.engine import rules
-from nbxfer.engine.standing import seen, standing
+from nbxfer.engine.standing import standing
 from nbxfer.errors import InvalidRequest
 from nbxfer.manifest.base import Found, Manifest
 
@@ -17,7 +17,8 @@ def others(live: Collection[str], manifest: Manifest, board: Board) -> list[Foun
     """Read what this process does not run itself, show it, and give it; ``live`` is what it runs."""
     found = [f for f in manifest.scan() if f.record.id not in live]
     # What was ours and is over: the board knows it better than the journal does.
-    board.post([seen(f, manifest) for f in found if standing(f, manifest) != "ours" or board.get(f.record.id) is None])
+    stands = [(f, standing(f, manifest)) for f in found]
+    board.post([picture(f.record, owner=how) for f, how in stands if how != "ours" or board.get(f.record.id) is None])
     _ended(live, manifest, board, {f.record.id for f in found})
     return found
 
