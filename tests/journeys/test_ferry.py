@@ -18,6 +18,7 @@ from nbxfer.core.phases import Phase, TransferStatus
 from nbxfer.demo.server import DemoServer
 from nbxfer.engine import mover_words as words
 from nbxfer.engine.crossing import Crossing
+from nbxfer.engine.ferry import MANY
 from nbxfer.engine.ship import Ship
 from nbxfer.session import Batch, Operation, Session
 from tests.journeys.terminal import Terminal, kill_at_random, sha256, until
@@ -278,6 +279,20 @@ def test_a_host_has_no_more_connections_than_it_may(home: Path, tmp_path: Path) 
         assert trial.server.busiest <= 3
         assert [len(site.asked) for site in sites] == [1] * N
         assert ferried(trial.session, batch)
+
+
+def test_a_long_list_has_a_mover_come_at_once(
+    serve: Callable[..., DemoServer], sessions: Callable[[], Session], tmp_path: Path
+) -> None:
+    """It is there when the first files have shown that they are small; a few files need none."""
+    server, session = serve(5000, rate=10), sessions()  # bytes a second: nothing comes while this looks
+    crossing = session._engine.work.crossing
+    few = session.download([server.url_of(f"few{n}.bin") for n in range(3)], tmp_path / "few")
+    time.sleep(0.3)
+    assert not crossing._busy
+    many = session.download([server.url_of(f"{n}.bin") for n in range(MANY + 1)], tmp_path / "many")
+    until(lambda: crossing.open)
+    assert not any(op.done() for op in (*few, *many))
 
 
 def test_a_name_that_is_taken_meanwhile(

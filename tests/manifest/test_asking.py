@@ -96,6 +96,17 @@ def test_a_damaged_claim(manifest: FolderManifest, damage: bytes) -> None:
     assert manifest.claimed("/x") == MINE
 
 
+@pytest.mark.parametrize("count", [3, 300])
+def test_claims_of_what_is_over_are_given_up_together(manifest: FolderManifest, count: int) -> None:
+    """Of many as of few: those that there are go, those of others stay, and who had none is no matter."""
+    ended = [(f"/{n}", MINE.op_id) for n in range(count)]
+    for destination, _ in ended[::3]:
+        manifest.claim(destination, MINE)
+    manifest.claim("/1", THEIRS)
+    claims.unclaim_all(manifest.layout, ended)
+    assert {path for path, _ in ended if manifest.claimed(path) is not None} == {"/1"}
+
+
 def test_old_claims_are_forgotten(manifest: FolderManifest) -> None:
     """Claims that nobody gave up for a month are removed, younger ones are kept."""
     manifest.claim("/old", MINE)
