@@ -134,7 +134,11 @@ def spare_descriptors() -> int | None:
 
 
 def computed_by_others() -> dict[int, float] | None:
-    """Give the CPU-seconds of each thread of Python's that is not nbxfer's; None where this system does not tell."""
+    """Give the seconds that each thread of Python's that is not nbxfer's has computed; None: this system does not tell.
+
+    What the system does for a thread (removing a large file takes it a tenth of a second) counts for nothing: a call
+    into it gives the interpreter's lock away.
+    """
     import threading  # here: a mover has this module, too
 
     found: dict[int, float] = {}
@@ -150,5 +154,5 @@ def computed_by_others() -> dict[int, float] | None:
             continue  # it has just ended
         except OSError:
             return None
-        found[thread.native_id] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        found[thread.native_id] = int(fields[11]) / os.sysconf("SC_CLK_TCK")
     return found
