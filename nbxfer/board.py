@@ -17,6 +17,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 
 from nbxfer.core.completion import Notice
+from nbxfer.core.phases import Phase
+from nbxfer.core.rows import Over, Rows, Waiting, whole
 from nbxfer.core.snapshot import Snapshot
 
 log = logging.getLogger("nbxfer")
@@ -28,6 +30,9 @@ News = Mapping[str, Snapshot]
 #: Notices that are kept for those who come late.
 KEPT = 50
 
+
+#: From so many operations on, those that wait and those that are over are kept as rows.
+FEW = 10_000
 
 #: Who wants to hear of more operations than this is asked for each piece of news, and is not noted at each operation.
 MANY = 256
@@ -57,7 +62,8 @@ class Board:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._latest: dict[str, Snapshot] = {}
+        self._latest: dict[str, Snapshot | Waiting | Over] = {}
+        self._rows = Rows()
         # Dictionaries for their order, and because leaving costs nothing however many there are.
         self._of_all: dict[_Subscriber, None] = {}
         self._of_one: dict[str, dict[_Subscriber, None]] = {}
@@ -70,21 +76,31 @@ class Board:
 
     def get(self, op_id: str) -> Snapshot | None:
         """Give the latest snapshot of one operation."""
-        return self._latest.get(op_id)
+        found = self._latest.get(op_id)
+        return whole(found) if found is not None else None
+
+    def phase(self, op_id: str) -> Phase | None:
+        """Give the latest phase of one operation: that is cheap, however many there are."""
+        found = self._latest.get(op_id)
+        return _seen(found).phase if found is not None else None
 
     def all(self) -> list[Snapshot]:
         """Give the latest snapshot of every operation, in the order of their first appearance."""
         with self._lock:
-            return list(self._latest.values())
+            rows = list(self._latest.values())
+        return [whole(row) for row in rows]
 
     def post(self, snapshots: Iterable[Snapshot]) -> None:
         """Take the newest snapshots of a turn and pass them on."""
         urgent = False
         with self._lock:
             for new in snapshots:
-                old = self._latest.get(new.id)
-                urgent = urgent or old is None or old.phase is not new.phase or old.owner != new.owner
-                self._latest[new.id] = new
+                if (row := self._latest.get(new.id)) is None:
+                    urgent = True
+                elif not urgent:
+                    old = _seen(row)
+                    urgent = old.phase is not new.phase or old.owner != new.owner
+                self._latest[new.id] = new if len(self._latest) < FEW else self._rows.row(new)
                 for concerned in (self._of_all, self._of_one.get(new.id, ())):
                     for subscriber in concerned:
                         subscriber.news[new.id] = new
@@ -157,3 +173,8 @@ class Board:
         with self._lock:
             for op_id in op_ids:
                 self._latest.pop(op_id, None)
+
+
+def _seen(row: Snapshot | Waiting | Over) -> Snapshot:
+    """Give a snapshot that has the phase and the owner of a row, and perhaps nothing else of it."""
+    return row.form if isinstance(row, Waiting | Over) else row

@@ -268,3 +268,26 @@ def test_notices() -> None:
     leave()
     board.announce(notices[0])
     assert len(woken) == KEPT + 1
+
+
+def test_a_board_of_many_shows_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From many operations on those that wait and those that are over are kept in little room; nobody sees that."""
+    monkeypatch.setattr("nbxfer.board.FEW", 2)
+    board, ear, waits = Board(Clock()), Ear(), Life().op.snapshot(0.0)
+    board.subscribe(ear)
+    shown = [
+        msgspec.structs.replace(waits, id=op_id, phase=phase)
+        for op_id, phase in zip("abcd", (Phase.QUEUED, Phase.QUEUED, Phase.CREATED, Phase.RUNNING), strict=True)
+    ]
+    board.post(iter(shown))
+    assert board.all() == shown
+    assert [board.get(one.id) for one in shown] == shown
+    assert [board.phase(one.id) for one in shown] == [one.phase for one in shown]
+    assert board.phase("e") is None
+    assert ear.heard == [{one.id: one for one in shown}]
+    over = msgspec.structs.replace(shown[2], phase=Phase.CANCELED)
+    board.post([over])
+    assert ear.heard[-1] == {"c": over}
+    assert board.get("c") == over
+    assert not isinstance(board._latest["c"], Snapshot)
+    assert isinstance(board._latest["d"], Snapshot)

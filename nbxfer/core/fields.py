@@ -85,7 +85,7 @@ class Fields:
         self.refreshes = 0
         self.unproven = 0
         self.ticket: Ticket | None = None
-        self.story: list[Entry] = []
+        self.story: tuple[Entry, ...] = ()
         # What only a living engine knows:
         self.chance = 0.5
         self.held = _NOTHING
@@ -109,7 +109,7 @@ class Fields:
             setattr(op, name, getattr(record, name))
         op.now, op.changed = now, record.changed
         op.serial = record.epoch * 1_000_000  # so that no late answer to an earlier life fits
-        op.story = list(record.story)
+        op.story = record.story
         op.peak = record.received
         op.phase = record.phase
         if crashed:
@@ -125,7 +125,7 @@ class Fields:
             self.id, self.epoch, self.spec, self.phase, self.created, self.changed, self.fresh_since, self.size,
             self.validator, self.received, self.refetched, self.restarts, self.retries, self.verified_by, self.stall,
             self.due, self.fault, self.before, self.seal, self.published, self.response, self.http_status,
-            self.final_url, self.keep_part, self.handed_to if not self.in_flight else None, tuple(self.story),
+            self.final_url, self.keep_part, self.handed_to if not self.in_flight else None, self.story,
             self.tied, self.named, self.claims, self.listed, self.modified, self.refreshes,
             self.unproven, self.ticket,
         )  # fmt: skip
@@ -137,9 +137,8 @@ class Fields:
 
     def tell(self, what: str, detail: str = "") -> None:
         """Add a line to the story; where it gets too long, the oldest but two goes."""
-        if len(self.story) >= STORY:
-            del self.story[2]
-        self.story.append(Entry(round(self.now, 3), what, detail[:DETAIL]))
+        story = self.story if len(self.story) < STORY else self.story[:2] + self.story[3:]
+        self.story = (*story, Entry(round(self.now, 3), what, detail[:DETAIL]))
 
     def land(self, held: RangeSet) -> None:
         """Take what is held on the disk now; what is there no more is fetched twice, and that is said."""

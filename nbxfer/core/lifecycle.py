@@ -45,7 +45,7 @@ class Operation(Answers):
         try:
             _HANDLERS[type(event)](self, event)
         except InvalidTransferState as error:
-            error.op_id, error.story = self.id, tuple(self.story)
+            error.op_id, error.story = self.id, self.story
             if self.phase is Phase.FAILED and self.fault is not None:
                 error.hint = f"Why it failed: {self.fault.message}"
             raise

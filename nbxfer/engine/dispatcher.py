@@ -156,7 +156,7 @@ class Dispatcher:
         if not self._save(late):
             return
         now = self.clock()
-        self.board.post([op.snapshot(now) for op in touched.values() if not self._waits_still(op)])
+        self.board.post(op.snapshot(now) for op in touched.values() if not self._waits_still(op))  # one by one, too
         self.came(touched.values())
         for op in touched.values():
             self.rested(op)
@@ -223,7 +223,8 @@ class Dispatcher:
             self.appended += len(dirty)
             for op in dirty:
                 op.dirty = False
-                self._saved[op.id] = op.received
+                if op.received or op.id in self._saved:
+                    self._saved[op.id] = op.received
         self.unsaved = False
         return True
 
@@ -278,8 +279,8 @@ class Dispatcher:
         crowded = self.slots.free <= 0 or self.turns.queue.passed
         if crowded and not self.leaving and (out := self.turns.exchange(now)) is not None:
             self.happened([(out, ev.TurnOver(), None)])
-        moved = [op for op in self.ops.values() if op.phase is Phase.RUNNING and self._saved.get(op.id) != op.received]
-        for op in moved:
+        running = [op for op in self.ops.values() if op.phase is Phase.RUNNING]
+        for op in [op for op in running if self._saved.get(op.id, 0) != op.received]:
             op.dirty = True
             self._touched[op.id] = op
 

@@ -9,6 +9,7 @@ from typing import Final
 
 from nbxfer.core.lease import HEARTBEAT
 from nbxfer.core.record import Record
+from nbxfer.engine import platform
 from nbxfer.engine.dispatcher import Dispatcher
 from nbxfer.engine.timers import Timers
 from nbxfer.engine.workers import Workers
@@ -71,6 +72,7 @@ class Upkeep:
         """Have what is over handed on, and the journal made shorter where that is worth it; one worker at a time."""
         if self._tidying:
             return
+        much = self.dispatcher.appended - self._tidied >= TIDY_AFTER
         self._tidying, self._tidied = True, self.dispatcher.appended
 
         def tidy() -> None:
@@ -78,6 +80,8 @@ class Upkeep:
                 self._tidying = False
             else:
                 self.later(self._compact)
+            if much:
+                platform.give_back()
 
         self.workers.submit(tidy)
 

@@ -86,7 +86,7 @@ class Listener:
     def look(self) -> None:
         """Have the listener called, unless it is busy: it looks again by itself then."""
         with self._lock:
-            if self._busy or self._ended or self._told is None or self._session.board.get(self._op_id) is self._told:
+            if self._busy or self._ended or self._told is None or self._session.board.get(self._op_id) == self._told:
                 return
             self._busy = True
         self._session.apart(self._call, f"{id(self)}")
@@ -95,7 +95,7 @@ class Listener:
         while True:
             with self._lock:
                 old, new = self._told, self._session.board.get(self._op_id)
-                if old is None or new is None or new is old or self._ended:
+                if old is None or new is None or new == old or self._ended:
                     self._busy = False
                     return
                 self._told = new

@@ -266,7 +266,7 @@ class Operation(Listening):
         last: Snapshot | None = None
         impatience = Impatience([self])
         while True:
-            if (now := self.snapshot) is not last:
+            if (now := self.snapshot) != last:
                 last = now
                 yield now
             if last.phase in OVER:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from nbxfer.core.record import Record
+from nbxfer.engine import platform
 from nbxfer.engine.upkeep import TIDY_AFTER, Upkeep
 from nbxfer.errors import NoSpace
 from nbxfer.manifest.base import Fenced
@@ -83,6 +84,26 @@ def test_it_is_tidied_sooner_where_much_is_written() -> None:
     assert "tidy" in house.work()
     house.upkeep.appended()
     assert "tidy" not in house.work()
+
+
+def test_memory_is_given_back_where_much_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What thousands of records took for a moment is the system's again soon; a heartbeat alone asks for nothing."""
+    asked: list[int] = []
+    real = platform.give_back
+
+    def give_back() -> None:
+        asked.append(1)
+        real()
+
+    monkeypatch.setattr(platform, "give_back", give_back)
+    house = House()
+    house.upkeep.beat()
+    house.work()
+    assert not asked
+    house.dispatcher.appended = TIDY_AFTER
+    house.upkeep.appended()
+    house.work()
+    assert asked == [1]
 
 
 def test_where_tidying_does_not_do_it_is_rewritten_from_what_is_live() -> None:
