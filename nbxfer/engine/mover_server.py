@@ -18,6 +18,8 @@ from nbxfer.wire.sockets import Line, Tick
 
 #: A line that has rested for so long (seconds) is looked at before it is used again.
 RESTED: Final = 1.0
+#: After so many answers a server that had refused lines is tried with one more.
+TRIES_MORE: Final = 128
 
 
 class Asked:
@@ -38,6 +40,7 @@ class Server:
         self.waiting: deque[words.Errand] = deque()
         self.idle: list[tuple[float, Line]] = []
         self.busy = self.opening = 0
+        self._refused = self._answered = 0
         self.change(said)
 
     def change(self, said: words.Server) -> None:
@@ -46,9 +49,27 @@ class Server:
         head = plainly("GET", b"/", said.prepared.fields)
         self.rest = head.removeprefix(b"GET /") if head is not None else None
 
+    @property
+    def most(self) -> int:
+        """The most lines at once: as many as the kernel says, less those that the server has hung up on."""
+        return max(1, self.lanes - self._refused)
+
+    def narrow(self) -> bool:
+        """Have fewer lines, where others are answered while it hangs up on one; False where this is the only one."""
+        if not self.busy:
+            return False
+        self._refused, self._answered = max(self._refused, self.lanes - self.busy), 0
+        return True
+
+    def answered(self) -> None:
+        """Take note of a good answer."""
+        self._answered += 1
+        if self._refused and self._answered >= TRIES_MORE:
+            self._refused, self._answered = self._refused - 1, 0
+
     def keep(self, key: Hashable, line: Line) -> None:
         """See Home."""
-        if key is self.prepared and self.busy + len(self.idle) < self.lanes:
+        if key is self.prepared and self.busy + len(self.idle) < self.most:
             self.idle.append((time.monotonic(), line))
         else:
             line.close()
@@ -64,7 +85,7 @@ class Server:
 
     def widen(self) -> None:
         """Have as many lines opened as there is something to ask for."""
-        more = min(self.lanes - self.busy - len(self.idle), len(self.waiting)) - self.opening
+        more = min(self.most - self.busy - len(self.idle), len(self.waiting)) - self.opening
         for _ in range(more):
             self.opening += 1
             threading.Thread(target=self._open, args=(self.prepared,), daemon=True).start()

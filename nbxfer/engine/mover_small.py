@@ -150,7 +150,7 @@ class Small:
     def _begin(self, server: Server) -> None:
         if server.rest is None:
             self._left(server, 0)
-        while server.waiting and server.busy < server.lanes and (line := server.line()) is not None:
+        while server.waiting and server.busy < server.most and (line := server.line()) is not None:
             self._ask(server, line)
         server.widen()
 
@@ -195,8 +195,11 @@ class Small:
             self._left(server, words.NOT_ASKED)
 
     def _once_more(self, server: Server, errand: words.Errand, status: int) -> None:
-        """Ask again, once, over a fresh line: a kept one may be closed at any time (RFC 9112 §9.3.1)."""
-        if errand.number in self._again:
+        """Ask again over a fresh line: a kept one may be closed at any time (RFC 9112 §9.3.1).
+
+        Once, or as long as it may be the number of lines that the server does not like: each time there are fewer.
+        """
+        if errand.number in self._again and not server.narrow():
             self._missed(server, [(errand.number, status)])
             return
         self._again.add(errand.number)
@@ -222,6 +225,7 @@ class Small:
         elif brief.probe is not None:
             self._leave(asked)
             done = self._land(asked.errand, brief, brief.probe)
+            asked.server.answered()
             brief.close(whole=True)
             if not done:
                 self._missed(asked.server, [(asked.errand.number, 0)])

@@ -281,6 +281,28 @@ def test_a_host_has_no_more_connections_than_it_may(home: Path, tmp_path: Path) 
         assert ferried(trial.session, batch)
 
 
+def test_a_server_that_takes_fewer_connections(trial: Trial) -> None:
+    """It resets what is beyond four: the mover gets on with as many as it takes, and most come at once."""
+    aboard(trial.session)
+    trial.server.most = 4
+    sites, urls = files(trial)
+    for site in sites:
+        site.before = lambda: time.sleep(0.005)
+    batch = trial.session.download(urls, trial.folder, retry=QUICK)
+    assert batch.wait(60, progress=False)
+    assert {op.status for op in batch} == {TransferStatus.COMPLETED}
+    assert sum(op.progress.retries > 0 for op in batch) < N // 2  # the first, of which eight are asked for at once
+    assert [len(site.asked) for site in sites] == [1] * N
+
+
+def test_one_that_is_reset_each_time(trial: Trial) -> None:
+    """It is not asked for without end, and the others come."""
+    sites, batch = brought(trial, faults.breaks_at(0, "reset"))
+    assert [n for n, op in enumerate(batch) if op.error is not None] == [ODD]
+    assert type(batch[ODD].error).__name__ == "NetworkError"
+    assert len(sites[ODD].asked) <= 16
+
+
 def test_a_long_list_has_a_mover_come_at_once(
     serve: Callable[..., DemoServer], sessions: Callable[[], Session], tmp_path: Path
 ) -> None:
