@@ -13,7 +13,8 @@ from nbxfer.manifest import lines
 from nbxfer.session import Session
 from tests.journeys.terminal import Terminal
 
-COUNT = 300
+#: Fewer than a mover is begun for: it lives a moment longer than its kernel, and who has one that lives is not dead.
+COUNT = 150
 SCRIPT = """
 import os, nbxfer
 batch = nbxfer.download([f"http://127.0.0.1:9/{n}.bin" for n in range(%d)], "out", start=False)
