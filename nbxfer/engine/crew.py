@@ -173,6 +173,9 @@ class Crew(Lanes):
             self.fail(error)
         self._led, self._awaited = convoy.leads and not convoy.over, convoy.coming
         self._out = convoy.working and not convoy.leads
+        if self._led:
+            with self._bell:
+                self._cut()
         if convoy.over and not self._lanes and self._shares.free and self._last is None and self.may_ask:
             self._call_in()
 

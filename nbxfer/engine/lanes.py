@@ -15,7 +15,7 @@ from nbxfer.core.ranges import ByteRange, RangeSet
 from nbxfer.engine import parts
 from nbxfer.engine.lane import Lane
 from nbxfer.engine.pump import Pump
-from nbxfer.engine.width import Width
+from nbxfer.engine.width import FIRST, Width
 from nbxfer.engine.workplace import Workplace
 from nbxfer.engine.writer import Writer
 from nbxfer.errors import (
@@ -90,9 +90,10 @@ class Lanes:
         return stream
 
     def pump(self, lane: Lane) -> Pump:
-        """Give what ``lane`` reads with; made on its own thread."""
+        """Give what ``lane`` reads with; made on its own thread. Where there are many, each has less memory."""
         look = self._look if self._alone else lambda: None
-        return Pump(self._writer, self._job.patience, lane, self._job.paces, look, self._clock, self._job.stroke)
+        stroke = self._job.stroke if len(self._lanes) <= FIRST else self._job.stroke // 2
+        return Pump(self._writer, self._job.patience, lane, self._job.paces, look, self._clock, stroke)
 
     def next(self, lane: Lane) -> ByteRange | None:
         """Wait for a piece that ``lane`` can fetch; None where there will be none. Raises Stopped."""
@@ -122,7 +123,7 @@ class Lanes:
                 return None
             return self._shares.take(lane.number, self._width.limit, at, onward=True)
         wanted = self._writer.landing.wanted()
-        piece = self._shares.take(lane.number, SMALL if self._awaited else self._width.limit, at, wanted)
+        piece = self._shares.take(lane.number, SMALL if self._awaited else self._width.shares, at, wanted)
         if piece is None:
             rates = {other.number: other.rate(self._clock()) for other in self._lanes}
             piece = self._shares.steal(lane.number, rates.__getitem__)
@@ -201,10 +202,16 @@ class Lanes:
 
     # -- for a convoy --------------------------------------------------------------------------------------------
     def lease(self) -> RangeSet:
-        """Give what no lane has; where that is nothing, half of what the slowest lane has before it."""
+        """Give what no lane has; where that is nothing, half of what the slowest lane has before it.
+
+        Once a part has been had, lanes keep no more than the block that they read: what they were given before the cell
+        was noticed is as much as all that is left, and they would bring it slowly and in the cell's way.
+        """
         with self._bell:
             if not self.may_ask or self.ending:
                 return RangeSet()
+            if self._answered:
+                self._cut()
             leased = self._shares.lease()
             if not leased:
                 rates = {lane.number: lane.rate(self._clock()) for lane in self._lanes}
@@ -213,6 +220,10 @@ class Lanes:
                     self._shares.give_back(AWAY, piece.stop)
                     leased = RangeSet((piece,))
             return leased
+
+    def _cut(self) -> None:
+        for lane in self._lanes:
+            self._shares.cut(lane.number)
 
     def returned(self, ranges: RangeSet) -> None:
         """Take back what was leased and did not come."""

@@ -29,6 +29,15 @@ class Width:
         self._steady_since = self._counted_since = now
         self._counted = 0
 
+    @property
+    def shares(self) -> int:
+        """Among how many lanes to share out what is left: those that pay as far as is known, half of all at least.
+
+        On a fast line the others never come, and smaller pieces are more requests for nothing. Half of them, for a
+        piece is half of a share: nobody is given more than would be his if all of them came.
+        """
+        return min(self.limit, max(self._ramp, -(-self.limit // 2)))
+
     def narrow(self, to: int, now: float) -> None:
         """Take note of a fault: go on with ``to`` lanes, at least one."""
         self.limit = max(1, min(to, self.limit))

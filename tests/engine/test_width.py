@@ -27,6 +27,16 @@ def test_a_fast_line_needs_no_more() -> None:
         assert width.paying(look * RAMP, received, FIRST) == FIRST
 
 
+def test_what_is_left_is_shared_by_those_who_will_come() -> None:
+    """Pieces are for the lanes that pay, so that a fast line has few of them; and never for less than half of all."""
+    width = Width(8, None, 0.0)
+    assert (width.shares, Width(16, None, 0.0).shares, Width(2, None, 0.0).shares) == (FIRST, 8, 2)
+    width.paying(RAMP, 1_000_000, 4)
+    assert width.shares == 8
+    width.narrow(1, RAMP)
+    assert width.shares == 1
+
+
 def test_a_fault_narrows_and_time_widens() -> None:
     """After a fault there are fewer, after a while without one there is one more, up to what was asked for."""
     width = Width(3, None, 0.0)
