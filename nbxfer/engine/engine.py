@@ -33,6 +33,7 @@ from nbxfer.engine.movers import Movers, Use
 from nbxfer.engine.outlook import Outlook
 from nbxfer.engine.pace import Pace
 from nbxfer.engine.portal import Portal
+from nbxfer.engine.reply import Reply
 from nbxfer.engine.timers import Timers
 from nbxfer.engine.together import Answers
 from nbxfer.engine.upkeep import Upkeep
@@ -141,7 +142,7 @@ class Engine:
         """Have ``make`` called on the loop; give what it gives once everything it changed is saved (seconds)."""
         self.elsewhere()
         self.start()
-        reply: Future[T] = Future()
+        reply = Reply[T]()
         self._calls.append((make, reply))
         return self._answer(reply, within)
 
@@ -183,7 +184,7 @@ class Engine:
 
     def later(self, call: Callable[[], None]) -> None:
         """Have ``call`` made on the loop, and return at once."""
-        self._calls.append((call, Future()))
+        self._calls.append((call, Reply()))
         self._portal.wake()
 
     def apart(self, call: Callable[[], None], key: str = "") -> None:
@@ -194,7 +195,7 @@ class Engine:
         """Hand a wish over and wait until it is saved. Raises InvalidTransferState; KeyError for an unknown id."""
         self.elsewhere()
         self.start()
-        reply: Future[None] = Future()
+        reply = Reply[None]()
         self._inbox.append((op_id, event, reply))
         self._answer(reply)
 
@@ -221,7 +222,7 @@ class Engine:
         self.work.close()
 
     # -- the loop ------------------------------------------------------------------------------------------------
-    async def _main(self) -> None:
+    def _main(self) -> None:
         self.timers.at(time.monotonic() + HEARTBEAT, self.upkeep.beat)
         self.outlook.begin()
         while not self._ended:
@@ -234,7 +235,7 @@ class Engine:
             self._gather()
             now = time.monotonic()
             pause = 0 if self._inbox or self._calls else self.timers.next(now, self._tick())
-            await self._portal.sleep(pause)
+            self._portal.sleep(pause)
             if (late := time.monotonic() - now - pause) >= 0:  # else somebody woke it before its time
                 self.movers.pulse.beat(pause, late)
         self.workers.close()

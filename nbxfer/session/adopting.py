@@ -122,6 +122,7 @@ def _checked(part: object, *, move: bool) -> str:
 def _made(session: Session, asked: Request, *, in_place: bool) -> tuple[Machine, bool]:
     """Give the operation, not accepted yet and not started, and whether it is to be started."""
     asking, options = session._asking, asked.options
+    options = asked.options = msgspec.structs.replace(options)  # they may be those of many
     starts, options.start = options.start, False
     if_exists = options.if_exists
     if in_place:  # what stands there is what is taken over

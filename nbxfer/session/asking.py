@@ -26,6 +26,7 @@ from nbxfer.session import config, rerun, steering
 from nbxfer.session.request import Request, Seat
 from nbxfer.session.specs import Specs
 from nbxfer.session.survey import Survey
+from nbxfer.session.usual import Usual
 from nbxfer.session.ways import way_out, ways_in
 from nbxfer.wire.access import Access
 
@@ -51,14 +52,15 @@ class Asking:
     def __init__(self, engine: Engine, manifest: Manifest, doors: Doors, seat: Seat) -> None:
         self._engine, self._manifest, self._doors, self._seat = engine, manifest, doors, seat
         self._records = rerun.Records(manifest, self._live)
+        self._usual = Usual(seat)
         self._refused: dict[tuple[str, str], str] = {}  # by destination and identity
 
     def one(self, asked: Request) -> str:
         """Give the id of the operation that does what is asked. Raises what decide raises, and Offline."""
-        [access] = ways_in([asked])
+        terms = self._usual.terms(asked)
         self._look_at_groups([asked])
         self._engine.start()
-        plan = self._planned(asked, access, offline=config.get("offline"))
+        plan = self._planned(asked, terms.access, offline=self._usual.offline(), specs=terms.specs)
         if plan.error is not None:
             raise plan.error
         return self._carry_out({asked.destination: plan})[asked.destination]
@@ -106,7 +108,7 @@ class Asking:
 
     def _look_at_groups(self, asked: Sequence[Request]) -> None:
         """Refuse a group that nobody has made: it would have no rule."""
-        for group in {each.options.group for each in asked} - {None}:
+        for group in {each.options.group for each in asked if each.options.group is not None}:
             rules.require(self._manifest, group)
 
     # -- deciding ------------------------------------------------------------------------------------------------

@@ -151,6 +151,17 @@ def unique(path: Path) -> Path:
     return free
 
 
+def is_free(path: str) -> bool:
+    """Say whether nothing is there for sure; False also where it cannot be looked at."""
+    try:
+        os.lstat(path)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def before(path: str, spec: Spec, finished: Record | None) -> Before | None:
     """Say what stands at ``path`` and may be replaced or kept; raise DestinationExists where it may not.
 

@@ -73,8 +73,15 @@ _OF_UPLOADS: Final = ("method", "content_type", "parts", "multipart", "boundary"
 def read(given: Mapping[str, Any], verb: str = "download") -> Options:
     """Give the options, each checked and in its normal form; raise UnknownOption or InvalidRequest.
 
-    ``checksum``, ``name`` and ``into`` are looked at with the URL they are for.
+    ``checksum``, ``name`` and ``into`` are looked at with the URL they are for. Those of downloads that say nothing
+    but whether they start are the same for all of them (``is_usual``): who wants to change them makes others.
     """
+    if verb == "download" and (not given or (len(given) == 1 and isinstance(given.get("start"), bool))):
+        return _USUAL[given.get("start", True)]
+    return _read(given, verb)
+
+
+def _read(given: Mapping[str, Any], verb: str) -> Options:
     known = Options.__struct_fields__
     for name in given:
         if name not in known:
@@ -94,6 +101,14 @@ def read(given: Mapping[str, Any], verb: str = "download") -> Options:
     if options.not_before is not None and options.deadline is not None and options.deadline <= options.not_before:
         raise InvalidRequest("The deadline is over before not_before has come.", hint="Correct one of the two.")
     return options
+
+
+_USUAL: Final = {start: _read({"start": start}, "download") for start in (True, False)}
+
+
+def is_usual(options: Options) -> bool:
+    """Say whether these are the options of all calls that ask for nothing special."""
+    return options is _USUAL[True] or options is _USUAL[False]
 
 
 #: Words that make one source a tree of many.

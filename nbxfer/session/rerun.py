@@ -21,7 +21,7 @@ from nbxfer.core.spec import Spec
 from nbxfer.errors import DestinationExists, InvalidTransferState
 from nbxfer.manifest.base import Found, Manifest
 from nbxfer.session import destination as where
-from nbxfer.session.survey import Survey
+from nbxfer.session.survey import Claims, Survey
 
 
 class Decision(msgspec.Struct):
@@ -42,11 +42,12 @@ class Records:
     def __init__(self, manifest: Manifest, live: Callable[[str], Found | None]) -> None:
         self._manifest, self._live = manifest, live
         self._interrupted: dict[str, Found] | None = None
+        self._claims = Claims(manifest.claim_keys).may_have
 
     def at(self, destination: str, survey: Survey | None = None) -> Found | None:
         """Give the unfinished operation for a destination, as it stands now; whose claim nobody sees, has none."""
         found = self._live(destination)
-        if found is None and (survey is None or survey.claimed(destination)):
+        if found is None and (survey.claimed if survey is not None else self._claims)(destination):
             found = self._claimed(destination)
         found = found or self._left(destination)
         return found if found is not None and found.record.phase not in FINAL else None
@@ -126,6 +127,8 @@ def _waiting_place(records: Records, spec: Spec) -> tuple[Spec, Found | None]:
 def _anew(records: Records, spec: Spec) -> Decision:
     path = landed = spec.destination
     finished = None
+    if spec.naming == "url" and not spec.far and where.is_free(path):
+        return Decision(path)
     if spec.naming != "url" or spec.far or os.path.lexists(path):
         finished = records.finished(path)
         if spec.naming != "url" and finished is not None and finished.published is not None:

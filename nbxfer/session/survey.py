@@ -23,6 +23,9 @@ TIMES: Final = 10.0
 #: A folder of more than so many entries for each file of the list, and so many more, is not listed.
 EACH: Final = 4
 MORE: Final = 1000
+#: More claims than so many are never listed. Who asks again after such a pause (seconds) begins to count anew.
+ALL: Final = 100_000
+PAUSE: Final = 1.0
 #: Of a longer name (characters) only the file system knows whether it could be there.
 _SHORT: Final = 100
 
@@ -48,22 +51,33 @@ class _Listed:
             self.until = end + max(MOMENT, TIMES * (end - begin))
 
 
+class Claims:
+    """Who may have claimed what: looked up one by one by who asks now and then, read by who asks for many."""
+
+    def __init__(self, claim_keys: ClaimKeys, most: int = ALL, clock: Callable[[], float] = time.monotonic) -> None:
+        self._claim_keys, self._most, self._clock = claim_keys, most, clock
+        self._listed, self._asked_at = _Listed(), 0.0
+
+    def may_have(self, destination: str) -> bool:
+        """Say whether somebody may have claimed a destination."""
+        listed, now = self._listed, self._clock()
+        if now - self._asked_at > PAUSE:
+            listed.asked = 0
+        self._asked_at = now
+        listed.asked += 1
+        if listed.asked <= SEVERAL:
+            return True
+        listed.read(lambda: self._claim_keys(self._most))
+        return listed.names is None or (bool(listed.names) and key(destination) in listed.names)
+
+
 class Survey:
     """What one list of ``count`` files has seen of its folders and of the claims. One thread's own."""
 
     def __init__(self, claim_keys: ClaimKeys, count: int) -> None:
-        self._claim_keys, self._most = claim_keys, EACH * count + MORE
-        self._claims = _Listed()
+        self._most = EACH * count + MORE
+        self.claimed = Claims(claim_keys, self._most).may_have
         self._folders: dict[str, _Listed] = {}
-
-    def claimed(self, destination: str) -> bool:
-        """Say whether somebody may have claimed a destination."""
-        claims = self._claims
-        claims.asked += 1
-        if claims.asked <= SEVERAL:
-            return True
-        claims.read(lambda: self._claim_keys(self._most))
-        return claims.names is None or (bool(claims.names) and key(destination) in claims.names)
 
     def there(self, path: str) -> bool:
         """Say whether something may be at an absolute path."""

@@ -18,6 +18,7 @@ from nbxfer.core.phases import Phase
 from nbxfer.demo.server import DemoServer
 from nbxfer.engine import platform
 from nbxfer.engine.portal import Portal
+from nbxfer.engine.reply import Reply
 from nbxfer.engine.timers import Timers
 from nbxfer.engine.workers import Workers
 from nbxfer.errors import AccessDenied
@@ -102,11 +103,11 @@ def test_the_portal_runs_until_its_main_ends() -> None:
     """The loop's thread is a daemon; wake() cuts a sleep short, from any thread and also twice."""
     woken: list[float] = []
 
-    async def main() -> None:
+    def main() -> None:
         begin = time.monotonic()
-        await portal.sleep(10)
+        portal.sleep(10)
         woken.append(time.monotonic() - begin)
-        await portal.sleep(0)
+        portal.sleep(0)
 
     portal = Portal(main)
     portal.wake()  # before there is a loop: harmless
@@ -125,7 +126,7 @@ def test_the_portal_runs_until_its_main_ends() -> None:
 def test_a_portal_that_fails_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     """A bug in the loop is said; nothing hangs."""
 
-    async def main() -> None:
+    def main() -> None:
         raise ValueError("a bug")
 
     portal = Portal(main)
@@ -166,3 +167,43 @@ def test_lanes_give_way(serve: Callable[..., DemoServer], sessions: Callable[[],
     assert urgency.pop("nbxfer-lane") == {mine + platform.LESS_URGENT}
     assert set().union(*urgency.values()) == {mine}
     op.cancel()
+
+
+def test_a_reply_is_given_once_and_kept() -> None:
+    """Who waits gets what was answered, a value or an error, also when he asks twice; or that nothing came in time."""
+    value, error, none = Reply[int](), Reply[int](), Reply[int]()
+    threading.Timer(0.05, lambda: value.set_result(7)).start()
+    assert value.set_running_or_notify_cancel()
+    assert [value.result(10), value.result()] == [7, 7]
+    assert not value.set_running_or_notify_cancel()
+    error.set_exception(KeyError("x"))
+    for _ in range(2):
+        with pytest.raises(KeyError):
+            error.result(0)
+    with pytest.raises(TimeoutError):
+        none.result(0.01)
+
+
+def test_many_may_wake_the_portal_at_once() -> None:
+    """However many ring at the same time, nobody is refused, and what came before the last ring is seen."""
+    seen, done, inbox = list[int](), threading.Event(), list[int]()
+
+    def main() -> None:
+        while len(seen) < 400:
+            seen.extend([inbox.pop() for _ in range(len(inbox))])
+            if len(seen) < 400:
+                portal.sleep(10)
+        done.set()
+
+    def ring(begin: int) -> None:
+        for number in range(begin, begin + 100):
+            inbox.append(number)
+            portal.wake()
+
+    portal = Portal(main)
+    portal.start()
+    ringers = [threading.Thread(target=ring, args=(begin,)) for begin in range(0, 400, 100)]
+    for ringer in ringers:
+        ringer.start()
+    assert done.wait(5)
+    assert sorted(seen) == list(range(400))
