@@ -90,6 +90,12 @@ class Board:
             rows = list(self._latest.values())
         return [whole(row) for row in rows]
 
+    def some(self, fits: Callable[[Snapshot], bool]) -> list[Snapshot]:
+        """Give those of which ``fits`` says so; it may look at phase, owner and notebook, and at nothing else."""
+        with self._lock:
+            rows = list(self._latest.values())
+        return [whole(row) for row in rows if fits(_seen(row))]
+
     def post(self, snapshots: Iterable[Snapshot]) -> None:
         """Take the newest snapshots of a turn and pass them on."""
         urgent = False

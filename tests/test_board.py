@@ -284,6 +284,7 @@ def test_a_board_of_many_shows_the_same(monkeypatch: pytest.MonkeyPatch) -> None
     assert [board.get(one.id) for one in shown] == shown
     assert [board.phase(one.id) for one in shown] == [one.phase for one in shown]
     assert board.phase("e") is None
+    assert board.some(lambda s: s.phase is Phase.QUEUED) == shown[:2]
     assert ear.heard == [{one.id: one for one in shown}]
     over = msgspec.structs.replace(shown[2], phase=Phase.CANCELED)
     board.post([over])

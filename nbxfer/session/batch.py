@@ -99,7 +99,7 @@ class Batch(Sequence[Operation]):
     @property
     def failed(self) -> list[Operation]:
         """Those that ended in an error."""
-        return [o for o in self._each_once() if o.snapshot.phase is Phase.FAILED]
+        return [o for o in self._each_once() if o._session.phase(o.id) is Phase.FAILED]
 
     def done(self) -> bool:
         """Whether all are over: complete, failed or canceled."""

@@ -67,6 +67,11 @@ class Helm:
             )
         return found
 
+    def phase(self, op_id: str) -> Phase:
+        """Give the latest phase of an operation; of a hundred thousand that is had at once. Raises as snapshot does."""
+        self._check_fork()
+        return self.board.phase(op_id) or self.snapshot(op_id).phase
+
     def refresh(self) -> None:
         """Read what other kernels are doing, and what nobody does any more; starts nothing."""
         self._others()

@@ -25,8 +25,8 @@ def others(live: Collection[str], manifest: Manifest, board: Board) -> list[Foun
 
 def _ended(live: Collection[str], manifest: Manifest, board: Board, listed: set[str]) -> None:
     """Show the end of what others ran: a journal whose operations are over goes when its process leaves."""
-    for shown in board.all():
-        if shown.owner == "ours" or shown.phase in FINAL or shown.id in listed or shown.id in live:
+    for shown in board.some(lambda s: s.owner != "ours" and s.phase not in FINAL):
+        if shown.id in listed or shown.id in live:
             continue
         record = manifest.ended(shown.id)
         if record is not None:

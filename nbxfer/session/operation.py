@@ -239,7 +239,7 @@ class Operation(Listening):
 
     def done(self) -> bool:
         """Whether it is over: complete, failed or canceled."""
-        return self.snapshot.phase in OVER
+        return self._session.phase(self.id) in OVER
 
     def running(self) -> bool:
         """Whether something of it is in flight."""

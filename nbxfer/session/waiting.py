@@ -156,7 +156,7 @@ class _Looks:
         everything = begin >= self._all_at
         if everything:
             some = list(self.left)
-        over = [i for i in some if (there := self.left.get(i)) is not None and there.snapshot.phase in self.until]
+        over = [i for i in some if (there := self.left.get(i)) is not None and there._session.phase(i) in self.until]
         self._cost = time.monotonic() - begin
         if everything:
             self._all_at = begin + max(LOOK_AT_ALL, 100 * self._cost)
