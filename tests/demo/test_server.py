@@ -233,7 +233,15 @@ def start(*arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def test_as_a_process() -> None:
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Have what is begun here hear Ctrl-C, also where these tests do not: who is begun by ``nohup`` passes that on."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_as_a_process(interruptible: None) -> None:
     """Its first line is its URL, and Ctrl-C ends it without a word."""
     with start("--size", "1M", "--seed", "4") as process:
         assert process.stdout is not None
