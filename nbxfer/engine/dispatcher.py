@@ -168,9 +168,9 @@ class Dispatcher:
             self.perform(planned)
 
     def _waits_still(self, op: Operation) -> bool:
-        """Say whether it rides, and is shown as one that waits: so it does, for all that anybody can see."""
-        shown = self.board.get(op.id) if op.phase is Phase.PROBING and self.slots.rides(op.id) else None
-        return shown is not None and shown.phase is Phase.QUEUED
+        """Say whether it rides, or did in this turn, and is shown as one that waits: so it does, to whoever looks."""
+        unseen = op.phase is Phase.COMMITTING or (op.phase is Phase.PROBING and self.slots.rides(op.id))
+        return unseen and self.board.phase(op.id) is Phase.QUEUED
 
     def _settle(self) -> None:
         now = self.clock()

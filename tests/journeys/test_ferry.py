@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from nbxfer.core.phases import Phase, TransferStatus
+from nbxfer.core.policy import Retry
 from nbxfer.demo.server import DemoServer
 from nbxfer.engine import mover_words as words
 from nbxfer.engine.crossing import Crossing
@@ -288,7 +289,7 @@ def test_a_server_that_takes_fewer_connections(trial: Trial) -> None:
     sites, urls = files(trial)
     for site in sites:
         site.before = lambda: time.sleep(0.005)
-    batch = trial.session.download(urls, trial.folder, retry=QUICK)
+    batch = trial.session.download(urls, trial.folder, retry=Retry(tries=50, first=50, base=0.01, cap=0.1))
     assert batch.wait(60, progress=False)
     assert {op.status for op in batch} == {TransferStatus.COMPLETED}
     assert sum(op.progress.retries > 0 for op in batch) < N // 2  # the first, of which eight are asked for at once
