@@ -22,6 +22,8 @@ log = logging.getLogger("nbxfer")
 SYNC_WITHIN: Final = 0.05
 #: After so many records it is tidied before the next heartbeat: what is over stays in memory until then.
 TIDY_AFTER: Final = 8000
+#: After so many, whoever tidies gives memory back: what follows the end of a long list is a heartbeat at least.
+GIVE_AFTER: Final = 1000
 
 
 class Upkeep:
@@ -41,6 +43,7 @@ class Upkeep:
         self._synced = 0
         self._sync_due = False
         self._tidied, self._tidying = 0, False
+        self._given_back = 0  # how much had been appended then
 
     def beat(self) -> None:
         """Leave a heartbeat, now and from now on."""
@@ -72,7 +75,9 @@ class Upkeep:
         """Have what is over handed on, and the journal made shorter where that is worth it; one worker at a time."""
         if self._tidying:
             return
-        much = self.dispatcher.appended - self._tidied >= TIDY_AFTER
+        much = self.dispatcher.appended - self._given_back >= GIVE_AFTER
+        if much:
+            self._given_back = self.dispatcher.appended
         self._tidying, self._tidied = True, self.dispatcher.appended
 
         def tidy() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from nbxfer.core.record import Record
 from nbxfer.engine import platform
-from nbxfer.engine.upkeep import TIDY_AFTER, Upkeep
+from nbxfer.engine.upkeep import GIVE_AFTER, TIDY_AFTER, Upkeep
 from nbxfer.errors import NoSpace
 from nbxfer.manifest.base import Fenced
 from nbxfer.manifest.memory import MemoryManifest
@@ -104,6 +104,13 @@ def test_memory_is_given_back_where_much_is_written(monkeypatch: pytest.MonkeyPa
     house.upkeep.appended()
     house.work()
     assert asked == [1]
+    house.dispatcher.appended += GIVE_AFTER
+    house.upkeep.appended()
+    house.work()
+    assert asked == [1]
+    house.upkeep.beat()
+    house.work()
+    assert asked == [1, 1]
 
 
 def test_where_tidying_does_not_do_it_is_rewritten_from_what_is_live() -> None:
