@@ -148,10 +148,10 @@ def computed_by_others() -> dict[int, float] | None:
         try:
             with open(f"/proc/self/task/{thread.native_id}/stat", "rb") as file:
                 fields = file.read().rpartition(b")")[2].split()
-        except FileNotFoundError:
+        except (FileNotFoundError, ProcessLookupError):  # it has just ended, before its file was opened or read
             if not os.path.isdir("/proc/self/task"):
                 return None
-            continue  # it has just ended
+            continue
         except OSError:
             return None
         found[thread.native_id] = int(fields[11]) / os.sysconf("SC_CLK_TCK")

@@ -20,7 +20,7 @@ NAP: Final = 0.02
 #: So late is late (seconds): an idle kernel has a tenth of it, one that computes twice as much.
 LATE: Final = 0.0025
 #: What is looked at: beats that took so long together, and are not older than that (seconds), and so many at least.
-SPAN: Final = 0.15
+SPAN: Final = 0.08
 RECENT: Final = 2.0
 FEWEST: Final = 2
 #: This share of a processor is computing, and so many seconds at least: the system counts in hundredths of a second.
@@ -28,7 +28,7 @@ FEWEST: Final = 2
 COMPUTES: Final = 0.05
 TICKS: Final = 0.02
 #: Seconds between two looks at what threads have computed.
-LOOKS: Final = 0.1
+LOOKS: Final = 0.05
 
 
 class Pulse:
@@ -41,7 +41,7 @@ class Pulse:
     ) -> None:
         self._computed, self._clock = computed, clock
         self._beats: deque[tuple[float, float, float]] = deque(maxlen=16)  # when, how long it was to take, how late
-        self._looks: deque[tuple[float, dict[int, float] | None]] = deque(maxlen=4)
+        self._looks: deque[tuple[float, dict[int, float] | None]] = deque(maxlen=8)
         self._lock = threading.Lock()
 
     def beat(self, asked: float, late: float) -> None:

@@ -2,8 +2,8 @@
 
 Run: python -m tests.benchmarks.one_run FILE. The file has a job as JSON: ``peer``, ``urls``, ``folder`` (where they
 land), ``many``, ``busy`` (a pure-Python loop beside it), ``limit`` (seconds; then it is cut), ``warm`` (a small file
-that is fetched first, so that imports and certificates are paid for; programs have no such thing), ``room`` (bytes of
-memory that the destination is going to take). Prints the result as JSON.
+that is fetched first, so that imports and certificates are paid for; programs have no such thing). Prints the result
+as JSON.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import os
 import resource
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -53,17 +52,6 @@ def cpu() -> float:
 def landed(folder: Path) -> int:
     """Give the bytes that are there, also in parts: blocks on the disk, for parts may have holes."""
     return sum(entry.stat().st_blocks * 512 for entry in os.scandir(folder) if entry.is_file())
-
-
-def make_room(folder: Path, size: int) -> None:
-    """Have the memory of a file of ``size`` bytes at hand.
-
-    A virtual machine gives what is free back to its host after a moment, and to get it again costs as much as a third
-    of a transfer. Without this, whoever needs longer to get ready would pay for it.
-    """
-    if size and hasattr(os, "posix_fallocate"):
-        with tempfile.TemporaryFile(dir=folder) as file:
-            os.posix_fallocate(file.fileno(), 0, size)
 
 
 class _Program:
@@ -148,7 +136,6 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
     if job["busy"]:
         until = time.perf_counter() + 0.5
         own = spin(lambda: time.perf_counter() > until)
-    make_room(folder, int(job["room"]))
     before, begin = cpu(), time.perf_counter()
     running = begin_run()
     if job["busy"]:

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 import trustme
 
@@ -137,11 +136,9 @@ class Stage:
     def job(self, peer: str, urls: Sequence[str], folder: Path, limit: float, **more: bool) -> dict[str, Any]:
         """Give a job for one_run."""
         warm = self.server.url("/small/000000")
-        room = sum(self._served(urlsplit(url).path).stat().st_blocks * 512 for url in urls)
         return {"peer": peer, "urls": list(urls), "folder": str(folder), "limit": limit, "warm": warm} | {
             "many": more.get("many", False),
             "busy": more.get("busy", False),
-            "room": room,
         }
 
     def run(
@@ -196,12 +193,9 @@ class Stage:
         finally:
             self.clear(folder)
 
-    def _served(self, path: str) -> Path:
-        return self.root / "www" / path.removeprefix("/paced/").lstrip("/")
-
     def _right(self, path: str, got: Path) -> bool:
         """Look at both ends and at 16 places between them."""
-        served = self._served(path)
+        served = self.root / "www" / path.removeprefix("/paced/").lstrip("/")
         if not got.exists() or got.stat().st_size != served.stat().st_size:
             return False
         size = served.stat().st_size
