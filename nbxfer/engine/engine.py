@@ -222,7 +222,7 @@ class Engine:
         self.work.close()
 
     # -- the loop ------------------------------------------------------------------------------------------------
-    def _main(self) -> None:
+    async def _main(self) -> None:
         self.timers.at(time.monotonic() + HEARTBEAT, self.upkeep.beat)
         self.outlook.begin()
         while not self._ended:
@@ -235,7 +235,7 @@ class Engine:
             self._gather()
             now = time.monotonic()
             pause = 0 if self._inbox or self._calls else self.timers.next(now, self._tick())
-            self._portal.sleep(pause)
+            await self._portal.sleep(pause, lightly=self._called)
             if (late := time.monotonic() - now - pause) >= 0:  # else somebody woke it before its time
                 self.movers.pulse.beat(pause, late)
         self.workers.close()

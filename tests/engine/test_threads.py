@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import anyio.lowlevel
 import pytest
 
 from nbxfer.core.phases import Phase
@@ -103,11 +104,11 @@ def test_the_portal_runs_until_its_main_ends() -> None:
     """The loop's thread is a daemon; wake() cuts a sleep short, from any thread and also twice."""
     woken: list[float] = []
 
-    def main() -> None:
+    async def main() -> None:
         begin = time.monotonic()
-        portal.sleep(10)
+        await portal.sleep(10)
         woken.append(time.monotonic() - begin)
-        portal.sleep(0)
+        await portal.sleep(0)
 
     portal = Portal(main)
     portal.wake()  # before there is a loop: harmless
@@ -126,7 +127,7 @@ def test_the_portal_runs_until_its_main_ends() -> None:
 def test_a_portal_that_fails_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     """A bug in the loop is said; nothing hangs."""
 
-    def main() -> None:
+    async def main() -> None:
         raise ValueError("a bug")
 
     portal = Portal(main)
@@ -184,15 +185,16 @@ def test_a_reply_is_given_once_and_kept() -> None:
         none.result(0.01)
 
 
-def test_many_may_wake_the_portal_at_once() -> None:
+@pytest.mark.parametrize("lightly", [True, False])
+def test_many_may_wake_the_portal_at_once(lightly: bool) -> None:
     """However many ring at the same time, nobody is refused, and what came before the last ring is seen."""
     seen, done, inbox = list[int](), threading.Event(), list[int]()
 
-    def main() -> None:
+    async def main() -> None:
         while len(seen) < 400:
             seen.extend([inbox.pop() for _ in range(len(inbox))])
             if len(seen) < 400:
-                portal.sleep(10)
+                await portal.sleep(10, lightly=lightly)
         done.set()
 
     def ring(begin: int) -> None:
@@ -207,3 +209,28 @@ def test_many_may_wake_the_portal_at_once() -> None:
         ringer.start()
     assert done.wait(5)
     assert sorted(seen) == list(range(400))
+
+
+def test_who_awaits_in_the_loop_is_let_go_on_while_calls_come_in_a_row() -> None:
+    """The loop listens to its bell between calls; every now and then all else in it has its turn."""
+    beats = list[float]()
+
+    async def beat() -> None:
+        while True:
+            beats.append(time.monotonic())
+            await anyio.lowlevel.checkpoint()
+
+    async def main() -> None:
+        async with anyio.create_task_group() as others:
+            others.start_soon(beat)
+            for _ in range(200):
+                portal.wake()
+                await portal.sleep(1, lightly=True)
+                time.sleep(0.001)  # noqa: ASYNC251 -- as a turn, which does not await
+            others.cancel_scope.cancel()
+
+    portal = Portal(main)
+    portal.start()
+    assert portal.thread is not None
+    portal.thread.join(5)
+    assert 3 <= len(beats) < 200
