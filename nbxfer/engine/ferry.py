@@ -19,6 +19,7 @@ from nbxfer.core import actions as do
 from nbxfer.core import events as ev
 from nbxfer.core import url as urls
 from nbxfer.core.lifecycle import Operation
+from nbxfer.core.phases import Phase
 from nbxfer.core.ranges import RangeSet
 from nbxfer.engine import platform
 from nbxfer.engine.crossing import Crossing
@@ -50,7 +51,7 @@ class Ferry:
 
     def expect(self, new: Sequence[Operation]) -> None:
         """Have a mover come for a long list: it is there when the first of them have shown that they are small."""
-        if len(new) > MANY and all(op.spec.kind == "download" and not op.spec.far for op in (new[0], new[-1])):
+        if len(new) > MANY and all(_moves_soon(op) for op in (new[0], new[-1])):
             self.call()
 
     def call(self) -> None:
@@ -156,3 +157,7 @@ class Ferry:
         for one in named:
             self.forget(one.op_id)
         self._anew([(op, commit) for op, commit in again if commit.serial in op.in_flight])
+
+
+def _moves_soon(op: Operation) -> bool:
+    return op.phase is Phase.QUEUED and op.spec.kind == "download" and not op.spec.far

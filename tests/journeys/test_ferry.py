@@ -311,11 +311,12 @@ def test_a_long_list_has_a_mover_come_at_once(
     server, session = serve(5000, rate=10), sessions()  # bytes a second: nothing comes while this looks
     crossing = session._engine.work.crossing
     few = session.download([server.url_of(f"few{n}.bin") for n in range(3)], tmp_path / "few")
+    later = session.download([server.url_of(f"later{n}.bin") for n in range(MANY + 1)], tmp_path / "later", start=False)
     time.sleep(0.3)
     assert not crossing._busy
     many = session.download([server.url_of(f"{n}.bin") for n in range(MANY + 1)], tmp_path / "many")
     until(lambda: crossing.open)
-    assert not any(op.done() for op in (*few, *many))
+    assert not any(op.done() for op in (*few, *many, *later))
 
 
 def test_a_name_that_is_taken_meanwhile(
