@@ -54,7 +54,7 @@ def shrink(monkeypatch: pytest.MonkeyPatch, block: int = SMALL_BLOCK) -> None:
 def hurry(monkeypatch: pytest.MonkeyPatch, **seconds: float) -> None:
     """Have what is asked for from now on wait for no server longer than a test can."""
     quick = Patience(**{"connect": 5.0, "response": 2.0, "stall_after": 0.5, **seconds})
-    monkeypatch.setattr("nbxfer.session.request._PATIENCE", quick)
+    monkeypatch.setattr("nbxfer.session.specs._PATIENCE", quick)
 
 
 class Trial:
