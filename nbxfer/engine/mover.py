@@ -16,6 +16,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from nbxfer.engine import mover_words as words
+from nbxfer.engine import platform
 from nbxfer.engine.mover_channel import Channel
 from nbxfer.engine.mover_task import Task
 
@@ -129,6 +130,7 @@ def main(descriptor: int) -> NoReturn:
     """Be a mover, with the pipe that ``descriptor`` is."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
         signal.signal(number, signal.SIG_IGN if number != signal.SIGTERM else signal.SIG_DFL)
+    platform.leave_one_processor()
     sock = socket.socket(fileno=descriptor)
     sock.set_inheritable(False)
     Mover(sock).run()

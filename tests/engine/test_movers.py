@@ -234,6 +234,16 @@ def test_another_version_on_the_disk(trial: Trial, monkeypatch: pytest.MonkeyPat
     assert movers(trial.session).pids == []
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="only Linux has processors told to a process")
+def test_it_leaves_a_processor_to_the_cell(trial: Trial) -> None:
+    """It runs on all that the kernel may run on, less one; where there is but one it shares that."""
+    assert movers(trial.session).board() is not None
+    [pid] = movers(trial.session).pids
+    mine, its = os.sched_getaffinity(0), os.sched_getaffinity(pid)
+    assert its < mine if len(mine) > 1 else its == mine
+    assert len(its) == max(1, len(mine) - 1)
+
+
 def test_none_outlives_its_session(trial: Trial) -> None:
     """Movers go when the session is closed, and those that have nothing to do go by themselves."""
     site = trial.put(DATA[: 20 * MIB])
