@@ -237,6 +237,7 @@ def test_another_version_on_the_disk(trial: Trial, monkeypatch: pytest.MonkeyPat
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="only Linux has processors told to a process")
 def test_it_leaves_a_processor_to_the_cell(trial: Trial) -> None:
     """It runs on all that the kernel may run on, less one; where there is but one it shares that."""
+    trial.session._engine.start()
     assert movers(trial.session).board() is not None
     [pid] = movers(trial.session).pids
     mine, its = os.sched_getaffinity(0), os.sched_getaffinity(pid)
