@@ -11,6 +11,7 @@ import contextlib
 import itertools
 import os
 import secrets
+import sys
 import time
 from collections.abc import Collection, Sequence
 from typing import Final
@@ -19,7 +20,7 @@ import msgspec
 
 from nbxfer.manifest import storage
 from nbxfer.manifest.base import Claim
-from nbxfer.manifest.layout import Layout, is_id
+from nbxfer.manifest.layout import Layout, is_id, key
 
 _LARGEST: Final = 64 * 1024  # bytes of a claim
 #: A claim that nobody has given up is forgotten after this (seconds); so many are looked at, at once.
@@ -126,9 +127,9 @@ def unclaim(layout: Layout, destination: str, op_id: str) -> None:
 
 def unclaim_all(layout: Layout, ended: Sequence[tuple[str, str]]) -> None:
     """Remove the claims of operations, as (destination, id): of many small files few ever had one."""
-    there = set(storage.names(layout.claims)) if len(ended) > _FEW else None
+    there = keys(layout, sys.maxsize) if len(ended) > _FEW else None
     for destination, op_id in ended:
-        if there is None or os.path.basename(layout.claim(destination)) in there:
+        if there is None or key(destination) in there:
             unclaim(layout, destination, op_id)
 
 
