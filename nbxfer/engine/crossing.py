@@ -118,24 +118,26 @@ class Crossing:
     # -- the worker ----------------------------------------------------------------------------------------------
     def _run(self) -> None:
         ship: Ship | None = None
-        bell, rope = socket.socketpair()
-        for end in (bell, rope):
-            end.setblocking(False)
-        self._rope, task = rope, 0
+        task = 0
         try:
-            assert self._movers is not None
-            ship = self._movers.board(lambda: self._closed)
-            if ship is not None:
-                task, self._since, self._pid = ship.begin(), time.monotonic(), ship.process.pid
-                self.open = True
-                while self._round(ship, task, bell):
-                    pass
+            bell, rope = socket.socketpair()
+            with bell, rope:
+                for end in (bell, rope):
+                    end.setblocking(False)
+                self._rope = rope
+                assert self._movers is not None
+                ship = self._movers.board(lambda: self._closed)
+                if ship is not None:
+                    task, self._since, self._pid = ship.begin(), time.monotonic(), ship.process.pid
+                    self.open = True
+                    while self._round(ship, task, bell):
+                        pass
+        except OSError as error:  # nothing more may be opened
+            log.warning("small files are fetched without a mover: %s", error.strerror)
         except BaseException:
             log.exception("small files that a mover fetches were left; please report this")
         finally:
             self._rope = None
-            bell.close()
-            rope.close()
             self._end(ship, task)  # last: from its end on another may be begun
 
     def _end(self, ship: Ship | None, task: int) -> None:
@@ -148,7 +150,7 @@ class Crossing:
                 self._movers.lost(ship)  # afterwards it writes nothing any more
         named, rest = list(self._naming.values()), list(self._out.values())
         for pier in self._piers.values():
-            rest += pier.waiting
+            rest += [*pier.odd, *pier.waiting]
             pier.release()
         self._piers, self._out, self._naming = {}, {}, {}
         with self._lock:
@@ -249,12 +251,9 @@ class Crossing:
                 if (news := pier.news(task)) is not None:
                     ship.say(news)
                 ship.say(words.Errands(task, pier.number, tuple(errands)))
-        if pier.unfit:
-            pier.unfit = False
-            if not self._hosts.resting(pier.host):
-                self._unfit[pier.host] = now + UNFIT
-            self._answers += [home(one) for one in pier.waiting]
-            pier.waiting.clear()
+        if pier.unfit and not self._hosts.resting(pier.host):
+            self._unfit[pier.host] = now + UNFIT
+        self._answers += [home(one) for one in pier.left()]
 
     def _errand(self, one: Passenger, path: str) -> words.Errand:
         self._count += 1
@@ -286,8 +285,6 @@ class Crossing:
                 self._answers += [answer for given in word.given if (answer := self._named(given)) is not None]
             case words.Done():
                 raise RuntimeError(word.fault.message if word.fault is not None else "the mover has stopped")
-            case _:
-                pass
 
     def _named(self, given: words.Given) -> tuple[str, ev.Event] | None:
         one = self._naming.pop(given.number, None)

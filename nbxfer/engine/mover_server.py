@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Hashable
 from contextlib import suppress
@@ -16,8 +15,6 @@ from nbxfer.wire.exchange import plainly
 from nbxfer.wire.prepared import OUTSIDE, Prepared, opened
 from nbxfer.wire.sockets import Line, Tick
 
-#: A line that has rested for so long (seconds) is looked at before it is used again.
-RESTED: Final = 1.0
 #: After so many answers a server that had refused lines is tried with one more.
 TRIES_MORE: Final = 128
 
@@ -38,14 +35,20 @@ class Server:
         """``came`` is called by another thread, with a line that was opened; None where it could not be."""
         self._came, self._tick = came, tick
         self.waiting: deque[words.Errand] = deque()
-        self.idle: list[tuple[float, Line]] = []
+        self.idle: list[Line] = []
         self.busy = self.opening = 0
         self._refused = self._answered = 0
+        self.prepared = said.prepared
         self.change(said)
 
     def change(self, said: words.Server) -> None:
-        """Ask as ``said`` from now on."""
-        self.text, self.prepared, self.patience, self.lanes = said.text, said.prepared, said.patience, said.lanes
+        """Ask as ``said`` from now on; lines by which one asks otherwise, or is not to ask at all, are closed."""
+        if said.prepared != self.prepared:  # the very same object as long as it says the same: lines are known by it
+            self.prepared = said.prepared
+            self.close()
+        if not said.lanes:
+            self.close()
+        self.text, self.patience, self.lanes = said.text, said.patience, said.lanes
         head = plainly("GET", b"/", said.prepared.fields)
         self.rest = head.removeprefix(b"GET /") if head is not None else None
 
@@ -69,16 +72,19 @@ class Server:
 
     def keep(self, key: Hashable, line: Line) -> None:
         """See Home."""
-        if key is self.prepared and self.busy + len(self.idle) < self.most:
-            self.idle.append((time.monotonic(), line))
+        if key is self.prepared and self.lanes and self.busy + len(self.idle) < self.most:
+            self.idle.append(line)
         else:
             line.close()
 
     def line(self) -> Line | None:
-        """Give a line that is open and free."""
+        """Give a line that is open and free.
+
+        One over which more has come than was asked for is closed: that is nobody's answer (RFC 9112 §9.2).
+        """
         while self.idle:
-            since, line = self.idle.pop()
-            if time.monotonic() - since < RESTED or line.quiet():
+            line = self.idle.pop()
+            if line.quiet():
                 return line
             line.close()
         return None
@@ -102,4 +108,4 @@ class Server:
     def close(self) -> None:
         """Close what is free."""
         while self.idle:
-            self.idle.pop()[1].close()
+            self.idle.pop().close()

@@ -118,13 +118,12 @@ class Small:
     def _take(self, word: words.Words) -> None:
         match word:
             case words.Server():
-                known = self._servers.get(word.number)
-                if known is None:
+                if (known := self._servers.get(word.number)) is None:
                     self._servers[word.number] = Server(word, self._opened, self._tick)
                 else:
-                    if word.prepared != known.prepared or not word.lanes:
-                        known.close()
                     known.change(word)
+                    if not word.lanes:  # it is asked for nothing any more; the next has another number
+                        del self._servers[word.number]
             case words.Errands():
                 self._servers[word.server].waiting.extend(word.errands)
             case words.Drop():

@@ -52,13 +52,14 @@ class Pier:
     def __init__(self, host: str, number: int, hosts: Hosts, ask: Ask) -> None:
         self.host, self.number = host, number
         self.waiting: deque[Passenger] = deque()
+        self.odd: list[Passenger] = []  # that cannot be asked for in this way
         self.asked = self.places = 0
         self.unfit = False
         self._hosts, self._ask = hosts, ask
         self._passage: Passage | None = None
         self._told: tuple[object, int] = (None, 0)  # what the mover knows: how to ask, and by how many connections
         self._busy_at = 0.0
-        self._odd = self._fit = 0
+        self._odd_ones = self._fit = 0
 
     def hold(self, room: int, now: float) -> bool:
         """Hold as many of the host's places as may be had, up to ``room``; say whether there are any."""
@@ -85,12 +86,17 @@ class Pier:
         self.places = 0
 
     def ready(self, most: int, now: float) -> Iterator[tuple[Passenger, Passage]]:
-        """Give up to ``most`` that can be asked for now, all of them alike; ``unfit`` where there is no asking here."""
-        for _ in range(most):
-            if not self.waiting:
-                return
+        """Give up to ``most`` that can be asked for now, all of them alike; ``unfit`` where there is no asking here.
+
+        What is no matter of a plain GET (a query, a name that is to be escaped) is put among the ``odd``.
+        """
+        while most and self.waiting and not self.unfit:
             passage = self._ask(self.waiting[0].op_id, self.waiting[0].spec)
-            if passage is None or (passage.prepared is None and now - self.waiting[0].since > NO_LINE):
+            if passage is None:
+                self.odd.append(self.waiting.popleft())
+                self._strange()
+                continue
+            if passage.prepared is None and now - self.waiting[0].since > NO_LINE:
                 self.unfit = True
                 return
             other = self._passage is None or passage.prepared is not self._passage.prepared
@@ -98,7 +104,17 @@ class Pier:
                 return
             self._passage = passage
             self.asked += 1
+            most -= 1
             yield self.waiting.popleft(), passage
+
+    def left(self) -> list[Passenger]:
+        """Give those that are to go another way, and forget them: the odd ones, and all where this is no way."""
+        left, self.odd = self.odd, []
+        if self.unfit:
+            self.unfit = False
+            left += self.waiting
+            self.waiting.clear()
+        return left
 
     def news(self, task: int) -> words.Server | None:
         """Give what the mover does not know of this server; None where it knows everything."""
@@ -117,5 +133,10 @@ class Pier:
         """One has not, for the answer had another status (see words.Missed)."""
         self.asked -= 1
         if status != words.NOT_ASKED:
-            self._odd += 1
-            self.unfit = status in words.LEAVE_ALONE or (self._odd > ODD and self._odd * SHARE > self._fit)
+            self.unfit = self.unfit or status in words.LEAVE_ALONE
+            self._strange()
+
+    def _strange(self) -> None:
+        """Take note of one more that this is no way for."""
+        self._odd_ones += 1
+        self.unfit = self.unfit or (self._odd_ones > ODD and self._odd_ones * SHARE > self._fit)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -40,7 +41,8 @@ class Weed(ServerProcess):
         store = self.store
         for left in range(60, -1, -1):
             try:
-                store.bucket(BUCKET)
+                with suppress(store.client.exceptions.BucketAlreadyOwnedByYou):  # it took that, but no object yet
+                    store.bucket(BUCKET)
                 store.put("ready", b"yes")
                 break
             except Exception:
