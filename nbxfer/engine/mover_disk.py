@@ -10,10 +10,11 @@ from nbxfer.core.probe import Probe
 from nbxfer.engine import digests
 from nbxfer.engine import mover_words as words
 from nbxfer.errors import TransferError
-from nbxfer.sinks import together
-from nbxfer.sinks.base import Part
+from nbxfer.sinks import together, tray
 from nbxfer.sinks.localfile import LocalFile
+from nbxfer.sinks.partfile import PartFile, Slip
 from nbxfer.sinks.together import Shelf
+from nbxfer.sinks.tray import Tray
 
 
 class Landed(NamedTuple):
@@ -21,12 +22,12 @@ class Landed(NamedTuple):
 
     errand: words.Errand
     probe: Probe
-    part: Part
+    part: PartFile | Slip
     size: int
     checksum: str
 
 
-def land(errand: words.Errand, body: memoryview, probe: Probe) -> Landed | None:
+def land(into: Tray, errand: words.Errand, body: memoryview, probe: Probe) -> Landed | None:
     """Put a whole file into its part; None where something is wrong, which shows again when the kernel does it."""
     algorithm, checksum = errand.algorithm, ""
     if not algorithm and errand.believe and probe.claims:
@@ -35,7 +36,12 @@ def land(errand: words.Errand, body: memoryview, probe: Probe) -> Landed | None:
         digest = digests.begin(algorithm)
         digest.update(body)
         checksum = f"{algorithm}:{digest.hexdigest()}"
-    part: Part | None = None
+    part = (into.put(errand.destination, errand.op_id, body) if errand.epoch == 1 else None) or _written(errand, body)
+    return Landed(errand, probe, part, len(body), checksum) if part is not None else None
+
+
+def _written(errand: words.Errand, body: memoryview) -> PartFile | None:
+    part: PartFile | None = None
     try:
         part = LocalFile(errand.destination, errand.op_id).create(errand.epoch, len(body))
         part.write_at(0, body)
@@ -43,22 +49,27 @@ def land(errand: words.Errand, body: memoryview, probe: Probe) -> Landed | None:
         if part is not None:
             part.close()
         return None
-    return Landed(errand, probe, part, len(body), checksum)
+    return part
 
 
-def sealed(landed: Sequence[Landed]) -> tuple[list[words.Catch], list[int]]:
-    """Have them on the disk, and close them; give those that are, and the numbers of those that are not."""
+def sealed(landed: Sequence[Landed], mask: int) -> tuple[list[words.Catch], list[int]]:
+    """Have them on the disk, and close them; give those that are, and the numbers of those that are not.
+
+    ``mask`` is the umask that they are to be named under, as far as is known: their mode is set while they are open.
+    """
     catches: list[words.Catch] = []
     missed: list[int] = []
     for one, wrong in zip(landed, together.sync([one.part for one in landed]), strict=True):
+        part = one.part
         try:
             if wrong is not None:
                 raise wrong
-            catches.append(words.Catch(one.errand.number, one.probe, one.part.seal(one.size, None), one.checksum))
+            seal = part.seal(0o666 & ~mask) if isinstance(part, Slip) else part.seal(one.size, None)
+            catches.append(words.Catch(one.errand.number, one.probe, seal, one.checksum))
         except TransferError:
             missed.append(one.errand.number)
         finally:
-            one.part.close()
+            part.close()
     return catches, missed
 
 
@@ -68,13 +79,17 @@ def named(word: words.Names) -> list[words.Given]:
     with Shelf() as shelf:
         shelf.umask = word.mask
         for one in word.names:
-            try:
-                done = LocalFile(one.path, one.op_id).publish_into(shelf, one.epoch, one.seal, None)
-                given.append(words.Given(one.number, done))
-            except TransferError as error:
-                given.append(words.Given(one.number, None, faults.of(error)))
+            done = tray.named(shelf, one.path, one.op_id, one.seal) if one.epoch == 1 else None
+            given.append(words.Given(one.number, done) if done is not None else _named(shelf, one))
         wrong = shelf.sync()
     return [_or_lost(one, wrong) for one in given] if wrong else given
+
+
+def _named(shelf: Shelf, one: words.Naming) -> words.Given:
+    try:
+        return words.Given(one.number, LocalFile(one.path, one.op_id).publish_into(shelf, one.epoch, one.seal, None))
+    except TransferError as error:
+        return words.Given(one.number, None, faults.of(error))
 
 
 def _or_lost(one: words.Given, wrong: dict[str, TransferError]) -> words.Given:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import selectors
 import threading
 from collections import deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
 from nbxfer.engine import mover_words as words
+from nbxfer.sources.alike import Alike
 from nbxfer.sources.base import Stopped
-from nbxfer.sources.brief import Brief
+from nbxfer.sources.brief import Answer
 from nbxfer.wire.exchange import plainly
 from nbxfer.wire.prepared import OUTSIDE, Prepared, opened
 from nbxfer.wire.sockets import Line, Tick
@@ -19,24 +21,37 @@ from nbxfer.wire.sockets import Line, Tick
 TRIES_MORE: Final = 128
 
 
-class Asked:
-    """A file that is asked for."""
+class Lane:
+    """A line to a server, and what is asked for over it; ``answer`` is None while it rests."""
 
-    __slots__ = ("brief", "errand", "server", "since")
+    __slots__ = ("answer", "errand", "fd", "key", "line", "server", "since")
 
-    def __init__(self, server: Server, errand: words.Errand, brief: Brief, since: float) -> None:
-        self.server, self.errand, self.brief, self.since = server, errand, brief, since
+    def __init__(self, server: Server, line: Line) -> None:
+        self.server, self.line, self.key, self.fd = server, line, server.prepared, line.fileno
+        self.since = 0.0  # when it was asked
+        self.errand: words.Errand | None = None
+        self.answer: Answer | None = None
 
 
 class Server:
     """One server: how it is asked, what is still to be asked, and the lines to it."""
 
-    def __init__(self, said: words.Server, came: Callable[[Server, Line | None], None], tick: Tick) -> None:
-        """``came`` is called by another thread, with a line that was opened; None where it could not be."""
-        self._came, self._tick = came, tick
+    def __init__(
+        self,
+        said: words.Server,
+        came: Callable[[Server, Line | None], None],
+        tick: Tick,
+        selector: selectors.BaseSelector,
+    ) -> None:
+        """``came`` is called by another thread, with a line that was opened; None where it could not be.
+
+        ``selector`` has an eye on all lines, those that rest too; what it gives of one is its Lane.
+        """
+        self._came, self._tick, self._selector = came, tick, selector
         self.waiting: deque[words.Errand] = deque()
-        self.idle: list[Line] = []
+        self.idle: list[Lane] = []
         self.busy = self.opening = 0
+        self.alike = Alike()
         self._refused = self._answered = 0
         self.prepared = said.prepared
         self.change(said)
@@ -70,24 +85,49 @@ class Server:
         if self._refused and self._answered >= TRIES_MORE:
             self._refused, self._answered = self._refused - 1, 0
 
-    def keep(self, key: Hashable, line: Line) -> None:
-        """See Home."""
-        if key is self.prepared and self.lanes and self.busy + len(self.idle) < self.most:
-            self.idle.append(line)
-        else:
-            line.close()
+    def take_on(self, line: Line) -> None:
+        """Have a line that was opened be one of its lanes."""
+        lane = Lane(self, line)
+        self._selector.register(lane.fd, selectors.EVENT_READ, lane)
+        self.keep(lane)
 
-    def line(self) -> Line | None:
+    def keep(self, lane: Lane) -> None:
+        """Let a line rest that is free, where it may stay."""
+        if self._may_stay(lane):
+            self.idle.append(lane)
+        else:
+            self.drop(lane)
+
+    def _may_stay(self, lane: Lane) -> bool:
+        return lane.key is self.prepared and self.lanes > 0 and self.busy + len(self.idle) < self.most
+
+    def again(self, lane: Lane) -> bool:
+        """Say whether the next file may be asked for at once over a line that has just got free."""
+        return bool(self.waiting) and self.rest is not None and self._may_stay(lane) and lane.line.quiet()
+
+    def lane(self) -> Lane | None:
         """Give a line that is open and free.
 
         One over which more has come than was asked for is closed: that is nobody's answer (RFC 9112 §9.2).
         """
         while self.idle:
-            line = self.idle.pop()
-            if line.quiet():
-                return line
-            line.close()
+            lane = self.idle.pop()
+            if lane.line.quiet():
+                return lane
+            self.drop(lane)
         return None
+
+    def drop(self, lane: Lane) -> None:
+        """Close a line over which nothing is asked for."""
+        self._selector.unregister(lane.fd)
+        lane.line.close()
+        if lane in self.idle:
+            self.idle.remove(lane)
+
+    def close(self) -> None:
+        """Close what is free."""
+        while self.idle:
+            self.drop(self.idle.pop())
 
     def widen(self) -> None:
         """Have as many lines opened as there is something to ask for."""
@@ -104,8 +144,3 @@ class Server:
             line.close()
             line = None
         self._came(self, line)
-
-    def close(self) -> None:
-        """Close what is free."""
-        while self.idle:
-            self.idle.pop().close()

@@ -18,9 +18,11 @@ from nbxfer.core.faults import Fault
 from nbxfer.core.probe import Probe
 from nbxfer.engine import mover_words as words
 from nbxfer.engine.mover_disk import Landed, land, named, sealed
-from nbxfer.engine.mover_server import Asked, Server
+from nbxfer.engine.mover_server import Lane, Server
+from nbxfer.sinks.publishing import umask
+from nbxfer.sinks.tray import Tray
 from nbxfer.sources.base import Stopped
-from nbxfer.sources.brief import Brief, Rooms, begun
+from nbxfer.sources.brief import Answer, Rooms, begun
 from nbxfer.wire.sockets import Line
 
 #: The most files that are synced and told of at once, and how long the first of them waits (seconds).
@@ -45,11 +47,12 @@ class Small:
         self._stop = False
         self._servers: dict[int, Server] = {}
         self._new: deque[tuple[Server, Line | None]] = deque()  # that were opened, or could not be
-        self._active: dict[int, Asked] = {}  # by descriptor
+        self._active: dict[int, Lane] = {}  # those that are asked for something, by descriptor
         self._again: set[int] = set()  # those that were asked for a second time
         self._landed: list[Landed] = []
         self._first = self._looked = 0.0
-        self._rooms = Rooms()
+        self._rooms, self._tray = Rooms(), Tray()
+        self._mask = umask()  # as far as is known; the kernel's own comes with each Names
         self._selector = getattr(selectors, "PollSelector", selectors.DefaultSelector)()
         self._selector.register(self._bell, selectors.EVENT_READ, None)
 
@@ -82,12 +85,11 @@ class Small:
                 "TransferError", f"nbxfer itself failed ({type(error).__name__}).", hint="Please report this."
             )
         finally:
-            for server in self._servers.values():
-                server.close()
-            for asked in self._active.values():
-                asked.brief.line.close()
+            for lane in [*self._active.values(), *(lane for one in self._servers.values() for lane in one.idle)]:
+                lane.line.close()
             for landed in self._landed:
                 landed.part.close()
+            self._tray.close()
             self._say(words.Done(self._task, (), 0, fault, last=True))
 
     def _round(self) -> None:
@@ -100,26 +102,30 @@ class Small:
         busy = self._active or any(server.opening for server in self._servers.values())
         pause = WAITS if self._landed and self._active else 0.0 if self._landed else LOOK if busy else SLEEP
         for key, _ in self._selector.select(pause):
-            if key.data is None:
+            lane: Lane | None = key.data
+            if lane is None:
                 with suppress(BlockingIOError):
                     self._bell.recv(4096)
-            else:
-                self._heard(key.data)
+            elif lane.answer is not None:
+                self._heard(lane, lane.answer)
+            elif lane.fd == lane.line.fileno and not lane.line.quiet():  # the server has closed it, and not we
+                lane.server.drop(lane)
         now = time.monotonic()
         if self._landed and (len(self._landed) >= GROUP or now - self._first >= WAITS or not self._active):
             self._tell()
         if now - self._looked >= LOOK:
             self._looked = now
-            for asked in [one for one in self._active.values() if now - one.since > SLOW]:
-                self._leave(asked)
-                asked.brief.close(whole=False)
-                self._missed(asked.server, [(asked.errand.number, 0)])
+            for lane in [one for one in self._active.values() if now - one.since > SLOW]:
+                errand, answer = self._free(lane)
+                answer.leave()
+                lane.server.drop(lane)
+                self._missed(lane.server, [(errand.number, 0)])
 
     def _take(self, word: words.Words) -> None:
         match word:
             case words.Server():
                 if (known := self._servers.get(word.number)) is None:
-                    self._servers[word.number] = Server(word, self._opened, self._tick)
+                    self._servers[word.number] = Server(word, self._opened, self._tick, self._selector)
                 else:
                     known.change(word)
                     if not word.lanes:  # it is asked for nothing any more; the next has another number
@@ -129,6 +135,7 @@ class Small:
             case words.Drop():
                 self._drop(set(word.numbers))
             case words.Names():
+                self._mask = word.mask
                 self._say(words.Named(self._task, tuple(named(word))))
             case _:
                 pass
@@ -138,10 +145,11 @@ class Small:
         for server in self._servers.values():
             gone += [(errand.number, words.NOT_ASKED) for errand in server.waiting if errand.number in numbers]
             server.waiting = deque(errand for errand in server.waiting if errand.number not in numbers)
-        for asked in [one for one in self._active.values() if one.errand.number in numbers]:
-            self._leave(asked)
-            asked.brief.close(whole=False)
-            gone.append((asked.errand.number, words.NOT_ASKED))
+        for lane in [one for one in self._active.values() if one.errand is not None and one.errand.number in numbers]:
+            errand, answer = self._free(lane)
+            answer.leave()
+            lane.server.drop(lane)
+            gone.append((errand.number, words.NOT_ASKED))
         if gone:
             self._say(words.Missed(self._task, tuple(gone)))
 
@@ -149,23 +157,34 @@ class Small:
     def _begin(self, server: Server) -> None:
         if server.rest is None:
             self._left(server, 0)
-        while server.waiting and server.busy < server.most and (line := server.line()) is not None:
-            self._ask(server, line)
+        while server.waiting and server.busy < server.most and (lane := server.lane()) is not None:
+            self._ask(lane, server.waiting.popleft())
         server.widen()
 
-    def _ask(self, server: Server, line: Line) -> None:
-        errand = server.waiting.popleft()
+    def _ask(self, lane: Lane, errand: words.Errand) -> None:
+        """Ask for a file over a line that is free, and in nobody's list."""
+        server = lane.server
         assert server.rest is not None
-        head = b"GET %b%b" % (errand.path.encode(), server.rest)
-        if not begun(line, head):
+        path = errand.path
+        if not begun(lane.line, b"GET %b%b" % (path.encode(), server.rest)):
+            lane.server.drop(lane)
             self._once_more(server, errand, 0)
             return
         name = errand.destination.rpartition("/")[2]
-        brief = Brief(server, server.prepared, line, server.text + errand.path, errand.path, name, self._rooms)
-        asked = Asked(server, errand, brief, time.monotonic())
+        lane.answer = Answer(lane.line, server.text + path, path, name, self._rooms, server.alike)
+        lane.errand, lane.since = errand, time.monotonic()
         server.busy += 1
-        self._active[line.fileno] = asked
-        self._selector.register(line.fileno, selectors.EVENT_READ, asked)
+        self._active[lane.fd] = lane
+
+    def _free(self, lane: Lane) -> tuple[words.Errand, Answer]:
+        """Take from a line what it was asked for; whoever does that says what becomes of the line."""
+        errand, answer = lane.errand, lane.answer
+        assert errand is not None
+        assert answer is not None
+        lane.errand = lane.answer = None
+        lane.server.busy -= 1
+        del self._active[lane.fd]
+        return errand, answer
 
     def _tick(self) -> None:
         if self._stop:
@@ -178,7 +197,7 @@ class Small:
     def _came(self, server: Server, line: Line | None) -> None:
         server.opening -= 1
         if line is not None:
-            server.keep(server.prepared, line)
+            server.take_on(line)
         elif not server.busy and not server.idle and not server.opening:  # there is no way to it
             self._left(server, 0)
 
@@ -206,32 +225,36 @@ class Small:
         server.waiting.appendleft(errand)
 
     # -- what comes ----------------------------------------------------------------------------------------------
-    def _leave(self, asked: Asked) -> None:
-        fd = asked.brief.line.fileno
-        asked.server.busy -= 1
-        del self._active[fd]
-        self._selector.unregister(fd)
-
-    def _heard(self, asked: Asked) -> None:
-        brief = asked.brief
-        if not brief.hear():
-            self._leave(asked)
-            brief.close(whole=False)
-            if brief.line.heard:
-                self._missed(asked.server, [(asked.errand.number, brief.status)])
+    def _heard(self, lane: Lane, answer: Answer) -> None:
+        server = lane.server
+        if not answer.hear():
+            errand, _ = self._free(lane)
+            status = answer.status
+            answer.leave()
+            lane.server.drop(lane)
+            if lane.line.heard:
+                self._missed(server, [(errand.number, status)])
             else:
-                self._once_more(asked.server, asked.errand, brief.status)
-        elif brief.probe is not None:
-            self._leave(asked)
-            done = self._land(asked.errand, brief, brief.probe)
-            asked.server.answered()
-            brief.close(whole=True)
+                self._once_more(server, errand, status)
+        elif answer.probe is not None:
+            errand, _ = self._free(lane)
+            server.answered()
+            if not answer.reusable:
+                server.drop(lane)
+            elif server.again(lane):  # it has something to do while this is written
+                self._ask(lane, server.waiting.popleft())
+            else:
+                server.keep(lane)
+            done = self._land(errand, answer, answer.probe)
+            answer.leave()
             if not done:
-                self._missed(asked.server, [(asked.errand.number, 0)])
+                self._missed(server, [(errand.number, 0)])
 
-    def _land(self, errand: words.Errand, brief: Brief, probe: Probe) -> bool:
-        landed = land(errand, brief.body, probe)
+    def _land(self, errand: words.Errand, answer: Answer, probe: Probe) -> bool:
+        landed = land(self._tray, errand, answer.body, probe)
         if landed is None:
+            if not self._landed:
+                self._tray.close()
             return False
         if not self._landed:
             self._first = time.monotonic()
@@ -240,7 +263,8 @@ class Small:
 
     def _tell(self) -> None:
         landed, self._landed = self._landed, []
-        catches, missed = sealed(landed)
+        self._tray.close()
+        catches, missed = sealed(landed, self._mask)
         if catches:
             self._say(words.Caught(self._task, tuple(catches)))
         if missed:

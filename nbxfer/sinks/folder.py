@@ -44,7 +44,7 @@ class PartNames:
         if final in ("", ".", "..") or "/" in final or "\0" in final:
             raise InvalidRequest("The destination is not the name of a file.", hint="Give the path of a file.")
         stem = final
-        while len(os.fsencode(stem)) > STEM_BYTES:
+        while len(stem) > STEM_BYTES // 4 and len(os.fsencode(stem)) > STEM_BYTES:
             stem = stem[:-1]
         self.final = final
         self._prefix = f".{stem}.{op_id}."

@@ -77,7 +77,7 @@ class PartFile:
     def write_at(self, offset: int, data: memoryview) -> None:
         """Write all of ``data`` at ``offset``."""
         with self._use("written") as fd:
-            _write(fd, offset, data)
+            write(fd, offset, data)
 
     def read_at(self, offset: int, length: int) -> bytes:
         """Give up to ``length`` bytes from ``offset``."""
@@ -161,6 +161,35 @@ class PartFile:
         self._leave()
 
 
+class Slip:
+    """The first part of a small file, written as a whole and open; of one thread, and for a moment only."""
+
+    __slots__ = ("_fd", "folder", "size")
+
+    def __init__(self, fd: int, folder: str, size: int) -> None:
+        self._fd, self.folder, self.size = fd, folder, size
+
+    def sync(self) -> None:
+        """Return when what was written is on the disk. After an error it is of no use any more."""
+        with translated("A part could not be synced"):
+            _flush(self._fd)
+
+    def seal(self, mode: int) -> Seal:
+        """Give what the committing record says, with ``mode`` set already, where the file system has such a thing."""
+        with translated("A part could not be sealed"):
+            with suppress(OSError):  # looked into by who gives it its name
+                os.fchmod(self._fd, mode)
+            there = os.fstat(self._fd)
+            if there.st_size != self.size:
+                raise StorageFailed("A part was altered by somebody else.", hint="It is fetched again.")
+            return Seal(self.size, there.st_dev, there.st_ino)
+
+    def close(self) -> None:
+        """Close; what is there stays."""
+        with suppress(OSError):
+            os.close(self._fd)
+
+
 def _flush(fd: int) -> None:
     if hasattr(os, "fdatasync"):
         os.fdatasync(fd)
@@ -181,7 +210,8 @@ def _date(fd: int, mtime: float) -> None:
             raise
 
 
-def _write(fd: int, offset: int, data: memoryview) -> None:
+def write(fd: int, offset: int, data: memoryview) -> None:
+    """Write all of ``data`` at ``offset``. Raises OSError."""
     while data:
         written = os.pwrite(fd, data, offset)
         if written == 0:  # no file system should; going round for ever would be worse
@@ -232,6 +262,6 @@ def _copy_range(source: int, target: int, start: int, stop: int) -> None:
             chunk = os.pread(source, min(_CHUNK, stop - start), start)
             if not chunk:  # it became shorter: what is missing is a hole, and no row vouches for it
                 return
-            _write(target, start, memoryview(chunk))
+            write(target, start, memoryview(chunk))
             copied = len(chunk)
         start += copied

@@ -19,7 +19,8 @@ import hashlib
 import os
 import stat
 from contextlib import suppress
-from typing import Final, NamedTuple, NoReturn
+from functools import cache
+from typing import Any, Final, NamedTuple, NoReturn
 
 from nbxfer.core.record import Before, Seal
 from nbxfer.errors import DestinationExists, SourceChanged
@@ -199,17 +200,29 @@ def _name_new(folder: Folder, part: str, final: str) -> bool:
     return False
 
 
+@cache
+def _renameat2() -> Any:
+    """Give the C library's renameat2; None where there is none."""
+    try:
+        import ctypes  # some builds of Python do without
+    except ImportError:
+        return None
+    call = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if call is not None:
+        call.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint)
+    return call
+
+
 def rename_noreplace(folder: int, old: str, new: str) -> int:
     """Rename within an open folder unless ``new`` is there; give 0, or the errno of the refusal."""
-    try:
-        import ctypes  # only where there are no links, and some builds of Python do without
-    except ImportError:
-        return errno.ENOSYS
-    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    rename = _renameat2()
     if rename is None:
         return errno.ENOSYS
-    done = rename(folder, os.fsencode(old), folder, os.fsencode(new), _AT_RENAME_NOREPLACE)
-    return 0 if done == 0 else ctypes.get_errno()
+    if rename(folder, os.fsencode(old), folder, os.fsencode(new), _AT_RENAME_NOREPLACE) == 0:
+        return 0
+    import ctypes
+
+    return ctypes.get_errno()
 
 
 # -- umask ------------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from functools import cache, cached_property
 from types import TracebackType
@@ -23,7 +24,7 @@ from nbxfer.errors import TransferError
 from nbxfer.sinks.base import Part
 from nbxfer.sinks.folder import Folder
 from nbxfer.sinks.oserrors import translated
-from nbxfer.sinks.partfile import PartFile
+from nbxfer.sinks.partfile import PartFile, Slip
 from nbxfer.sinks.publishing import umask
 
 #: From so many parts on it pays.
@@ -87,15 +88,15 @@ class Shelf:
         return wrong
 
 
-def sync(parts: Sequence[Part], clock: Callable[[], float] = time.monotonic) -> list[TransferError | None]:
+def sync(parts: Sequence[Part | Slip], clock: Callable[[], float] = time.monotonic) -> list[TransferError | None]:
     """Return when all that was written to these parts is on the disk; give for each what went wrong with it.
 
     After an error that part is not to be trusted, as after Part.sync.
     """
     global _resting_until
-    if len(parts) >= MANY and all(isinstance(part, PartFile) for part in parts) and clock() >= _resting_until:
+    if len(parts) >= MANY and all(isinstance(part, PartFile | Slip) for part in parts) and clock() >= _resting_until:
         begun = clock()
-        done = _by_file_system([part for part in parts if isinstance(part, PartFile)])
+        done = _by_file_system({part.folder for part in parts if isinstance(part, PartFile | Slip)})
         if clock() - begun > LONG:
             _resting_until = clock() + REST
         if done:
@@ -103,7 +104,7 @@ def sync(parts: Sequence[Part], clock: Callable[[], float] = time.monotonic) -> 
     return [_synced(part) for part in parts]
 
 
-def _synced(part: Part) -> TransferError | None:
+def _synced(part: Part | Slip) -> TransferError | None:
     try:
         part.sync()
     except TransferError as error:
@@ -111,9 +112,8 @@ def _synced(part: Part) -> TransferError | None:
     return None
 
 
-def _by_file_system(parts: Sequence[PartFile]) -> bool:
-    """Sync every file system that has some of these parts; False where that does not do."""
-    folders = {part.folder for part in parts}
+def _by_file_system(folders: AbstractSet[str]) -> bool:
+    """Sync every file system that has some of these folders; False where that does not do."""
     for path in folders:
         try:
             with Folder(path) as folder:

@@ -14,6 +14,7 @@ from nbxfer.core.policy import Patience
 from nbxfer.core.probe import Probe, Want
 from nbxfer.core.url import safe_url
 from nbxfer.sources import pages
+from nbxfer.sources.alike import Alike
 from nbxfer.sources.answer import judge
 from nbxfer.sources.base import SMALL
 from nbxfer.sources.question import Ask, Reply, Take
@@ -77,20 +78,23 @@ def begun(line: Line, head: bytes) -> bool:
     return sent == len(head)
 
 
-class Brief:
-    """One request that is under way. ``line`` is for who waits for its answer."""
+class Answer:
+    """What comes over a line in answer to one plain GET. ``alike`` knows the last one of this server."""
 
     def __init__(
-        self, home: Home, key: Hashable, line: Line, text: str, path: str, destination: str, rooms: Rooms
+        self, line: Line, text: str, path: str, destination: str, rooms: Rooms, alike: Alike | None = None
     ) -> None:
         """``text`` is the URL, without a secret, and ``path`` its path; ``destination`` the name that it is to get."""
-        self.key, self.line = key, line
+        self.line = line
         self.probe: Probe | None = None  # when all of it has come
-        self._home, self._text, self._path, self._destination = home, text, path, destination
+        self._text, self._path, self._destination = text, path, destination
         self._rooms, self._room = rooms, rooms.take()
         self._view, self._filled = memoryview(self._room), 0
+        self._alike = alike
         self._head: Head | None = None
-        self._begin = self._length = 0  # of the body, in the room
+        self._known: Probe | None = None  # what it is taken for, where it is like the last one
+        self._begin = self._length = 0  # of the body, in the room; before that begins the length is 0
+        self.reusable = False  # another request may follow over the line when all has come
 
     def hear(self) -> bool:
         """Take what has come; False where this goes on no further in this way. ``probe`` tells when all has come."""
@@ -100,10 +104,10 @@ class Brief:
                 if got <= 0:
                     return got < 0  # what it has closed before its time is asked for again
                 self._filled += got
-                if self._head is None and not self._began():
+                if not self._length and not self._began():
                     return False
-                if self._head is not None and self._filled - self._begin >= self._length:
-                    return self._judged(self._head)
+                if self._length and self._filled - self._begin >= self._length:
+                    return self._judged()
         except OSError:
             return False
 
@@ -113,24 +117,36 @@ class Brief:
         if end < 0:
             return self._filled < min(MAX_HEAD, len(self._room))
         self._begin = end + len(_END)
-        self._head = plain_head(bytes(self._view[: self._begin]))
-        if self._head is None or not self._head.length or self._head.length > SMALL:
+        told = bytes(self._view[: self._begin])
+        if self._alike is not None and (known := self._alike.read(told, self._text)) is not None:
+            self._known, self.reusable, length = known, True, known.size
+        else:
+            self._head = plain_head(told)
+            length = self._head.length if self._head is not None else None
+            self.reusable = self._head is not None and self._head.reusable
+        if not length or length > SMALL:
             return False
-        self._length = self._head.length
-        if (needed := self._begin + self._length + 1) > len(self._room):
+        self._length = length
+        if (needed := self._begin + length + 1) > len(self._room):
             room = bytearray(needed)
             room[: self._filled] = self._view[: self._filled]
             self._room, self._view = room, memoryview(room)
         return True
 
-    def _judged(self, head: Head) -> bool:
+    def _judged(self) -> bool:
         """Hold the answer against the question; False where it is to be looked into, or what comes is too much."""
-        verdict = judge(ASK, Reply(head.status, head.headers, safe_url(self._text), self._path, time.time()))
-        if not isinstance(verdict, Take) or verdict.length != self._length or self._filled > self._begin + self._length:
+        if self._filled > self._begin + self._length:
             return False
-        if pages.suspect(verdict.probe) and pages.unexpected(self._path, self._destination):
-            return False
-        self.probe = verdict.probe
+        if (head := self._head) is not None:
+            verdict = judge(ASK, Reply(head.status, head.headers, safe_url(self._text), self._path, time.time()))
+            if not isinstance(verdict, Take) or verdict.length != self._length:
+                return False
+            if pages.suspect(verdict.probe) and pages.unexpected(self._path, self._destination):
+                return False
+            self._known = verdict.probe
+            if self._alike is not None and head.reusable:
+                self._alike.learn(bytes(self._view[: self._begin]), head.headers, verdict.probe)
+        self.probe = self._known
         return True
 
     @property
@@ -141,14 +157,29 @@ class Brief:
 
     @property
     def body(self) -> memoryview:
-        """All of it, when it has come; good until ``close``."""
+        """All of it, when it has come; good until ``leave``."""
         return self._view[self._begin : self._filled]
+
+    def leave(self) -> None:
+        """Give the room back: nobody reads the body any more."""
+        self._rooms.put(self._room)
+
+
+class Brief(Answer):
+    """One request that is under way over a line of somebody's. ``line`` is for who waits for its answer."""
+
+    def __init__(
+        self, home: Home, key: Hashable, line: Line, text: str, path: str, destination: str, rooms: Rooms
+    ) -> None:
+        """``home`` is where the line goes, under ``key``, when all has come; see Answer."""
+        super().__init__(line, text, path, destination, rooms)
+        self.key, self._home = key, home
 
     def close(self, *, whole: bool) -> None:
         """Let the line go: for the next request where the answer has come as a ``whole``, else for good."""
-        self._rooms.put(self._room)
+        self.leave()
         self.line.asked = b""
-        if whole and self._head is not None and self._head.reusable:
+        if whole and self.reusable:
             self._home.keep(self.key, self.line)
         else:
             self.line.close()
@@ -156,5 +187,5 @@ class Brief:
     def handed_on(self) -> tuple[Hashable, Line]:
         """Give the line and its key; on it everything is as if nobody had read anything of the answer."""
         self.line.come = bytes(self._view[: self._filled])
-        self._rooms.put(self._room)
+        self.leave()
         return self.key, self.line

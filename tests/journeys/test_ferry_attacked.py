@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+import selectors
 import socket
 
+import msgspec
 import pytest
 
 from nbxfer.core.policy import Patience
@@ -59,21 +61,30 @@ def told(prepared: Prepared, lanes: int) -> words.Server:
 def test_lines_of_a_server() -> None:
     """A line is kept while one asks as before; one over which came what nobody asked for is never used again."""
     prepared = Prepared(int(socket.AF_INET), ("127.0.0.1", 1), "h", 1, b"/", ((b"Host", b"h"),))
-    server = Server(told(prepared, 4), lambda server, line: None, lambda: None)
+    selector = selectors.DefaultSelector()
+    server = Server(told(prepared, 4), lambda server, line: None, lambda: None, selector)
     ends = [socket.socketpair() for _ in range(3)]
     for ours, _ in ends:
         ours.setblocking(False)
     lines = [Line(ours, public=False) for ours, _ in ends]
     for line in lines:
-        server.keep(server.prepared, line)
+        server.take_on(line)
     ends[2][1].send(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n!")
+    assert [key.data.line for key, _ in selector.select(1)] == [lines[2]]
     server.change(told(words.decode(words.encode(told(prepared, 3))).prepared, 3))
-    assert server.line() is lines[1]
-    server.keep(server.prepared, lines[1])
+    lane = server.lane()
+    assert lane is not None
+    assert lane.line is lines[1]
+    assert not server.again(lane)  # nothing waits
+    server.keep(lane)
     assert lines[2].fileno == -1
     server.change(told(prepared, 0))
-    server.keep(server.prepared, lines[1])
+    assert not selector.get_map()
     assert [line.fileno for line in lines] == [-1] * 3
+    server.change(told(msgspec.structs.replace(prepared, port=2), 4))
+    server.waiting.append(words.Errand(1, "/a", "/a", "0" * 16, 1))
+    assert not server.again(lane)  # one asks otherwise by now
+    selector.close()
     for _, theirs in ends:
         theirs.close()
 
