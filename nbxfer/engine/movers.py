@@ -100,7 +100,7 @@ class Movers:
     def take(self) -> Ship | None:
         """Give the mover that has least to do, or a new one, which may not be ``ready`` yet; None: there is none."""
         with self._lock:
-            self._ships = [ship for ship in self._ships if not ship.dead]
+            self._let_go([ship for ship in self._ships if ship.dead])
             least = min(self._ships, key=lambda ship: ship.load, default=None)
             if least is not None and (not least.load or len(self._ships) >= self.most):
                 return least
@@ -169,12 +169,17 @@ class Movers:
             return
         now = time.monotonic()
         with self._lock:
-            old = [s for s in self._ships if s.dead or (not s.load and now - s.idle_since > KEEP)]
-            self._ships = [ship for ship in self._ships if ship not in old]
-            for ship in old:
-                ship.close()
-                self._leaving.append(ship.process)
+            self._let_go([s for s in self._ships if s.dead or (not s.load and now - s.idle_since > KEEP)])
             self._leaving = [process for process in self._leaving if process.poll() is None]
+
+    def _let_go(self, ships: Sequence[Ship]) -> None:
+        """Have these end: with their pipe, or at once where they have said nothing, for one may be stopped."""
+        self._ships = [ship for ship in self._ships if ship not in ships]
+        for ship in ships:
+            if ship.dead:
+                platform.end(ship.process, 0.0)
+            ship.close()
+            self._leaving.append(ship.process)
 
     def close(self) -> None:
         """Let all of them go, and wait a moment until they are gone."""

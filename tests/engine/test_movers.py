@@ -263,6 +263,23 @@ def test_idle_movers_go(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
     until(lambda: not movers(trial.session)._leaving)
 
 
+def test_one_that_is_stopped_while_it_has_nothing_to_do(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is ended when it has been silent for too long, also where nobody waits for it, and another one is begun."""
+    trial.session._engine.start()
+    first = movers(trial.session).board()
+    assert first is not None
+    first.process.send_signal(signal.SIGSTOP)
+    with monkeypatch.context() as patched:
+        patched.setattr("nbxfer.engine.ship.SILENT_FOR", 0.1)
+        patched.setattr("nbxfer.engine.ship.SILENT_LOOKS", 2)
+        until(lambda: first.hear(0) or first.dead)
+    second = movers(trial.session).board()
+    assert second is not None
+    assert second is not first
+    until(lambda: not movers(trial.session)._leaving)
+    assert machine.start_mark(first.process.pid) is None
+
+
 _SCRIPT = """
 import sys, time, nbxfer
 session = nbxfer.Session()
