@@ -249,6 +249,11 @@ class Work:
         if job is not None and not job.rests:
             self.workers.submit(job.let_go)
 
+    def limited(self, rate: float | None) -> None:
+        """Take note of a new limit: what is fetched without one by the ferry is fetched in another way; any thread."""
+        if rate is not None:
+            self.later(self.ferry.stop_all)
+
     def stop_all(self) -> None:
         """Let everything that is in flight come home."""
         self.ferry.stop_all()

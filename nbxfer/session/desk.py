@@ -217,6 +217,7 @@ class Session(Outbox):
     @bandwidth.setter
     def bandwidth(self, rate: float | str | None) -> None:
         self._engine.pace.rate = config.capped("bandwidth", None if rate is None else amounts.rate(rate))
+        self._engine.work.limited(self.bandwidth)
 
     @property
     def upload_bandwidth(self) -> int | None:
@@ -236,6 +237,7 @@ class Session(Outbox):
     @requests.setter
     def requests(self, rate: float | None) -> None:
         self._doors.requests = None if rate is None else config.get("requests", rate)
+        self._engine.work.limited(self.requests)
 
     @property
     def cost_policy(self) -> CostPolicy:

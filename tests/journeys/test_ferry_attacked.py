@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import selectors
 import socket
+import time
 
 import msgspec
 import pytest
@@ -104,3 +105,22 @@ def test_no_file_can_be_opened(trial: Trial, monkeypatch: pytest.MonkeyPatch) ->
         engine.later(engine.work.ferry.call)
         until(lambda: bool(asked) and not engine.work.crossing._busy)
     warmed(trial)
+
+
+@pytest.mark.parametrize(("what", "limit"), [("bandwidth", 20_000), ("requests", 4)])
+def test_a_limit_that_comes_later(what: str, limit: int, trial: Trial) -> None:
+    """It holds at once: hundreds of files that a mover has before it, which knows no limit, come back from there."""
+    warmed(trial)
+    sites = [trial.put(DATA[n:], name=f"n{n}") for n in range(400)]
+    for site in sites:
+        site.before = lambda: time.sleep(0.005)
+    begun = len(trial.server.asked)
+    urls = [trial.server.url(f"/n{n}/n{n}.bin") for n in range(400)]
+    batch = trial.session.download(urls, trial.folder, retry=QUICK)
+    until(lambda: len(trial.server.asked) >= begun + 60)
+    setattr(trial.session, what, limit)
+    time.sleep(0.5)
+    assert len(trial.server.asked) < begun + 250
+    setattr(trial.session, what, None)
+    assert [path.read_bytes() for path in batch.results(60)] == [site.versions[0].data for site in sites]
+    assert ferried(trial.session, batch)
