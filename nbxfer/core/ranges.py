@@ -47,7 +47,10 @@ class RangeSet(msgspec.Struct, frozen=True, gc=False):
     @property
     def total(self) -> int:
         """The number of bytes in the set."""
-        return sum(r.stop - r.start for r in self.ranges)
+        ranges = self.ranges
+        if len(ranges) == 1:
+            return ranges[0].stop - ranges[0].start
+        return sum(r.stop - r.start for r in ranges)
 
     def __iter__(self) -> Iterator[ByteRange]:
         return iter(self.ranges)
@@ -101,4 +104,9 @@ class RangeSet(msgspec.Struct, frozen=True, gc=False):
 
     def covers(self, start: int, stop: int) -> bool:
         """Say whether every byte of ``[start, stop)`` is in this set."""
-        return start >= stop or any(r.start <= start and stop <= r.stop for r in self.ranges)
+        if start >= stop:
+            return True
+        for r in self.ranges:  # noqa: SIM110 -- any() of a generator takes three times as long for the one that there is
+            if r.start <= start and stop <= r.stop:
+                return True
+        return False

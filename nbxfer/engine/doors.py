@@ -36,6 +36,7 @@ from nbxfer.wire.pool import Pool
 from nbxfer.wire.storage import of_record
 
 if TYPE_CHECKING:
+    from nbxfer.engine.passages import Passages
     from nbxfer.sources.brief import Brief, Passage
     from nbxfer.sources.briefly import Briefly
 
@@ -54,7 +55,7 @@ class Doors:
         self._lists = Lists()
         self._pool = Pool(requests=requests)  # many files of one server need few connections
         self._briefly: Briefly | None = None
-        self._apart: Briefly | None = None
+        self._apart: Passages | None = None
 
     @property
     def requests(self) -> float | None:
@@ -139,11 +140,12 @@ class Doors:
 
     def passage(self, op_id: str, spec: Spec) -> Passage | None:
         """Say how another process asks for a small file; None where it cannot. One thread at a time."""
-        from nbxfer.sources.briefly import Briefly
+        from nbxfer.engine.passages import Passages
 
         if self._apart is None:
-            self._apart = Briefly(self._pool)
-        return self._apart.passage(self._access(op_id, spec), spec.patience)
+            self._apart = Passages(self._pool)
+        common = self._common.get(op_id) if op_id not in self._mirrors else None
+        return self._apart.of(spec, common, lambda: self._access(op_id, spec))
 
     def reading(self, access: Access, patience: Patience) -> Source:
         """Give a source that belongs to no operation: of somebody who reads here and there."""

@@ -20,7 +20,7 @@ from nbxfer.core import events as ev
 from nbxfer.core import url as urls
 from nbxfer.core.lifecycle import Operation
 from nbxfer.core.phases import Phase
-from nbxfer.core.ranges import RangeSet
+from nbxfer.core.ranges import ByteRange, RangeSet
 from nbxfer.engine import platform
 from nbxfer.engine.crossing import Crossing
 from nbxfer.engine.digests import hashed, known
@@ -136,7 +136,7 @@ class Ferry:
             return None
         seal, size = one.catch.seal, one.catch.seal.size
         if isinstance(action, do.Fetch) and action.fresh and (action.epoch, action.size) == (one.epoch, size):
-            return ev.RangeLanded(action.serial, RangeSet.of([(0, size)]), size, length_proven=True)
+            return ev.RangeLanded(action.serial, RangeSet((ByteRange(0, size),)), size, length_proven=True)
         if not isinstance(action, do.Verify) or (action.epoch, action.size) != (one.epoch, size) or action.mtime:
             return None
         wanted, found = action.checksum, one.catch.checksum

@@ -20,8 +20,9 @@ log = logging.getLogger("nbxfer")
 
 #: An append is on the disk, too, after this long (seconds).
 SYNC_WITHIN: Final = 0.05
-#: After so many records it is tidied before the next heartbeat: what is over stays in memory until then.
-TIDY_AFTER: Final = 8000
+#: After so many records it is tidied before the next heartbeat: what is over stays in memory until then, and each time
+#: most files of the history are written to and synced, however many they are for.
+TIDY_AFTER: Final = 16000
 #: After so many, whoever tidies gives memory back: what follows the end of a long list is a heartbeat at least.
 GIVE_AFTER: Final = 1000
 

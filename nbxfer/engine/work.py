@@ -47,6 +47,10 @@ ROOM_EVERY, ROOM_TRIES = 1.0, 30
 SAVED_WITHIN = 60.0
 
 
+#: What may have been done before it was decided.
+_MAY_BE_DONE = (do.Fetch, do.Verify)
+
+
 def _saved_at_once(_op_id: str, _event: ev.Event, reply: Future[None]) -> None:
     reply.set_result(None)
 
@@ -172,6 +176,8 @@ class Work:
 
     def ahead(self, op: Operation, action: do.Action) -> ev.Event | None:
         """Give the answer to an action that has been done already; None where it is to be performed."""
+        if not isinstance(action, _MAY_BE_DONE):
+            return None
         known = self.ferry.answer(op.id, action) or ahead.answer(self.jobs.get(op.id), action)
         if isinstance(action, do.Fetch) and op.spec.kind == "download":
             self.streak.count(urls.server(op.spec.asked), small=known is not None)

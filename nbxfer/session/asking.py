@@ -149,13 +149,14 @@ class Asking:
         fresh: list[Machine] = []
         refused: list[Machine] = []
         joined: list[tuple[_Plan, Found]] = []
-        for key in list(plans):
+        drawn = secrets.token_bytes(8 * len(plans)).hex()  # at once: each draw gives the interpreter's lock away
+        for number, key in enumerate(list(plans)):
             plan = plans.pop(key)  # of a hundred thousand, nobody needs it any more
             if plan.decision is not None and plan.decision.found is not None:
                 plan.op_id = plan.decision.found.record.id
                 joined.append((plan, plan.decision.found))
             elif plan.error is None:
-                fresh.append(self._made(plan))
+                fresh.append(self._made(plan, drawn[16 * number : 16 * (number + 1)]))
             elif (machine := self._refusal(plan)) is not None:
                 refused.append(machine)
             ids[key] = plan.op_id
@@ -170,10 +171,12 @@ class Asking:
             self._join(joined)
         return ids
 
-    def _made(self, plan: _Plan) -> Machine:
+    def _made(self, plan: _Plan, op_id: str = "") -> Machine:
         before, named = (plan.decision.before, plan.decision.named) if plan.decision is not None else (None, "")
         start = plan.asked.options.start
-        machine = Machine(secrets.token_hex(8), plan.spec, time.time(), before=before, start=start, named=named)
+        machine = Machine(
+            op_id or secrets.token_hex(8), plan.spec, time.time(), before=before, start=start, named=named
+        )
         plan.op_id = machine.id
         self._give(machine.id, plan)
         return machine

@@ -128,7 +128,7 @@ class Line:
             return False
         try:
             # A TLS socket may have session tickets to read, which are no bytes of a body.
-            return not ready(self.sock) or self.take(memoryview(bytearray(1))) < 0
+            return self.take(memoryview(bytearray(1))) < 0
         except OSError:
             return False
 
