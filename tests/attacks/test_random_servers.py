@@ -89,7 +89,8 @@ class Mischief(Site):
         return f"{names}, flips {self.flips}, {sizes} bytes, {self.versions[0].tag} {self.versions[0].modified}"
 
 
-def _judge(trial: Trial, site: Mischief, op: Operation, options: dict[str, Any]) -> None:
+def judge(trial: Trial, site: Mischief, op: Operation, options: dict[str, Any]) -> None:
+    """See that everything holds that must."""
     trial.holds(site, op)
     if op.snapshot.phase is Phase.DONE and options:
         assert op.path.read_bytes() == site.versions[0].data or len(op.path.read_bytes()) == options.get("expect_size")
@@ -108,7 +109,7 @@ def run(seeds: range, trial: Trial) -> collections.Counter[str]:
     for seed, site, op, options in asked:
         try:
             assert op.wait(60, progress=False), f"it does not end\n{op.explain()}"
-            _judge(trial, site, op, options)
+            judge(trial, site, op, options)
         except AssertionError as wrong:
             raise AssertionError(f"seed {seed}: {site!r}, {options}\n{wrong}") from None
         ended[type(op.error).__name__ if op.error else "right"] += 1
