@@ -21,6 +21,7 @@ from nbxfer.core import url as urls
 from nbxfer.core.lifecycle import Operation
 from nbxfer.core.phases import Phase
 from nbxfer.core.ranges import ByteRange, RangeSet
+from nbxfer.core.spec import Spec
 from nbxfer.engine import platform
 from nbxfer.engine.crossing import Crossing
 from nbxfer.engine.digests import hashed, known
@@ -51,7 +52,7 @@ class Ferry:
 
     def expect(self, new: Sequence[Operation]) -> None:
         """Have a mover come for a long list: it is there when the first of them have shown that they are small."""
-        if len(new) > MANY and all(_moves_soon(op) for op in (new[0], new[-1])):
+        if len(new) > MANY and all(op.phase is Phase.QUEUED and self._takes(op.spec) for op in (new[0], new[-1])):
             self.call()
 
     def call(self) -> None:
@@ -62,15 +63,19 @@ class Ferry:
 
     def fits(self, op: Operation, action: do.Probe) -> bool:
         """Say whether it is a plain file of the web of which nothing is here, and whose first request this is."""
-        spec = op.spec
-        plain = spec.kind == "download" and not spec.far and spec.naming == "url"
         first = action.serial == 1 and action.epoch == 1 and op.before is None and op.ticket is None
+        if not (self._crossing.open and first and self._takes(op.spec)):
+            return False
+        return self._crossing.serves(urls.server(op.spec.url), time.monotonic())
+
+    def _takes(self, spec: Spec) -> bool:
+        """Say whether it is a plain file of the web, as far as its spec tells, and nothing is limited."""
+        web = spec.url.startswith(("https://", "http://"))
+        plain = web and spec.kind == "download" and not spec.far and spec.naming == "url"
         odd = spec.adopted or spec.random_access or spec.checksum_at is not None or spec.preserve_mtime
         bounded = spec.expect_size is not None or spec.max_size is not None
         limited = spec.bandwidth is not None or self._shared.rate is not None
-        if not (self._crossing.open and plain and first) or odd or bounded or limited:
-            return False
-        return self._crossing.serves(urls.server(spec.url), time.monotonic())
+        return plain and not (odd or bounded or limited)
 
     def take(self, planned: Sequence[Planned], rides: Callable[[str], bool]) -> list[Planned]:
         """Take what is for here, and give what is left; ``rides`` says of an operation whether it waits to be taken."""
@@ -157,7 +162,3 @@ class Ferry:
         for one in named:
             self.forget(one.op_id)
         self._anew([(op, commit) for op, commit in again if commit.serial in op.in_flight])
-
-
-def _moves_soon(op: Operation) -> bool:
-    return op.phase is Phase.QUEUED and op.spec.kind == "download" and not op.spec.far

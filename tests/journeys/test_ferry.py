@@ -307,16 +307,17 @@ def test_one_that_is_reset_each_time(trial: Trial) -> None:
 def test_a_long_list_has_a_mover_come_at_once(
     serve: Callable[..., DemoServer], sessions: Callable[[], Session], tmp_path: Path
 ) -> None:
-    """It is there when the first files have shown that they are small; a few files need none."""
+    """It is there when the first have shown that they are small; a few need none, nor does what it cannot take."""
     server, session = serve(5000, rate=10), sessions()  # bytes a second: nothing comes while this looks
     crossing = session._engine.work.crossing
     few = session.download([server.url_of(f"few{n}.bin") for n in range(3)], tmp_path / "few")
     later = session.download([server.url_of(f"later{n}.bin") for n in range(MANY + 1)], tmp_path / "later", start=False)
+    bounded = session.download([server.url_of(f"b{n}.bin") for n in range(MANY + 1)], tmp_path / "b", max_size="1 MB")
     time.sleep(0.3)
     assert not crossing._busy
     many = session.download([server.url_of(f"{n}.bin") for n in range(MANY + 1)], tmp_path / "many")
     until(lambda: crossing.open)
-    assert not any(op.done() for op in (*few, *many, *later))
+    assert not any(op.done() for op in (*few, *many, *later, *bounded))
 
 
 def test_a_name_that_is_taken_meanwhile(
