@@ -183,4 +183,4 @@ class Board:
 
 def _seen(row: Snapshot | Waiting | Over) -> Snapshot:
     """Give a snapshot that has the phase and the owner of a row, and perhaps nothing else of it."""
-    return row.form if isinstance(row, Waiting | Over) else row
+    return row if isinstance(row, Snapshot) else row.form

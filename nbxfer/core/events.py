@@ -222,6 +222,10 @@ class RangeLost(Event, frozen=True):
     held: RangeSet
 
 
+#: What brings a fault of the source; named once, for it is asked of every event.
+LOST = (ProbeLost, RangeLost)
+
+
 class CutShort(Event, frozen=True):
     """The action was stopped on our own wish; what is held is held (None: nothing was looked at)."""
 

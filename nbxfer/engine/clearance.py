@@ -75,9 +75,7 @@ class Clearance:
 
     def disguised(self, event: ev.Event) -> ev.Event:
         """Give an event as it is, or as what it is where a login page stands before the internet."""
-        if isinstance(event, ev.ProbeLost | ev.RangeLost) and (
-            (fault := around.captive(self.seen, event.fault)) is not event.fault
-        ):
+        if isinstance(event, ev.LOST) and ((fault := around.captive(self.seen, event.fault)) is not event.fault):
             return msgspec.structs.replace(event, fault=fault)
         return event
 

@@ -99,7 +99,7 @@ class Dispatcher:
                 if reply is not None:
                     self._replies.append((reply, KeyError(op_id)))
                 continue
-            if isinstance(event, ev.ProbeLost | ev.RangeLost) and event.fault.retry_after is not None:
+            if isinstance(event, ev.LOST) and event.fault.retry_after is not None:
                 self.slots.hosts.shut_both(urls.server(op.spec.asked), event.fault)
             try:
                 actions = self._handled(op, event, now, chance())

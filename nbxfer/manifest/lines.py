@@ -96,6 +96,8 @@ def encode(record: Record, seq: int) -> bytes:
         raise InvalidRequest(f"{record.id[:40]!r} is not an id of nbxfer.", hint="Ids are drawn by nbxfer itself.")
     try:
         line = _line(record, seq)
+        if len(line) <= MAX_LINE:
+            return line
         for name in ("response", "story", "claims"):
             if len(line) > MAX_LINE:
                 record = msgspec.structs.replace(record, **{name: ()})
