@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable
 from typing import Final
@@ -29,14 +28,18 @@ from nbxfer.errors import (
 )
 from nbxfer.sources.base import Stop, Stopped, Stream
 
-log = logging.getLogger("nbxfer")
-
 #: Seconds between two looks at everything.
 TICK: Final = 0.1
 #: While a mover is on its way, pieces are as small as if there were so many lanes: what is left is the mover's.
 SMALL: Final = 1024
 #: The number under which a convoy takes from the lanes.
 AWAY: Final = -1
+
+
+def _note(what: str, error: TransferError) -> None:
+    import logging  # here: a mover begins sooner without
+
+    logging.getLogger("nbxfer").debug("%s: %s", what, error.message)
 
 
 class Lanes:
@@ -151,7 +154,7 @@ class Lanes:
 
     def lost(self, lane: Lane, error: TransferError) -> bool:
         """Decide what follows when a connection ends with ``error``; say whether ``lane`` is to try another."""
-        log.debug("a connection ended: %s", error.message)
+        _note("a connection ended", error)
         with self._bell:
             others = len(self._lanes) - 1
             got = lane.pump.got if lane.pump is not None else 0
@@ -233,7 +236,7 @@ class Lanes:
 
     def away_lost(self, error: TransferError) -> None:
         """Take note of the error by which a lease ended: the mover's own lanes have tried what could be tried."""
-        log.debug("a mover came back: %s", error.message)
+        _note("a mover came back", error)
         with self._bell:
             if not self._ends(error):
                 self._last = error

@@ -16,7 +16,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from nbxfer.engine import mover_words as words
-from nbxfer.engine import platform
+from nbxfer.engine.elbowroom import Elbowroom
 from nbxfer.engine.mover_channel import Channel
 from nbxfer.engine.mover_task import Task
 
@@ -41,6 +41,7 @@ class Mover:
         self._rope.setblocking(False)
         self._parent = os.getppid()
         self._spoke = 0.0
+        self._room = Elbowroom()
 
     def say(self, word: words.Words) -> None:
         """Have ``word`` sent; from any thread."""
@@ -67,6 +68,7 @@ class Mover:
             self._hear(word)
         if not there:
             return False
+        self._room.look()
         if self._channel.flush():
             self._tell()
         self._channel.wait(REPORT_EVERY if self._tasks else PULSE, self._bell.fileno())
@@ -130,7 +132,6 @@ def main(descriptor: int) -> NoReturn:
     """Be a mover, with the pipe that ``descriptor`` is."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
         signal.signal(number, signal.SIG_IGN if number != signal.SIGTERM else signal.SIG_DFL)
-    platform.leave_one_processor()
     sock = socket.socket(fileno=descriptor)
     sock.set_inheritable(False)
     Mover(sock).run()

@@ -114,21 +114,6 @@ def give_way() -> None:
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), os.getpriority(os.PRIO_PROCESS, 0) + LESS_URGENT)
 
 
-def leave_one_processor() -> None:
-    """Have this process leave its parent the processor that it ran on last, where there is another; Linux only.
-
-    A cell computes on one. What a system shares out by threads leaves it little beside eight that decrypt.
-    """
-    if sys.platform != "linux":
-        return
-    with contextlib.suppress(OSError, ValueError, IndexError):  # no /proc, or a sandbox forbids it
-        mine = os.sched_getaffinity(0)
-        with open(f"/proc/{os.getppid()}/stat", encoding="utf-8", errors="replace") as file:
-            theirs = int(file.read().rpartition(")")[2].split()[36])  # proc(5), field 39
-        if len(mine) > 1:
-            os.sched_setaffinity(0, mine - {theirs if theirs in mine else min(mine)})
-
-
 def processors() -> int:
     """Give how many processors this process may run on, as far as the system tells."""
     if hasattr(os, "sched_getaffinity"):

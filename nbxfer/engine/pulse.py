@@ -6,7 +6,6 @@ has everybody wake up late, too, so that alone proves nothing: it also has to be
 
 from __future__ import annotations
 
-import statistics
 import threading
 import time
 from collections import deque
@@ -64,7 +63,7 @@ class Pulse:
                 break
             took += asked + late
             lates.append(late)
-        return len(lates) >= FEWEST and took >= SPAN and statistics.median_low(lates) >= LATE
+        return len(lates) >= FEWEST and took >= SPAN and sorted(lates)[(len(lates) - 1) // 2] >= LATE
 
     def _others_compute(self) -> bool:
         now = self._clock()

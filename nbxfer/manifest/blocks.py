@@ -18,14 +18,16 @@ import os
 import struct
 import threading
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from crc32c import crc32c
 
 from nbxfer.core.ranges import BLOCK
 from nbxfer.manifest import storage
 from nbxfer.manifest.base import Row
-from nbxfer.manifest.layout import Layout, blocks_name
+
+if TYPE_CHECKING:
+    from nbxfer.manifest.layout import Layout
 
 _HEADER: Final = struct.Struct("<8sHHIIQI")
 _ROW: Final = struct.Struct("<IIII")
@@ -124,6 +126,8 @@ def read(layout: Layout, op_id: str, epoch: int) -> list[Row]:
 
 def epochs(layout: Layout, op_id: str) -> list[int]:
     """Give the epochs that have a block log, oldest first."""
+    from nbxfer.manifest.layout import blocks_name  # here: a mover has this module, and no use for the house
+
     with storage.doing("The block logs could not be listed"):
         found = map(blocks_name, storage.names(layout.shelf(op_id)))
         return sorted(name[1] for name in found if name is not None and name[0] == op_id)

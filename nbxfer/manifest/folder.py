@@ -14,7 +14,7 @@ import msgspec
 from nbxfer.core.lease import Hold, Owner, Process
 from nbxfer.core.record import Record
 from nbxfer.errors import ForkedError, TransferError
-from nbxfer.manifest import blocks, cards, claims, history, machine, storage, wishes
+from nbxfer.manifest import blocks, cards, claims, furnishing, history, machine, storage, wishes
 from nbxfer.manifest.base import BlockLog, Card, Claim, Fenced, Found, Row, Wish, latest
 from nbxfer.manifest.journal import Journal
 from nbxfer.manifest.layout import Layout, checked
@@ -74,7 +74,7 @@ class FolderManifest:
             self._be(msgspec.structs.replace(self.me, id=machine.new_id()))
         self._fenced = False
         self._pid = os.getpid()
-        storage.furnish(self.layout)
+        furnishing.furnish(self.layout)
         with storage.doing("The manifest could not be begun"):
             self._owners.enter()  # before the journal: its writer must never be unknown
             self._journal = Journal(self.layout, self.me.id, self._succession.is_lost)

@@ -15,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-from nbxfer.manifest import storage
+from nbxfer.manifest import furnishing, storage
 from nbxfer.manifest.layout import Layout
 
 #: Outputs remembered of one notebook; operations that one may show; bytes of a file that are read.
@@ -48,7 +48,7 @@ def keep(layout: Layout, output: Output) -> None:
     known = kept(layout, output.notebook)
     if output in known:
         return
-    storage.furnish(layout)
+    furnishing.furnish(layout)
     lines = [*[old for old in known if old.model != output.model][1 - MOST :], output]
     with storage.doing("What the notebook shows could not be remembered"):
         storage.write_aside(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 import stat
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
@@ -13,7 +12,6 @@ from types import TracebackType
 from typing import Final
 
 from nbxfer.errors import AccessDenied, NoSpace, StorageFailed, TransferError
-from nbxfer.manifest.layout import FOLDERS, Layout
 
 #: Never through a symbolic link, never into a child process, never waiting for somebody to open a FIFO's other end.
 _SAFELY: Final = (
@@ -68,70 +66,6 @@ def doing(what: str) -> AbstractContextManager[None]:
 def is_ours(status: os.stat_result) -> bool:
     """Say whether a file belongs to this user (always, where the system has no such thing)."""
     return not hasattr(os, "geteuid") or status.st_uid == os.geteuid()
-
-
-def furnish(layout: Layout) -> None:
-    """Make the home and its folders, 0700 each; those that are new are on the disk when this returns.
-
-    Raises AccessDenied for a home that is another user's or that others can write to: they could plant journals,
-    and with them downloads in this user's name.
-    """
-    with doing(f"The folder that remembers transfers, {layout.home}, cannot be made (--home, NBXFER_HOME)"):
-        parents = _missing(os.path.dirname(layout.home))
-        os.makedirs(os.path.dirname(layout.home), exist_ok=True)
-        made = [*parents, layout.home] if _make(layout.home) else parents
-        _require_private(layout.home)
-        for name in FOLDERS:
-            if _make(layout.folder(name)):
-                made.append(layout.folder(name))
-            _require_private(layout.folder(name))
-        for folder in {os.path.dirname(path) for path in made}:
-            with contextlib.suppress(PermissionError):  # one that may be passed through, but not listed
-                sync_folder(folder)
-
-
-def _missing(path: str) -> list[str]:
-    """Give the folders on the way to ``path``, itself included, that are not there."""
-    missing = []
-    while not os.path.lexists(path):
-        missing.append(path)
-        path = os.path.dirname(path)
-    return missing
-
-
-def _make(path: str) -> bool:
-    """Make a folder; say whether it was not there."""
-    try:
-        os.mkdir(path, 0o700)
-    except FileExistsError:
-        return False
-    return True
-
-
-def _require_private(path: str) -> None:
-    status = os.lstat(path)
-    if not stat.S_ISDIR(status.st_mode):
-        raise AccessDenied(
-            f"The manifest cannot live at {path!r}: that is no folder.", hint="Point NBXFER_HOME at a folder."
-        )
-    if not is_ours(status):
-        raise AccessDenied(
-            f"The manifest cannot live in {path!r}: that folder belongs to another user.",
-            hint="Point NBXFER_HOME at a folder of your own.",
-        )
-    if not hasattr(os, "geteuid") or not status.st_mode & 0o022:
-        return
-    # Kubernetes opens every folder of a volume to its group at each start (fsGroup). A folder that holds nothing but
-    # the manifest can be closed again; one with other things in it may be open on purpose.
-    inside = set(os.listdir(path))
-    if os.path.basename(path) in FOLDERS or (inside and inside <= set(FOLDERS)):
-        os.chmod(path, 0o700)
-        if not os.lstat(path).st_mode & 0o022:
-            return
-    raise AccessDenied(
-        f"The manifest cannot live in {path!r}: other users can write to that folder.",
-        hint=f"Close it (chmod 700 {path}), or point NBXFER_HOME at a folder of your own.",
-    )
 
 
 def open_to_read(path: str) -> int | None:
@@ -199,7 +133,7 @@ def append_each(fd: int, pieces: Iterable[bytes]) -> int:
 
 def write_aside(path: str, data: bytes, *, sync: bool) -> None:
     """Put a whole file under ``path``, replacing what is there: it is seen whole or not at all."""
-    aside = os.path.join(os.path.dirname(path), f".{secrets.token_hex(8)}.new")
+    aside = os.path.join(os.path.dirname(path), f".{os.urandom(8).hex()}.new")
     fd = os.open(aside, CREATE, 0o600)
     try:
         try:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, Protocol
 
-import h11
-
 from nbxfer.errors import NetworkError, WebErrorStatus
 from nbxfer.wire.exchange import Head
 from nbxfer.wire.sockets import Line
@@ -43,6 +41,8 @@ def open_body(line: Line, head: Head, settle: Settle) -> Body:
 
         return FramedBody(head.protocol, settle)
     if head.framing == "chunked":
+        from nbxfer.wire.judged import ChunkedBody
+
         return ChunkedBody(line, head.protocol, settle, reusable=head.reusable)
     return CountedBody(line, head.rest, head.length, settle, reusable=head.reusable)
 
@@ -106,54 +106,3 @@ class CountedBody:
     def close(self) -> None:
         """See Body. A small body that has come already counts as read."""
         self._settle(fit=self._reusable and self._left == len(self._rest))
-
-
-class ChunkedBody:
-    """A body in chunks (RFC 9112 §7.1), taken apart by h11."""
-
-    proven = True
-
-    def __init__(self, line: Line, protocol: h11.Connection, settle: Settle, *, reusable: bool) -> None:
-        self._line, self._protocol, self._reusable = line, protocol, reusable
-        self._settle = Settled(settle)
-        self._piece = memoryview(b"")
-        self._room = memoryview(b"")
-        self._ended = False
-
-    def read_into(self, view: memoryview) -> int:
-        """See Body."""
-        filled = 0
-        while filled < len(view):
-            if not self._piece:
-                if self._ended:
-                    break
-                event = self._protocol.next_event()
-                if isinstance(event, h11.Data):
-                    self._piece = memoryview(event.data)
-                elif isinstance(event, h11.EndOfMessage):
-                    self._ended = True
-                    self._settle(fit=self._reusable and not self._protocol.trailing_data[0])
-                elif filled:  # give what has come before waiting for more
-                    break
-                elif self._more() < 0:
-                    return -1
-                continue
-            got = min(len(self._piece), len(view) - filled)
-            view[filled : filled + got] = self._piece[:got]
-            self._piece = self._piece[got:]
-            filled += got
-        return filled
-
-    def _more(self) -> int:
-        if not self._room:
-            self._room = memoryview(bytearray(PIECE))
-        got = self._line.fill(self._room)
-        if got == 0:
-            raise cut_off()
-        if got > 0:
-            self._protocol.receive_data(bytes(self._room[:got]))
-        return got
-
-    def close(self) -> None:
-        """See Body."""
-        self._settle(fit=False)

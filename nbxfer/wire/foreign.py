@@ -1,4 +1,4 @@
-"""Foreign errors that need no more than a socket: system, TLS, h11. The rows for httpx are in translate.py.
+"""Foreign errors that need no more than a socket: system, TLS. The rows for httpx and h11 are in translate.py.
 
 Their texts are not passed on: they may quote headers or URLs. The first row that fits is taken. Movers, which have no
 httpx, have no other table.
@@ -13,8 +13,6 @@ import ssl
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-import h11
-
 from nbxfer.errors import (
     AccessDenied,
     BadAnswer,
@@ -26,6 +24,15 @@ from nbxfer.errors import (
     TransferTimeout,
     WebErrorStatus,
 )
+
+
+class NotWritable(Exception):
+    """A request that cannot be written as HTTP (what h11 calls a LocalProtocolError). Never leaves the wire."""
+
+
+class NotHTTP(Exception):
+    """An answer that is no HTTP (what h11 calls a RemoteProtocolError). Never leaves the wire."""
+
 
 Row = tuple[type[Exception], Callable[[Any, str], TransferError]]
 
@@ -129,8 +136,8 @@ PLAIN: Final[tuple[Row, ...]] = (
     (BrokenPipeError, _RESET),
     (ConnectionError, ABORTED),
     (OSError, _os),
-    (h11.LocalProtocolError, request),
-    (h11.ProtocolError, NOT_HTTP),
+    (NotWritable, request),
+    (NotHTTP, NOT_HTTP),
 )
 #: What is caught where there is no httpx; ValueError is what cannot be read at all.
 LAST: Final[Row] = (ValueError, bad("answered with something that cannot be read"))

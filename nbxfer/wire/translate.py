@@ -1,6 +1,6 @@
 """The one table by which foreign errors become ours; a test walks the libraries' classes and proves it complete.
 
-Its first rows are those of foreign.py; those for httpx, which takes 100 ms to import, stand here.
+Its first rows are those of foreign.py; those for httpx and h11, which take their time to import, stand here.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import ssl
 from typing import Final
 
+import h11
 import httpx
 
 from nbxfer.errors import TransferError, WebErrorStatus
@@ -26,6 +27,8 @@ def _connecting(error: Exception, where: str) -> TransferError:
 
 TABLE: Final[tuple[Row, ...]] = (
     *PLAIN,
+    (h11.LocalProtocolError, request),
+    (h11.ProtocolError, NOT_HTTP),
     (httpx.InvalidURL, request),
     (httpx.UnsupportedProtocol, request),
     (httpx.LocalProtocolError, request),

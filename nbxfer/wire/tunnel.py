@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import h11
-
 from nbxfer.errors import AccessDenied, BadAnswer, InvalidRequest, NetworkError, WebErrorStatus
-from nbxfer.wire.exchange import MAX_HEAD, response
+from nbxfer.wire import judged
 from nbxfer.wire.lookup import user_and_password
 from nbxfer.wire.proxies import Proxy
 from nbxfer.wire.sockets import Line, Tick, in_time
@@ -36,11 +34,10 @@ def connect(line: Line, proxy: Proxy, host: bytes, port: int, deadline: float, t
     """
     name = host.decode("ascii")
     target = f"[{name}]:{port}" if ":" in name else f"{name}:{port}"
-    protocol = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD)
     fields = [(b"Host", target.encode()), (b"User-Agent", b"nbxfer"), *proxy.authorization()]
-    request = protocol.send(h11.Request(method="CONNECT", target=target, headers=fields))
-    line.send(request + protocol.send(h11.EndOfMessage()), deadline, tick)
-    answer = response(line, protocol, deadline, tick, "The proxy")
+    protocol, request = judged.begun("CONNECT", target.encode(), fields)
+    line.send(request, deadline, tick)
+    answer = judged.response(line, protocol, b"", deadline, tick, "The proxy")
     status = answer.status_code
     if 200 <= status < 300:
         if protocol.trailing_data[0]:

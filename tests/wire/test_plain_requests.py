@@ -5,14 +5,17 @@ Each is held against what the library makes of it: the short way may be left, bu
 
 from __future__ import annotations
 
-import h11
+import socket
+import time
+
 import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbxfer.wire import exchange
+from nbxfer.wire import exchange, judged
 from nbxfer.wire.place import place
+from nbxfer.wire.sockets import Line
 
 PATH = "abz09_/.~+=:,;!$&'()*-"
 
@@ -54,7 +57,7 @@ def test_what_is_no_url_is_refused_the_same(url: str) -> None:
 def test_a_plain_request_is_written_as_h11_writes_it() -> None:
     """To the byte, for servers have seen those before."""
     fields = [(b"Host", b"h:80"), (b"User-Agent", b"nbxfer"), (b"Accept", b"*/*"), (b"X-Two", b"a  b\tc")]
-    assert exchange.plainly("GET", b"/a?b", fields) == exchange._begun("GET", b"/a?b", fields)[1]
+    assert exchange.plainly("GET", b"/a?b", fields) == judged.begun("GET", b"/a?b", fields)[1]
 
 
 @pytest.mark.parametrize(
@@ -73,11 +76,10 @@ def test_a_request_that_is_not_plain_is_judged_by_h11(field: tuple[bytes, bytes]
 
 
 def _by_h11(piece: bytes) -> exchange.Head:
-    protocol, _ = exchange._begun("GET", b"/", [(b"Host", b"h")])
-    protocol.receive_data(piece)
-    event = protocol.next_event()
-    assert isinstance(event, h11.Response)
-    return exchange._head(event, protocol)
+    protocol, _ = judged.begun("GET", b"/", [(b"Host", b"h")])
+    here, there = socket.socketpair()
+    with here, there:
+        return judged.head(Line(here, public=False), protocol, piece, time.monotonic() + 5, lambda: None)
 
 
 @pytest.mark.parametrize(
