@@ -52,7 +52,7 @@ class Elbowroom:
                 share = (spent - self._spent) / (now - self._at)
                 self._busy = share >= (RESTS if self._busy else COMPUTES)
             self._at, self._spent = now, spent
-            left = (last if last in self._all else min(self._all)) if self._busy else None
+            left = last if self._busy and last in self._all else None
             if left != self.left:
                 self.left = left
                 self._take(self._all if left is None else self._all - {left})
