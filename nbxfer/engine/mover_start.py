@@ -44,5 +44,7 @@ def _lean_msgspec() -> None:
     sys.modules["typing_extensions"] = None  # type: ignore[assignment] # as the import system has it: there is none
     try:
         importlib.import_module("msgspec")
+    except ImportError:  # another version does need it: it is imported when somebody asks for it
+        pass
     finally:
         del sys.modules["typing_extensions"]
