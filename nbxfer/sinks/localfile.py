@@ -3,7 +3,7 @@
 In the destination's folder (so that publishing is a rename within one file system)::
 
     data.tar.gz                              the final name: absent, old or complete
-    .data.tar.gz.<id>.<epoch>.part           mode 0600, of one operation and epoch
+    .data.tar.gz.<id>.<epoch>.part           mode 0600 until it is whole, of one operation and epoch
     .data.tar.gz.<id>.<epoch>.clone          a copy for a new owner, until it is whole
 
 On NFS a file that is removed while open leaves a ``.nfs…`` name until it is closed; a full quota may be told by the
