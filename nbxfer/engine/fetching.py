@@ -88,6 +88,19 @@ def _convoy(job: Job, action: do.Fetch, stream: Stream, writer: Writer) -> Convo
     return Convoy(job, movers, request, size, pinned, action.lanes, writer)
 
 
+def foresee(job: Job, stream: Stream) -> None:
+    """Have a mover come for what has just been answered, where a cell computes and it is likely to be wanted.
+
+    Beside a cell a tenth of a second passes before the first byte is asked for, and a mover needs as long to begin.
+    """
+    movers, probe = job.movers, stream.probe
+    if movers is None or movers.use != "auto" or probe.size is None or job.unfit or job.parts_refused:
+        return
+    parts = probe.ranges and probe.validator is not None and probe.validator.strong
+    if parts and movers.wanted(probe.size - job.held.total) and prepared(stream) is not None:
+        movers.foresee()
+
+
 def _to_the_end(job: Job, writer: Writer, stream: Stream, most: int | None) -> tuple[int, bool]:
     """Read a body of unknown length; give its length, and whether its end was proven."""
     pump = Pump(writer, job.spec.patience, job.stop, job.paces, writer.look)

@@ -115,6 +115,11 @@ class Movers:
             self._ships.append(ship)
             return ship
 
+    def foresee(self) -> None:
+        """Begin a mover, where there is none, without waiting for it: whoever takes one next finds it on its way."""
+        if not self.pids:
+            threading.Thread(target=self.take, name="nbxfer-foresight", daemon=True).start()
+
     def _begun(self) -> Ship:
         process, sock = platform.spawn()
         mark = Process(process.pid, machine.start_mark(process.pid) or "")

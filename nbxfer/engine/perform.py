@@ -24,7 +24,7 @@ from nbxfer.core.spec import Spec
 from nbxfer.core.url import basename
 from nbxfer.engine import finishing, recheck, sending
 from nbxfer.engine.ahead import fetch_ahead
-from nbxfer.engine.fetching import fetch
+from nbxfer.engine.fetching import fetch, foresee
 from nbxfer.engine.job import Job
 from nbxfer.errors import DestinationExists, TransferError
 from nbxfer.sinks.far import Cut
@@ -128,6 +128,7 @@ def _probe(job: Job, action: do.Probe) -> ev.Event:
     if stream.restarted:
         job.close_part()
     held = job.held
+    foresee(job, stream)
     fetch_ahead(job, action)
     return ev.Probed(action.serial, probe, held, restarted=stream.restarted, checksum=job.listed)
 

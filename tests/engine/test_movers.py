@@ -253,6 +253,29 @@ def test_it_leaves_a_processor_to_the_cell(trial: Trial) -> None:
     until(lambda: os.sched_getaffinity(pid) == mine)
 
 
+def test_one_is_begun_for_what_will_be_large(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a cell computes, the answer that tells the size has a mover begun: it is there when bytes are asked for.
+
+    It is the one that is taken then. A small file has none begun.
+    """
+    mine = movers(trial.session)
+    mine.use = "auto"
+    monkeypatch.setattr(mine.pulse, "busy", lambda: True)
+    taken: list[str] = []
+    take = mine.take
+
+    def taking() -> Any:
+        taken.append(threading.current_thread().name)
+        return take()
+
+    monkeypatch.setattr(mine, "take", taking)
+    assert trial.fetch(trial.put(DATA[:MIB])) is None
+    assert taken == []
+    assert trial.fetch(trial.put(DATA[: 20 * MIB])) is None
+    assert taken[0] == "nbxfer-foresight"
+    assert len(mine.pids) == 1
+
+
 def test_none_outlives_its_session(trial: Trial) -> None:
     """Movers go when the session is closed, and those that have nothing to do go by themselves."""
     site = trial.put(DATA[: 20 * MIB])

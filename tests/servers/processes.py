@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
@@ -25,12 +26,18 @@ def uncounted(env: Mapping[str, str] = os.environ) -> dict[str, str]:
     return {name: value for name, value in env.items() if not name.startswith("COV")}
 
 
+_given: deque[int] = deque(maxlen=64)
+
+
 def free_port() -> int:
-    """Give a port that nobody listens on at this moment."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
+    """Give a port that nobody listens on at this moment, and not one of the last that were given."""
+    while True:
+        with socket.socket() as sock:
+            sock.bind(("127.0.0.1", 0))
+            port: int = sock.getsockname()[1]
+        if port not in _given:  # the system may give the same again, and a server wants two
+            _given.append(port)
+            return port
 
 
 class ServerProcess:
