@@ -1,7 +1,7 @@
 """Room for a cell that computes: a mover leaves its parent the processor that it computes on. Linux only.
 
 What a system shares out by threads leaves a cell little beside four that decrypt. While nobody computes there, the
-mover has all processors: half as much again over TLS, where there are two.
+mover has all processors.
 """
 
 from __future__ import annotations
@@ -36,7 +36,10 @@ class Elbowroom:
 
     def __init__(self, look: Look = parent, clock: Callable[[], float] = time.monotonic) -> None:
         self._look, self._clock = look, clock
-        self._all: set[int] = os.sched_getaffinity(0) if sys.platform == "linux" else set()
+        self._all: set[int] = set()
+        if sys.platform == "linux":
+            with suppress(OSError):  # a sandbox may forbid it
+                self._all = os.sched_getaffinity(0)
         self._at, self._spent, self._busy = 0.0, 0.0, True
         self.left: int | None = None  # the processor that is left to the parent
         self.look()

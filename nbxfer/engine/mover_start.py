@@ -35,7 +35,7 @@ def _lean_crc32c() -> None:
 
 
 def _lean_msgspec() -> None:
-    """Import it without typing_extensions, which reads a tenth of the standard library, and of which it needs nothing.
+    """Import it without typing_extensions, which is a tenth of what there is to import, and of which it needs nothing.
 
     It looks for what Python 3.11 has itself, and takes that where there is none.
     """

@@ -84,6 +84,18 @@ def test_what_cannot_be_told_changes_nothing(monkeypatch: pytest.MonkeyPatch, er
     assert there.set == before
 
 
+def test_a_sandbox_that_tells_no_processors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it may not even be asked which processors there are, a mover works on those that it is given."""
+
+    def forbidden(_: int) -> set[int]:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "sched_getaffinity", forbidden)
+    room = Elbowroom(lambda: (0, 1.0))
+    room.look()
+    assert room.left is None
+
+
 def test_a_parent_is_seen() -> None:
     """What the system tells of who began us: a processor there is, and time that was spent."""
     processor, spent = parent()
